@@ -1,0 +1,56 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The rooms of Starling and who may look into whom (Sources/ARCHITECTURE.md). A name that is missing from a row is a rule:
+// CI builds with `--explicit-target-dependency-import-check error`.
+let rooms: [(name: String, mayImport: [String])] = [
+    ("Wire", []),
+    ("Telemetry", []),
+    ("Crypto", ["COpenSSL"]),
+    ("Reactor", ["CLinux", "Telemetry"]),
+    ("PusherProtocol", ["Wire", "Crypto"]),
+    ("BrokerCore", ["PusherProtocol", "Wire", "Crypto"]),
+    ("Configuration", ["BrokerCore", "PusherProtocol", "Wire"]),
+    (
+        "BrokerServer",
+        ["Configuration", "BrokerCore", "PusherProtocol", "Reactor", "Crypto", "Wire", "Telemetry", "CLinux"]
+    ),
+]
+
+let tests: [(name: String, mayImport: [String])] = [
+    ("WireTests", ["Wire", "TestSupport"]),
+    ("CryptoTests", ["Crypto", "Wire", "TestSupport"]),
+    ("ReactorTests", ["Reactor", "CLinux", "TestSupport"]),
+    ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
+    ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
+    ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "TestSupport"]),
+]
+
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+    name: "starling",
+    products: [.executable(name: "starling", targets: ["starling"])],
+    targets: [
+        .target(name: "CLinux"),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+        .executableTarget(name: "starling", dependencies: ["BrokerServer", "Configuration"], swiftSettings: strict),
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+        .executableTarget(
+            name: "Echo", dependencies: ["Reactor", "Wire", "Crypto"], path: "Tests/Echo", swiftSettings: strict),
+    ]
+        + rooms.map { room in
+            .target(name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) }, swiftSettings: strict)
+        }
+        + tests.map { suite in
+            .testTarget(
+                name: suite.name, dependencies: suite.mayImport.map { .init(stringLiteral: $0) },
+                path: "Tests/\(suite.name)", swiftSettings: strict)
+        }
+)

@@ -1,0 +1,10 @@
+import pytest
+
+from harness import Broker, app
+
+
+@pytest.fixture(scope="module")
+def broker():
+    """A broker with the default app, shared by the tests of one file: they must use channel names of their own."""
+    with Broker({"apps": [app()]}) as running:
+        yield running
