@@ -92,7 +92,8 @@ enum FrameHeader {
 ///
 /// A lock-free stack that is turned round when taken. Pushing happens under a channel's shard lock, which is what gives
 /// all subscribers one order; a lock here would be a second lock held together with that one.
-public final class DeliveryQueue: Sendable {
+public final class DeliveryQueue: @unchecked Sendable {
+    // SAFETY: a node belongs to its pusher until the exchange that publishes it, and to the owning loop after `takeAll`.
     private let head = Atomic<UnsafeMutablePointer<DeliveryNode>?>(nil)
     /// Bytes pushed and not yet processed. Publishing is refused above a limit, so the queue is bounded.
     private let bytes = Atomic<Int>(0)

@@ -27,7 +27,8 @@ extension LoopBroker {
         let userID = Self.userID(ofUserChannel: name)
         json.removeAll(keepingCapacity: true)
         ServerFrame.watchlistEvents(online: online ? [userID] : [], offline: online ? [] : [userID], to: &json)
-        record.postToWatchers(json: json.span, over: shared.queues, wakes: &effects.wakes)
+        let frame = json
+        record.postToWatchers(json: frame.span, over: shared.queues, wakes: &effects.wakes)
     }
 
     /// The number of subscribers changed: says so now, or owes it (Pusher protocol §3.9).

@@ -5,15 +5,13 @@ internal import PusherProtocol
 extension LoopBroker {
     /// Why a subscription is refused, as the client is told (Pusher protocol §3.4). The socket stays open.
     struct SubscriptionRefusal: Error {
-        var type: StaticString
-        var status: Int
+        var failure: SubscriptionFailure
         var text: String
 
-        static func auth(_ text: String) -> Self { Self(type: "AuthError", status: 401, text: text) }
-        static func limit(_ status: Int, _ text: String) -> Self {
-            Self(type: "LimitReached", status: status, text: text)
+        init(_ failure: SubscriptionFailure, _ text: String) {
+            self.failure = failure
+            self.text = text
         }
-        static func channelData(_ text: String) -> Self { Self(type: "InvalidChannelData", status: 4302, text: text) }
     }
 
     func subscribe(slot: UInt32, name: Span<UInt8>, auth: Span<UInt8>, channelData: Span<UInt8>) {
@@ -39,8 +37,8 @@ extension LoopBroker {
         do throws(ChannelNameError) {
             return try ChannelName.classify(name, bytesMax: app.settings.limits.channelNameBytesMax)
         } catch {
-            if case .tooLong = error { throw .limit(4009, error.text) }
-            throw SubscriptionRefusal(type: "InvalidChannelName", status: 4009, text: error.text)
+            if case .tooLong = error { throw SubscriptionRefusal(.nameTooLong, error.text) }
+            throw SubscriptionRefusal(.invalidName, error.text)
         }
     }
 
@@ -48,7 +46,8 @@ extension LoopBroker {
     private func answerUserChannel(slot: UInt32, name: Span<UInt8>) throws(SubscriptionRefusal) {
         let wanted = Self.userID(ofUserChannel: name)
         guard let user = connections[Int(slot)].user, user.id == wanted else {
-            throw .auth(
+            throw SubscriptionRefusal(
+                .auth,
                 "This connection is not signed in as \(String(decoding: wanted, as: UTF8.self)): "
                     + "only that user may subscribe to its server-to-user channel")
         }
@@ -58,12 +57,12 @@ extension LoopBroker {
     private func authorize(
         slot: UInt32, name: Span<UInt8>, auth: Span<UInt8>, channelData: Span<UInt8>
     ) throws(SubscriptionRefusal) {
-        let result = ChannelAuth.verify(
-            auth, socketID: connections[Int(slot)].socketID, channel: name, channelData: channelData,
-            keys: app(of: slot).keys, using: workspace)
-        if let text = result.refusalText(subject: String(decoding: ChannelTable.copy(name), as: UTF8.self)) {
-            throw .auth(text)
-        }
+        let outcome = ChannelAuth.verify(
+            auth: auth, socketID: connections[Int(slot)].socketID, channel: name, channelData: channelData,
+            keys: app(of: slot).keys, workspace: workspace)
+        guard !outcome.isOK else { return }
+        let subject = "channel " + String(decoding: ChannelTable.copy(name), as: UTF8.self)
+        throw SubscriptionRefusal(.auth, ChannelAuth.message(outcome, auth: auth, subject: subject) ?? "")
     }
 
     /// Who joins a presence channel: `channel_data` says so, or the sign-in (PW-068…PW-071, PW-082).
@@ -71,19 +70,23 @@ extension LoopBroker {
         let limits = app(of: slot).settings.limits
         guard !channelData.isEmpty else {
             guard let user = connections[Int(slot)].user else {
-                throw .channelData("A presence channel needs channel_data with a user_id, or a signed-in connection")
+                throw SubscriptionRefusal(
+                    .channelData, "A presence channel needs channel_data with a user_id, or a signed-in connection")
             }
             return Identity(userID: user.id, userInfo: user.userInfo)
         }
         guard channelData.count <= limits.presenceMemberBytesMax else {
-            throw .limit(
-                4301, "channel_data has \(channelData.count) bytes; the limit is \(limits.presenceMemberBytesMax)")
+            throw SubscriptionRefusal(
+                .memberTooLarge,
+                "channel_data has \(channelData.count) bytes; the limit is \(limits.presenceMemberBytesMax)")
         }
         let member: PresenceMember
-        do throws(PresenceMemberError) {
-            member = try PresenceMember.parse(channelData, userIDCharactersMax: limits.userIDCharactersMax)
-        } catch {
-            throw error.isLimit ? .limit(4301, error.text) : .channelData(error.text)
+        do throws(IdentityError) { member = try PresenceMember.parse(channelData) } catch {
+            throw SubscriptionRefusal(.channelData, error.text)
+        }
+        guard Self.characters(member.userID) <= limits.userIDCharactersMax else {
+            throw SubscriptionRefusal(
+                .memberTooLarge, "channel_data.user_id has more than \(limits.userIDCharactersMax) characters")
         }
         return Identity(
             userID: member.userID, userInfo: member.userInfo.map { ChannelTable.copy(channelData.extracting($0)) })
@@ -100,14 +103,17 @@ extension LoopBroker {
         }
         let limit = app.settings.limits.channelsPerConnectionMax
         guard connections[Int(slot)].subscriptions.count < limit else {
-            throw .limit(4100, "This connection has \(limit) subscriptions, the most it may have")
+            throw SubscriptionRefusal(
+                .limitReached, "This connection has \(limit) subscriptions, the most it may have")
         }
         let joined = join(slot: slot, name: name, kind: kind, identity: identity)
         switch joined.refusal {
         case .presenceFull:
-            throw .limit(4100, "The channel has \(app.settings.limits.presenceMembersMax) members, the most it may have")
+            throw SubscriptionRefusal(
+                .presenceFull, "The channel has \(app.settings.limits.presenceMembersMax) members, the most it may have")
         case .tooManyChannels:
-            throw .limit(4100, "The app has \(app.settings.limits.channelsMax ?? 0) channels, the most it may have")
+            throw SubscriptionRefusal(
+                .limitReached, "The app has \(app.settings.limits.channelsMax ?? 0) channels, the most it may have")
         case nil:
             effects.frame(to: slot) { Self.appendSuccess(name: name, kind: kind, joined: joined, to: &$0) }
             guard kind.isCache else { return }
@@ -141,7 +147,7 @@ extension LoopBroker {
             return true
         }
         guard isSameUser else {
-            throw .auth("This connection is in the channel as another user; unsubscribe first")
+            throw SubscriptionRefusal(.auth, "This connection is in the channel as another user; unsubscribe first")
         }
     }
 
@@ -176,11 +182,15 @@ extension LoopBroker {
         if dialect != .hosted {
             effects.frame(to: slot) {
                 ServerFrame.subscriptionError(
-                    channel: channel, type: refusal.type, error: refusal.text, status: refusal.status, to: &$0)
+                    channel: channel, refusal.failure, error: refusal.text, to: &$0)
             }
         }
-        if dialect != .soketi { fail(slot: slot, code: refusal.status == 401 ? 4009 : refusal.status, refusal.text) }
+        guard dialect != .soketi else { return }
+        fail(slot: slot, code: refusal.failure == .auth ? 4009 : refusal.failure.status, refusal.text)
     }
+
+    /// Unicode scalars of a text that is known to be UTF-8.
+    static func characters(_ text: [UInt8]) -> Int { text.count { $0 & 0xC0 != 0x80 } }
 
     /// A `pusher:error` frame.
     func fail(slot: UInt32, code: Int?, _ text: String) {

@@ -5,26 +5,24 @@ internal import PusherProtocol
 extension LoopBroker {
     func signIn(slot: UInt32, auth: Span<UInt8>, userData: Span<UInt8>) {
         let app = app(of: slot)
-        let result = ChannelAuth.verifyUser(
-            auth, socketID: connections[Int(slot)].socketID, userData: userData, keys: app.keys, using: workspace)
-        if let text = result.refusalText(subject: "pusher:signin") {
-            fail(slot: slot, code: 4009, text)
-            return
+        let outcome = ChannelAuth.verifyUser(
+            auth: auth, socketID: connections[Int(slot)].socketID, userData: userData, keys: app.keys,
+            workspace: workspace)
+        if let text = ChannelAuth.message(outcome, auth: auth, subject: "pusher:signin") {
+            return fail(slot: slot, code: 4009, text)
         }
+        let limits = app.settings.limits
         let data: UserData
-        do throws(UserDataError) {
-            data = try UserData.parse(
-                userData, watchlistMax: app.settings.limits.watchlistMax,
-                userIDCharactersMax: app.settings.limits.userIDCharactersMax)
-        } catch {
-            fail(slot: slot, code: 4009, error.text)
-            return
+        do throws(IdentityError) { data = try UserData.parse(userData, watchlistMax: limits.watchlistMax) } catch {
+            return fail(slot: slot, code: 4009, error.text)
+        }
+        guard Self.characters(data.id) <= limits.userIDCharactersMax else {
+            return fail(slot: slot, code: 4009, "user_data.id has more than \(limits.userIDCharactersMax) characters")
         }
         if let known = connections[Int(slot)].user, known.id != data.id {
-            fail(
+            return fail(
                 slot: slot, code: 4009,
                 "This connection is signed in as another user; a new identity needs a new connection")
-            return
         }
         let info = data.userInfo.map { ChannelTable.copy(userData.extracting($0)) }
         if let known = connections[Int(slot)].user {
@@ -38,10 +36,10 @@ extension LoopBroker {
         effects.frame(to: slot) { ServerFrame.signinSuccess(userData: userData, to: &$0) }
         guard app.settings.watchlistEnabled else { return }
         watch(slot: slot, data.watchlist)
-        if data.watchlistIsTooLong {
+        if data.isWatchlistTooLong {
             fail(
                 slot: slot, code: 4302,
-                "The watchlist is longer than \(app.settings.limits.watchlistMax); only the first ones are watched")
+                "The watchlist is longer than \(limits.watchlistMax); only the first ones are watched")
         }
     }
 
@@ -61,12 +59,11 @@ extension LoopBroker {
             leaveRegistry(app: app, channel: channel, member: .max)
         }
         var (online, offline): ([[UInt8]], [[UInt8]]) = ([], [])
-        var seen = Set<[UInt8]>()
-        for userID in watchlist where seen.insert(userID).inserted {
+        for userID in watchlist {
             let joined = join(slot: slot, name: Self.userChannel(userID.span).span, kind: Self.userKind, role: .watch)
             if joined.memberCount > 0 { online.append(userID) } else { offline.append(userID) }
         }
-        guard !seen.isEmpty else { return }
+        guard !watchlist.isEmpty else { return }
         effects.frame(to: slot) { ServerFrame.watchlistEvents(online: online, offline: offline, to: &$0) }
     }
 

@@ -1,4 +1,4 @@
-public import Crypto
+internal import Crypto
 public import PusherProtocol
 
 /// The broker as one loop sees it: commands of that loop's connections in, `effects` out.
@@ -32,6 +32,7 @@ public final class LoopBroker {
     // Storage used again by every command.
     var json: [UInt8] = []
     var decoded: [UInt8] = []
+    var literal: [UInt8] = []
     var expirySweep = 0
 
     public init(shared: SharedBroker, loop: Int) {

@@ -51,7 +51,8 @@ struct NameTable {
     }
 
     mutating func remove(_ id: UInt32) {
-        var index = Int(NameHash.hash32(names[Int(id)].span, seed: seed)) & mask
+        let name = names[Int(id)]
+        var index = Int(NameHash.hash32(name.span, seed: seed)) & mask
         while cells[index].id != id { index = (index + 1) & mask }
         // Shift back every later cell of the run that would still be found from its home.
         var hole = index

@@ -1,4 +1,3 @@
-public import Crypto
 public import PusherProtocol
 internal import Synchronization
 
@@ -21,7 +20,7 @@ public final class App: Sendable {
     public let index: Int
     public let settings: AppSettings
     /// One prepared key for each of `settings.keys`, in that order.
-    public let keys: [AuthorizationKey]
+    public let keys: [AppKey]
     let registry: ChannelRegistry
     let connections = Quota()
     /// Occupied channels, user channels not among them.
@@ -33,7 +32,7 @@ public final class App: Sendable {
     init(index: Int, settings: AppSettings, seed: UInt64) {
         self.index = index
         self.settings = settings
-        keys = settings.keys.map { AuthorizationKey(key: $0.key, secret: $0.secret) }
+        keys = settings.keys.map { AppKey(key: $0.key, secret: $0.secret) }
         registry = ChannelRegistry(seed: seed)
     }
 
