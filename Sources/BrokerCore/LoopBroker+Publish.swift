@@ -44,29 +44,33 @@ extension LoopBroker {
         return app.messagesToday.take(count, window: UInt64(max(0, time.unixSeconds) / 86_400), limit: limit)
     }
 
-    /// Publishes one event to one channel (Pusher protocol §3.10).
-    /// - Parameters:
-    ///   - eventLiteral: the event's name as a JSON string literal, quotes included; likewise `dataLiteral`.
-    ///   - except: a socket id that gets nothing; it need not exist (PW-146).
+    /// Publishes a request's event to one of its channels (Pusher protocol §3.10).
+    ///
+    /// The frame is encoded once, before the lock; under the lock it gets its number, is cached if the channel caches, and is
+    /// posted to each loop that has subscribers.
     @discardableResult
-    public func publish(
-        app: App, channel name: Span<UInt8>, kind: ChannelKind, eventLiteral: Span<UInt8>, dataLiteral: Span<UInt8>,
-        except: SocketID?
-    ) -> Audience {
+    public func publish(app: App, _ request: PublishRequest, channel index: Int, body: Span<UInt8>) -> Audience {
+        let channel = request.channels[index]
+        let kind = channel.kind
+        let storage = request.storage
+        let name = storage.span.extracting(channel.name)
         var frame = take(&json)
         frame.removeAll(keepingCapacity: true)
-        ServerFrame.event(nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: nil, to: &frame)
-        let (exceptLoop, exceptTag) = except.map { shared.socketIDs.place(of: $0) } ?? (-1, .none)
+        request.appendFrame(channel: index, body: body, to: &frame)
+        var cached: CachedEvent?
+        if kind.isCache {
+            let lifetime = UInt64(app.settings.limits.cacheSeconds) * 1_000
+            var data: [UInt8] = []
+            request.appendData(body: body, to: &data)
+            cached = CachedEvent(json: frame, dataLiteral: data, expiresMilliseconds: time.milliseconds + lifetime)
+        }
+        let (exceptLoop, exceptTag) = request.excluded.map { shared.socketIDs.place(of: $0) } ?? (-1, .none)
         let bytes = frame
         let audience = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Audience in
-            guard let id = kind.isCache ? state.findOrInsert(name, kind: kind) : state.find(name) else {
+            guard let id = cached != nil ? state.findOrInsert(name, kind: kind) : state.find(name) else {
                 return Audience()
             }
-            if kind.isCache {
-                state.records[id].cache = CachedEvent(
-                    json: bytes, dataLiteral: ChannelTable.copy(dataLiteral),
-                    expiresMilliseconds: time.milliseconds + UInt64(app.settings.limits.cacheSeconds) * 1_000)
-            }
+            if let cached { state.records[id].cache = cached }
             post(bytes, to: &state.records[id], except: exceptTag, exceptLoop: exceptLoop)
             return Audience(
                 subscriptions: state.records[id].subscriberCount, users: state.records[id].roster?.count ?? 0)

@@ -103,7 +103,8 @@ public final class LoopBroker {
     /// Whether the connection has signed in or joined a channel that needs authorization (Pusher protocol §5.2).
     public func isAuthorized(_ slot: UInt32) -> Bool { connections[Int(slot)].isAuthorized }
 
-    func app(of slot: UInt32) -> App { shared.apps[connections[Int(slot)].app] }
+    /// The app of an open connection.
+    public func app(of slot: UInt32) -> App { shared.apps[connections[Int(slot)].app] }
 
     /// Every bit but this loop's own: the loops that must be woken for what was posted.
     public func takeWakes() -> UInt64 {
