@@ -66,6 +66,10 @@ extension Option where Settings == ServerSettings {
             field: .integer(\.shutdownGraceSeconds, 0...3_600), group: .process, unit: "seconds", isReloadable: true,
             help: "Time over which connections are closed at the end"),
         .init(
+            name: "pong-timeout-seconds", key: "pongTimeoutSeconds",
+            field: .integer(\.pongTimeoutSeconds, 1...300), group: .limits, unit: "seconds",
+            help: "A silent client is pinged, and closed with 4201 when it stays silent so long"),
+        .init(
             name: "memory-threshold-percent", key: "memoryThresholdPercent",
             field: .integer(\.memoryThresholdPercent, 1...100), group: .process, unit: "percent", isReloadable: true,
             help: "/accept-traffic answers 503 above this share of the memory limit"),
