@@ -97,7 +97,8 @@ extension LoopServer {
             guard isForwardedTLS else { throw Refusal(.tlsRequired) }
         }
         guard originIsAllowed(request, settings) else {
-            throw Refusal(.unauthorized, "The origin \(request.text(request.head.origin) ?? "-") is not allowed for this app")
+            throw Refusal(
+                .unauthorized, "The origin \(request.text(request.head.origin) ?? "-") is not allowed for this app")
         }
         guard state.takeWebSocket() else { throw Refusal(.overCapacity, "The server has no room for more connections") }
         guard broker.takeConnectionQuota(of: app) else {

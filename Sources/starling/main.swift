@@ -37,7 +37,10 @@ case .failure(let failure):
 case .success(let configuration):
     do throws(Server.StartFailure) {
         let server = try Server(configuration.settings)
-        print(Banner.text(configuration.settings, port: Int(server.port), loops: server.loopCount, webSocketsMax: server.webSocketsMax))
+        print(
+            Banner.text(
+                configuration.settings, port: Int(server.port), loops: server.loopCount,
+                webSocketsMax: server.webSocketsMax))
         let line = "{\"event\":\"ready\",\"port\":\(server.port),\"pid\":\(getpid())}\n"
         if !configuration.settings.readyFile.isEmpty, let file = fopen(configuration.settings.readyFile, "w") {
             fputs(line, file)
