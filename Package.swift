@@ -20,6 +20,7 @@ let rooms: [(name: String, mayImport: [String])] = [
 let tests: [(name: String, mayImport: [String])] = [
     ("WireTests", ["Wire", "TestSupport"]),
     ("CryptoTests", ["Crypto", "Wire", "TestSupport"]),
+    ("TelemetryTests", ["Telemetry"]),
     ("ReactorTests", ["Reactor", "CLinux", "TestSupport"]),
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
