@@ -1,23 +1,34 @@
 import BrokerCore
 
+/// Under which heading an option is listed.
+enum OptionGroup: String, Sendable, CaseIterable {
+    case listener = "Listener"
+    case process = "Process"
+    case limits = "Limits of the process"
+    case publicAddress = "Public address (printed snippets only)"
+    case identity = "App: identity"
+    case features = "App: features"
+    case appLimits = "App: limits"
+
+    var isOfApp: Bool { [.identity, .features, .appLimits].contains(self) }
+
+    /// The groups that some option is in, with their options in the order of the table.
+    static func sorted<Settings>(_ options: [Option<Settings>]) -> [(group: OptionGroup, options: [Option<Settings>])] {
+        allCases.compactMap { group in
+            let members = options.filter { $0.group == group }
+            return members.isEmpty ? nil : (group, members)
+        }
+    }
+}
+
 /// One row of the table from which flags, variables, the file's keys, `--help`, `config show` and the reference page come.
 struct Option<Settings: Sendable>: Sendable {
-    enum Group: String, Sendable, CaseIterable {
-        case listener = "Listener"
-        case process = "Process"
-        case limits = "Limits of the process"
-        case publicAddress = "Public address (printed snippets only)"
-        case identity = "App: identity"
-        case features = "App: features"
-        case appLimits = "App: limits"
-    }
-
     /// Kebab-case: `path-prefix` is the flag `--path-prefix` and the variable `STARLING_PATH_PREFIX`.
     let name: String
     /// The member in the file; `limits.x` stands one level down.
     let key: String
     let field: Field<Settings>
-    let group: Group
+    let group: OptionGroup
     var unit = ""
     /// A new value takes effect on SIGHUP.
     var isReloadable = false
