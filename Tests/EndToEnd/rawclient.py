@@ -17,6 +17,7 @@ from session import DEADLINE, Closed, Session
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
 DEFAULT_QUERY = "protocol=7&client=test&version=1.0"
+SAMPLE_KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 _GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
@@ -63,7 +64,7 @@ def text(message) -> bytes:
 def upgrade_request(target: str, headers: dict | None = None, method: str = "GET") -> bytes:
     """An upgrade request. `headers` overrides a line by name, removes it with None, or adds to it."""
     lines = {"Host": "127.0.0.1", "Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13",
-             "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(), **(headers or {})}
+             "Sec-WebSocket-Key": SAMPLE_KEY, **(headers or {})}
     body = "".join(f"{name}: {value}\r\n" for name, value in lines.items() if value is not None)
     return f"{method} {target} HTTP/1.1\r\n{body}\r\n".encode()
 
@@ -72,8 +73,10 @@ class RawClient(Session):
     """Never answers a ping unless `answers_pings`; keeps what it sent and got visible: `head`, `status`, frames."""
 
     def __init__(self, broker: Broker, *, key="app-key", secret="app-secret", app_id="1", query=DEFAULT_QUERY,
-                 target: str | None = None, headers: dict | None = None, pipelined: bytes = b"", handshake=True,
-                 receive_buffer: int | None = None, answers_pings=False):
+                 target: str | None = None, headers: dict | None = None, request: bytes | None = None,
+                 pipelined: bytes = b"", chunk: int = 0, handshake=True, receive_buffer: int | None = None,
+                 answers_pings=False):
+        """`request` replaces the whole upgrade request; `pipelined` follows it at once; `chunk` sends both in pieces."""
         self.broker, self.key, self.secret, self.app_id = broker, key, secret, app_id
         self.answers_pings, self.buffer = answers_pings, bytearray()
         self.socket = socket.socket()
@@ -83,8 +86,9 @@ class RawClient(Session):
         self.socket.connect(("127.0.0.1", broker.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         target = target or f"/app/{key}" + (f"?{query}" if query else "")
-        self.websocket_key = (headers or {}).get("Sec-WebSocket-Key") or base64.b64encode(os.urandom(16)).decode()
-        self.send_bytes(upgrade_request(target, {"Sec-WebSocket-Key": self.websocket_key, **(headers or {})}) + pipelined)
+        data = (request or upgrade_request(target, headers)) + pipelined
+        for start in range(0, len(data), chunk or len(data)):
+            self.send_bytes(data[start : start + (chunk or len(data))])
         if handshake:
             self.read_upgrade()
             self.greet()
@@ -148,7 +152,7 @@ class RawClient(Session):
     def read_upgrade(self) -> None:
         """Reads a 101 and checks what RFC 6455 §4.2.2 promises."""
         assert self.read_head() == 101, self.head
-        wanted = base64.b64encode(hashlib.sha1((self.websocket_key + _GUID).encode()).digest()).decode()
+        wanted = base64.b64encode(hashlib.sha1((SAMPLE_KEY + _GUID).encode()).digest()).decode()
         assert self.headers["sec-websocket-accept"] == wanted, self.head
         assert self.headers["upgrade"].lower() == "websocket", self.head
         assert "upgrade" in self.headers["connection"].lower(), self.head

@@ -42,7 +42,7 @@ class Session:
     """One Pusher session over some transport, which gives `send_raw(text)` and `receive(timeout)`."""
 
     _markers = itertools.count(1)
-    broker = None
+    broker = None  # the Broker it talks to
     socket_id: str | None = None
     key, secret, app_id = "app-key", "app-secret", "1"
 
