@@ -1,6 +1,12 @@
+import resource
+
 import pytest
 
 from harness import Broker, app
+
+# Some tests open a thousand connections; the broker inherits this limit too.
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 @pytest.fixture(scope="module")

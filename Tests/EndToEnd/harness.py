@@ -122,6 +122,11 @@ class Broker:
     def pid(self) -> int:
         return self.process.pid
 
+    def resident_bytes(self) -> int:
+        """The memory the process holds now."""
+        pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 

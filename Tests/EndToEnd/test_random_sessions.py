@@ -7,8 +7,10 @@ import random
 
 import pytest
 
+from harness import wait_until
 from rawclient import RawClient, text
 from session import Closed
+from signing import channel_auth, user_auth
 
 CHANNELS = ["r-1", "r-2", "cache-r", "private-r", "private-cache-r", "private-encrypted-r", "presence-r", "presence-cache-r",
             "#server-to-user-u1", "bad name", "", "x" * 250]
@@ -23,8 +25,6 @@ def random_message(client, dice: random.Random) -> str:
         return json.dumps({"event": "client-x", "channel": channel, "data": dice.choice([{}, "s", None, [1]])})
     if kind == "ping":
         return '{"event":"pusher:ping"}'
-    from signing import channel_auth, user_auth
-
     if kind == "signin":
         user = json.dumps({"id": dice.choice(["u1", "u2"]), "watchlist": ["u1", "u2"]})
         return json.dumps({"event": "pusher:signin", "data": {"auth": user_auth(client.socket_id, user), "user_data": user}})
@@ -71,8 +71,6 @@ def test_a_random_session_harms_nobody(broker, seed):
 @pytest.mark.parametrize("seed", range(4))
 def test_after_the_storm_the_tables_are_empty(broker, seed):
     """PW-076 PW-092: subscribe, unsubscribe and reset at random; then nothing is occupied"""
-    from harness import wait_until
-
     dice = random.Random(seed)
     for _ in range(20):
         client = RawClient(broker)
