@@ -17,8 +17,8 @@ import time
 
 from websockets.sync.client import connect as ws_connect
 
-from session import DEADLINE, Closed, Session, check_error, check_refusal  # noqa: F401 (part of this file's surface)
-from signing import channel_auth, sign, user_auth  # noqa: F401
+from session import DEADLINE, Closed, Session
+from signing import channel_auth, sign, user_auth  # noqa: F401 (part of this file's surface)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("STARLING", str(ROOT / ".build" / "release" / "starling"))

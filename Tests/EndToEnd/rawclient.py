@@ -1,4 +1,4 @@
-"""A WebSocket client on a bare socket, for what a well-behaved library would not send and what it hides from its user."""
+"""A WebSocket client on a bare socket: for what a well-behaved library would not send, and for what it hides."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class RawClient(Session):
                  target: str | None = None, headers: dict | None = None, request: bytes | None = None,
                  pipelined: bytes = b"", chunk: int = 0, handshake=True, receive_buffer: int | None = None,
                  answers_pings=False):
-        """`request` replaces the whole upgrade request; `pipelined` follows it at once; `chunk` sends both in pieces."""
+        """`request` replaces the upgrade request; `pipelined` follows it at once; `chunk` sends both in pieces."""
         self.broker, self.key, self.secret, self.app_id = broker, key, secret, app_id
         self.answers_pings, self.buffer = answers_pings, bytearray()
         self.socket = socket.socket()

@@ -39,7 +39,8 @@ def test_an_unknown_key_is_refused_with_4001_after_the_upgrade(broker):
     refused(broker, 4001, key="no-such-key")
 
 
-@pytest.mark.parametrize("key", ["k" * 1000, "%C3%A9" * 150, "%F0%9F%90%A6" * 60, "%00", "%FF%FE", "a%22%5Cb%0A", "%zz"])
+@pytest.mark.parametrize("key", ["k" * 1000, "%C3%A9" * 150, "%F0%9F%90%A6" * 60, "%00", "%FF%FE", "a%22%5Cb%0A",
+    "%zz"])
 def test_the_reason_fits_its_frame_whatever_the_key(broker, key):
     """PW-009 PW-018: at most 123 bytes, cut between characters, never broken by the key's own bytes"""
     with RawClient(broker, key=key, handshake=False) as client:
@@ -109,7 +110,8 @@ def test_a_disallowed_origin_is_refused_with_4009(broker, origin):
 
 def test_refused_connections_do_not_use_up_the_quota(broker):
     """PW-020: refused ones that still hang on leave both places free"""
-    hanging = [RawClient.of(broker, "origin", headers={"Origin": "https://evil.example"}, handshake=False) for _ in range(5)]
+    hanging = [RawClient.of(broker, "origin", headers={"Origin": "https://evil.example"},
+        handshake=False) for _ in range(5)]
     try:
         for client in hanging:
             client.read_upgrade()

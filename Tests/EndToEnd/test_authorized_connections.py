@@ -21,7 +21,8 @@ def broker():
 def expect_thrown_out(client):
     closed = client.expect_close(TIME + SLACK)
     assert closed.code == 4009 and closed.reason, closed
-    assert [check_error(frame)["code"] for frame in client.last_frames if frame["event"] == "pusher:error"][-1:] == [4009]
+    errors = [check_error(frame)["code"] for frame in client.last_frames if frame["event"] == "pusher:error"]
+    assert errors[-1:] == [4009], client.last_frames
 
 
 def test_an_idle_connection_is_closed_4009_after_the_time(broker):

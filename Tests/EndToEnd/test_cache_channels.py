@@ -19,12 +19,6 @@ def broker():
         yield running
 
 
-@pytest.fixture
-def client(broker):
-    with broker.client() as running:
-        yield running
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_empty_cache_channel_misses_after_the_success(client, kind):
     """PW-085"""

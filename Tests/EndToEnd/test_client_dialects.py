@@ -1,6 +1,6 @@
 """Sample sessions as each client library speaks them (reference §1.2, §2.3, §3.2, §10, PW-179).
 
-The lines are what the libraries put on the wire. The app's activity timeout is one second, and each session idles for three."""
+The lines are what the libraries put on the wire. The activity timeout is one second; each session idles for three."""
 
 import json
 import time
@@ -33,17 +33,20 @@ def event(text: str) -> bytes:
 
 DIALECTS = {
     "pusher-js": Dialect(
-        "protocol=7&client=js&version=8.6.0&flash=false", {"Origin": "https://app.example", "Connection": "keep-alive, Upgrade"},
+        "protocol=7&client=js&version=8.6.0&flash=false", {"Origin": "https://app.example",
+            "Connection": "keep-alive, Upgrade"},
         subscribe_extra={"auth": ""}, keepalive=event('{"event":"pusher:ping","data":{}}'), every=0.9, signs_in=True,
         sends_own_user_channel=True),
     "Laravel Echo": Dialect(
         "protocol=7&client=js&version=8.4.0-rc2&flash=false", {"Origin": "http://localhost:8000"},
         subscribe_extra={"auth": ""}, keepalive=event('{"event":"pusher:ping","data":{}}'), every=0.9),
     "Swift": Dialect(
-        "protocol=7&client=pusher-websocket-swift&version=10.1.5", {"Sec-WebSocket-Protocol": "pusher-channels-protocol-7"},
+        "protocol=7&client=pusher-websocket-swift&version=10.1.5",
+        {"Sec-WebSocket-Protocol": "pusher-channels-protocol-7"},
         keepalive=frame(PING), every=0.9),
     "Java": Dialect(
-        "client=java-client&protocol=5&version=2.4.4", keepalive=event('{"event": "pusher:ping"}'), every=5.0, signs_in=True),
+        "client=java-client&protocol=5&version=2.4.4", keepalive=event('{"event": "pusher:ping"}'), every=5.0,
+        signs_in=True),
     ".NET": Dialect(
         "protocol=5&client=pusher-dotnet-client&version=2.3.0", keepalive=frame(PING), every=1.0, signs_in=True,
         sends_own_user_channel=True),
@@ -62,15 +65,18 @@ def broker():
 
 def check(message: dict) -> dict:
     """What the strictest client demands of every frame (Q16, Q17, Q23, Q29)."""
-    assert isinstance(message["event"], str) and ("channel" not in message or isinstance(message["channel"], str)), message
-    assert isinstance(message["data"], str) or message["event"] in ("pusher:error", "pusher:subscription_error"), message
+    assert isinstance(message["event"], str) and ("channel" not in message or isinstance(message["channel"],
+        str)), message
+    assert isinstance(message["data"], str) or message["event"] in ("pusher:error",
+        "pusher:subscription_error"), message
     return message
 
 
 def session(broker, name: str) -> None:
     dialect, room = DIALECTS[name], name.replace(" ", "_").lower()
     early = event(dialect.early) if dialect.early else b""
-    with RawClient(broker, query=dialect.query, headers=dialect.headers, pipelined=early, answers_pings=True) as client, \
+    with RawClient(broker, query=dialect.query, headers=dialect.headers, pipelined=early,
+        answers_pings=True) as client, \
             RawClient(broker, answers_pings=True) as friend:
         assert json.loads(client.hello["data"])["activity_timeout"] == 1
         assert client.headers.get("sec-websocket-protocol") == dialect.headers.get("Sec-WebSocket-Protocol")
@@ -90,7 +96,8 @@ def session(broker, name: str) -> None:
         auth = channel_auth(client.socket_id, f"private-{room}")
         client.send("pusher:subscribe", {"auth": auth, "channel": f"private-{room}"})
         check(client.expect("pusher_internal:subscription_succeeded", f"private-{room}"))
-        presence = json.loads(check(client.subscribe(f"presence-{room}", user=10, user_info={"name": "Me"}))["data"])["presence"]
+        presence = json.loads(check(client.subscribe(f"presence-{room}", user=10,
+            user_info={"name": "Me"}))["data"])["presence"]
         assert presence["count"] == 2 and set(presence["ids"]) == set(presence["hash"]) == {"friend", "10"}
         friend.expect("pusher_internal:member_added", f"presence-{room}")
         client.send("client-wave", {"to": "friend"}, channel=f"presence-{room}")

@@ -14,7 +14,8 @@ FAST = {"clientEventsPerSecond": -1}
 @pytest.fixture(scope="module")
 def broker():
     apps = [app(limits=FAST), named_app("off", clientEvents=False), named_app("rated"), named_app("slow", limits={
-        "clientEventsPerSecond": 2}), named_app("tiny", limits={**FAST, "clientEventBytes": 100, "eventNameCharacters": 20})]
+        "clientEventsPerSecond": 2}), named_app("tiny", limits={**FAST, "clientEventBytes": 100,
+        "eventNameCharacters": 20})]
     with Broker({"apps": apps}) as running:
         yield running
 
@@ -84,11 +85,13 @@ def test_the_user_of_another_channel_or_sign_in_is_not_used(pair):
 
 
 DATA = {
-    "object": ('{"b": 1,  "a": [true, null]}', '{"b":1,"a":[true,null]}'), "array": ("[1, 2]", "[1,2]"), "number": ("1.50", "1.50"),
+    "object": ('{"b": 1,  "a": [true, null]}', '{"b":1,"a":[true,null]}'), "array": ("[1, 2]", "[1,2]"),
+    "number": ("1.50", "1.50"),
     "true": ("true", "true"), "null": ("null", "null"), "empty object": ("{}", "{}"), "string": ('"plain"', "plain"),
     "empty string": ('""', ""), "string with JSON": ('" { \\"a\\" : 1 } "', ' { "a" : 1 } '),
     "unicode": ('{"ü":"🐦"}', '{"ü":"🐦"}'), "quotes inside": ('{"a":"\\"x\\\\"}', '{"a":"\\"x\\\\"}'),
-    "spaces inside strings": ('{ "a b" : " c  d " }', '{"a b":" c  d "}'), "string with escapes": ('"\\u00fc\\n\\/"', "ü\n/")}
+    "spaces inside strings": ('{ "a b" : " c  d " }', '{"a b":" c  d "}'),
+    "string with escapes": ('"\\u00fc\\n\\/"', "ü\n/")}
 
 
 @pytest.mark.parametrize("name", DATA)
@@ -99,10 +102,11 @@ def test_strings_pass_unchanged_and_all_else_as_its_json_text(pair, name):
     pair[0].send_raw(f'{{"event":"client-d","channel":"private-data","data":{sent}}}')
     got = pair[1].expect("client-d", "private-data")["data"]
     assert isinstance(got, str), got
-    assert got == expected or (name != "string" and json.loads(got) == json.loads(expected) and "  " not in expected), got
+    assert got == expected or (sent[0] != '"' and json.loads(got) == json.loads(expected)), got
 
 
-@pytest.mark.parametrize("channel", ["plain", "cache-plain", "private-encrypted-x", "private-encrypted-cache-x", "#server-to-user-u1"])
+@pytest.mark.parametrize("channel", ["plain", "cache-plain", "private-encrypted-x", "private-encrypted-cache-x",
+    "#server-to-user-u1"])
 def test_a_channel_of_the_wrong_kind_refuses_with_4301(pair, channel):
     """PW-099 PW-108"""
     for client in pair:
@@ -176,13 +180,15 @@ def test_dropped_events_are_not_delivered_later(broker):
         refused = len(sender.frames_until_pong())
         delivered = [frame["data"] for frame in receiver.frames_until_marker()]
         assert delivered[:2] == ["0", "1"] and len(delivered) + refused == 30 and refused >= 25, (delivered, refused)
-        wait_until(lambda: not (sender.send("client-x", {}, channel="private-slow") or sender.frames_until_pong()), "a token")
+        wait_until(lambda: not (sender.send("client-x", {}, channel="private-slow") or sender.frames_until_pong()),
+            "a token")
         receiver.expect("client-x", "private-slow")
 
 
 def test_each_connection_has_its_own_ten(broker):
     """PW-103"""
-    with RawClient.of(broker, "rated") as one, RawClient.of(broker, "rated") as two, broker.client_of("rated") as receiver:
+    with RawClient.of(broker, "rated") as one, RawClient.of(broker,
+        "rated") as two, broker.client_of("rated") as receiver:
         for client in (one, two, receiver):
             client.subscribe("private-each")
         one.send_bytes(burst("private-each", 10))
@@ -193,8 +199,10 @@ def test_each_connection_has_its_own_ten(broker):
             assert all(frame["event"] == "client-n" for frame in client.frames_until_pong())
 
 
-@pytest.mark.parametrize("name, code", [("client-" + "x" * 194, 4301), ("client-" + "é" * 194, 4301), ("Client-x", ...),
-                                        ("xclient-y", ...), ("foo-client-bar", ...), ("client", ...), ("CLIENT-X", ...), (" client-x", ...)])
+@pytest.mark.parametrize("name, code", [("client-" + "x" * 194, 4301), ("client-" + "é" * 194, 4301),
+                                        ("Client-x", ...),
+                                        ("xclient-y", ...), ("foo-client-bar", ...), ("client", ...),
+                                        ("CLIENT-X", ...), (" client-x", ...)])
 def test_a_name_too_long_or_without_the_prefix_is_not_delivered(pair, name, code):
     """PW-104"""
     both_in(pair, "private-names")
@@ -205,7 +213,8 @@ def test_a_name_too_long_or_without_the_prefix_is_not_delivered(pair, name, code
     pair[1].nothing_until_marker()
 
 
-@pytest.mark.parametrize("name", ["client-", "client-" + "x" * 193, "client-" + "é" * 193, "client-pusher:x", "client-a b\\ü\""])
+@pytest.mark.parametrize("name", ["client-", "client-" + "x" * 193, "client-" + "é" * 193, "client-pusher:x",
+    "client-a b\\ü\""])
 def test_a_name_up_to_200_characters_is_delivered(pair, name):
     """PW-104"""
     both_in(pair, "private-long-names")
@@ -272,7 +281,8 @@ def test_refused_client_events_leave_the_connection_as_it_was(pair):
     both_in(pair, "private-calm")
     pair[0].subscribe("calm")
     for _ in range(5):
-        for channel, name, data in (("calm", "client-x", 1), ("private-calm", "client-" + "x" * 200, 1), ("private-calm", "client-x", "y" * 20_000)):
+        for channel, name, data in (("calm", "client-x", 1), ("private-calm", "client-" + "x" * 200, 1),
+            ("private-calm", "client-x", "y" * 20_000)):
             pair[0].send(name, data, channel=channel)
             pair[0].expect_error(4301)
     pair[0].send("client-ok", {}, channel="private-calm")

@@ -110,7 +110,8 @@ def test_no_member_is_sent_twice_or_with_null(conversation):
 
 def test_no_client_local_name_is_ever_on_the_wire(conversation):
     """PW-036: §3.3"""
-    local = {"pusher:subscription_succeeded", "pusher:member_added", "pusher:member_removed", "pusher:subscription_count"}
+    local = {"pusher:subscription_succeeded", "pusher:member_added", "pusher:member_removed",
+        "pusher:subscription_count"}
     assert local.isdisjoint(frame.event["event"] for frame in conversation)
 
 

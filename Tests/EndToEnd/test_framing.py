@@ -71,7 +71,8 @@ def test_a_multibyte_character_may_be_split_over_fragments(client):
     """PW-033 PW-035"""
     message = '{"event":"pusher:ping","data":"ü€𝄞"}'.encode()
     client.send_bytes(b"".join(
-        frame(TEXT if i == 0 else CONTINUATION, bytes([byte]), fin=i == len(message) - 1) for i, byte in enumerate(message)))
+        frame(TEXT if i == 0 else CONTINUATION, bytes([byte]), fin=i == len(message) - 1) for i,
+        byte in enumerate(message)))
     client.expect("pusher:pong")
 
 
@@ -176,11 +177,13 @@ def test_a_length_in_more_bytes_than_needed_is_no_crash(client, bystander, width
     """PW-035: RFC 6455 §5.2 asks senders for the minimal form; a receiver may take it or close 1002"""
     client.send_frame(TEXT, '{"event":"pusher:ping"}', width=width)
     got = client.read_frame()
-    assert (got.opcode == TEXT and got.event["event"] == "pusher:pong") or got.payload[:2] == struct.pack("!H", 1002), got
+    assert (got.opcode == TEXT and got.event["event"] == "pusher:pong") or got.payload[:2] == struct.pack("!H",
+        1002), got
 
 
 BAD_UTF8 = {
-    "lone continuation": b"\x80", "overlong slash": b"\xc0\xaf", "surrogate": b"\xed\xa0\x80", "above U+10FFFF": b"\xf4\x90\x80\x80",
+    "lone continuation": b"\x80", "overlong slash": b"\xc0\xaf", "surrogate": b"\xed\xa0\x80",
+    "above U+10FFFF": b"\xf4\x90\x80\x80",
     "cut short": b"\xe2\x82", "0xff": b"\xff", "in an ignored member": b'{"event":"pusher:ping","other":"\xc3"}',
 }
 

@@ -11,7 +11,8 @@ from rawclient import TEXT, RawClient, frame, upgrade_request
 
 @pytest.fixture(scope="module")
 def broker():
-    with Broker({"apps": [app(), named_app("strict", strictProtocol=True), named_app("brief", activityTimeoutSeconds=45)]}) as running:
+    with Broker({"apps": [app(), named_app("strict", strictProtocol=True),
+        named_app("brief", activityTimeoutSeconds=45)]}) as running:
         yield running
 
 

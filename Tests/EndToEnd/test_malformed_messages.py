@@ -1,7 +1,8 @@
 """What no client should send (reference §2.1, appendix B, PW-030…PW-032, PW-047, PW-110, reliability goal B3).
 
-Every inbound event is sent with each of its fields missing, null, of each wrong type, oversized, twice and deeply nested. After each case
-the offender must have got the reply the reference names and still be connected, and a bystander must not have noticed.
+Every inbound event is sent with each of its fields missing, null, of each wrong type, oversized, twice and deeply
+nested. After each case the offender must have got the reply the reference names and still be connected, and a bystander
+must not have noticed.
 """
 
 import json
@@ -21,10 +22,14 @@ class Raw(str):
 
 
 MUTATIONS = {
-    "missing": BROKEN, "null": None, "true": True, "zero": 0, "negative": -1, "fraction": 1.5, "huge number": Raw("1e400"),
-    "long number": Raw("9" * 400), "empty string": "", "blank string": " ", "array": [], "array of strings": ["x"], "object": {}, "object of one": {"a": 1},
-    "nul": "a\u0000b", "emoji": "🐦", "oversized": "x" * 60_000, "lone surrogate": Raw('"\\ud800"'), "bad escape": Raw('"\\x"'), "control byte": Raw('"\u0001"'),
-    "deep array": Raw("[" * DEEP + "]" * DEEP), "deep object": Raw('{"a":' * DEEP + "1" + "}" * DEEP), "bare word": Raw("undefined"), "twice": BROKEN}
+    "missing": BROKEN, "null": None, "true": True, "zero": 0, "negative": -1, "fraction": 1.5,
+    "huge number": Raw("1e400"),
+    "long number": Raw("9" * 400), "empty string": "", "blank string": " ", "array": [], "array of strings": ["x"],
+    "object": {}, "object of one": {"a": 1},
+    "nul": "a\u0000b", "emoji": "🐦", "oversized": "x" * 60_000, "lone surrogate": Raw('"\\ud800"'),
+    "bad escape": Raw('"\\x"'), "control byte": Raw('"\u0001"'),
+    "deep array": Raw("[" * DEEP + "]" * DEEP), "deep object": Raw('{"a":' * DEEP + "1" + "}" * DEEP),
+    "bare word": Raw("undefined"), "twice": BROKEN}
 INVALID_JSON = {"lone surrogate", "bad escape", "control byte", "deep array", "deep object", "bare word"}
 STRINGS = {"empty string", "blank string", "nul", "emoji", "oversized"}
 NON_STRINGS = set(MUTATIONS) - INVALID_JSON - STRINGS - {"missing", "null", "twice"}
@@ -69,16 +74,18 @@ BASES = {
     "pong": {"event": "pusher:pong", "data": {}},
     "unknown pusher event": {"event": "pusher:foo", "data": {}, "channel": "b3-joined"},
     "unknown event": {"event": "my-event", "data": {}, "channel": "b3-joined"},
-    "forged internal event": {"event": "pusher_internal:member_added", "data": '{"user_id":"x"}', "channel": "presence-b3"},
+    "forged internal event": {"event": "pusher_internal:member_added", "data": '{"user_id":"x"}',
+        "channel": "presence-b3"},
     "forged handshake": {"event": "pusher:connection_established", "data": '{"socket_id":"1.1"}'},
     "forged error": {"event": "pusher:error", "data": {"code": 4001, "message": "go away"}},
 }
 EXTRA_FIELDS = ["unknown", "user_id"]
-GOOD = {"subscribe public": "ok", "subscribe private": "ok", "subscribe presence": "ok", "sign in": "signed", "ping": "pong"}
+GOOD = {"subscribe public": "ok", "subscribe private": "ok", "subscribe presence": "ok", "sign in": "signed",
+    "ping": "pong"}
 
 
 def expected(base: str, path: str, name: str) -> set[str]:
-    """The outcomes the reference allows. Where it does not choose, all sensible ones; never a close, never silence to a request."""
+    """The outcomes the reference allows; where it does not choose, all sensible ones. Never a close."""
     good, command = {GOOD.get(base, "nothing")}, base in ("unsubscribe", "sign in") or base.startswith("subscribe")
     refusals = {MALFORMED, "error 4009"} if base == "sign in" else {MALFORMED}
     if name in INVALID_JSON and base == "sign in":
@@ -90,7 +97,8 @@ def expected(base: str, path: str, name: str) -> set[str]:
     if name == "twice":
         return {MALFORMED} | (good if path not in ("event", "channel", "data") or base == "ping" else set())
     if path == "event":
-        return {"nothing"} | ({MALFORMED} if name in ("empty string", "blank string") else set()) if name in STRINGS else {MALFORMED}
+        return {"nothing"} | ({MALFORMED} if name in ("empty string",
+            "blank string") else set()) if name in STRINGS else {MALFORMED}
     if path == "data" and command:
         return refusals
     if path == "data" and base == "client event":
@@ -110,7 +118,8 @@ def expected(base: str, path: str, name: str) -> set[str]:
     if path == "data.auth":
         return {"refused 401"} | ({MALFORMED} if name in NON_STRINGS else set())
     if path == "data.channel_data":
-        return {"refused 4302"} | ({MALFORMED, "refused 401"} if name in NON_STRINGS else {"refused 4301"} if name == "oversized" else set())
+        return {"refused 4302"} | ({MALFORMED,
+            "refused 401"} if name in NON_STRINGS else {"refused 4301"} if name == "oversized" else set())
     return good
 
 
@@ -216,17 +225,29 @@ def test_the_same_inside_data_that_is_a_string(broker, case):
 
 
 NOT_AN_EVENT = {
-    "empty": "", "blank": "  ", "word": "nonsense", "open brace": "{", "open quote": '{"event":"pusher:ping', "array": "[]", "array of events": '[{"event":"x"}]',
-    "number": "5", "null": "null", "true": "true", "string": '"pusher:ping"', "empty object": "{}", "numeric event": '{"event":5}',
-    "null event": '{"event":null}', "trailing text": '{"event":"pusher:ping"}x', "two objects": '{"event":"pusher:ping"}{"event":"pusher:ping"}',
-    "trailing comma": '{"event":"pusher:ping",}', "missing comma": '{"event":"pusher:ping" "data":{}}', "missing colon": '{"event" "pusher:ping"}',
-    "single quotes": "{'event':'pusher:ping'}", "unquoted key": '{event:"pusher:ping"}', "comment": '/* */{"event":"pusher:ping"}', "byte order mark": '\ufeff{"event":"pusher:ping"}',
-    "raw newline in a string": '{"event":"pusher:\nping"}', "raw nul": '{"event":"pusher:ping"}\u0000', "nan": '{"event":"pusher:subscribe","data":NaN}',
-    "infinity": '{"event":"pusher:subscribe","data":-Infinity}', "leading zero": '{"event":"pusher:subscribe","data":01}', "bare minus": '{"event":"pusher:subscribe","data":-}',
-    "dot without digits": '{"event":"pusher:subscribe","data":1.}', "exponent without digits": '{"event":"pusher:subscribe","data":1e}', "plus": '{"event":"pusher:subscribe","data":+1}',
-    "hex": '{"event":"pusher:subscribe","data":0x1}', "brackets": "[" * 60_000, "braces": '{"a":' * 12_000, "closing brackets": "]" * 60_000, "quotes": '"' * 60_000,
-    "backslashes": '{"event":"' + "\\" * 60_000, "half a surrogate pair": '{"event":"\\ud83d\\u0041"}', "reversed pair": '{"event":"\\udc26\\ud83d"}',
-    "short unicode escape": '{"event":"\\u00"}', "non-breaking space": '\u00a0{"event":"pusher:ping"}', "http": "GET / HTTP/1.1\r\n\r\n"}
+    "empty": "", "blank": "  ", "word": "nonsense", "open brace": "{", "open quote": '{"event":"pusher:ping',
+    "array": "[]", "array of events": '[{"event":"x"}]',
+    "number": "5", "null": "null", "true": "true", "string": '"pusher:ping"', "empty object": "{}",
+    "numeric event": '{"event":5}',
+    "null event": '{"event":null}', "trailing text": '{"event":"pusher:ping"}x',
+    "two objects": '{"event":"pusher:ping"}{"event":"pusher:ping"}',
+    "trailing comma": '{"event":"pusher:ping",}', "missing comma": '{"event":"pusher:ping" "data":{}}',
+    "missing colon": '{"event" "pusher:ping"}',
+    "single quotes": "{'event':'pusher:ping'}", "unquoted key": '{event:"pusher:ping"}',
+    "comment": '/* */{"event":"pusher:ping"}', "byte order mark": '\ufeff{"event":"pusher:ping"}',
+    "raw newline in a string": '{"event":"pusher:\nping"}', "raw nul": '{"event":"pusher:ping"}\u0000',
+    "nan": '{"event":"pusher:subscribe","data":NaN}',
+    "infinity": '{"event":"pusher:subscribe","data":-Infinity}',
+    "leading zero": '{"event":"pusher:subscribe","data":01}', "bare minus": '{"event":"pusher:subscribe","data":-}',
+    "dot without digits": '{"event":"pusher:subscribe","data":1.}',
+    "exponent without digits": '{"event":"pusher:subscribe","data":1e}',
+    "plus": '{"event":"pusher:subscribe","data":+1}',
+    "hex": '{"event":"pusher:subscribe","data":0x1}', "brackets": "[" * 60_000, "braces": '{"a":' * 12_000,
+    "closing brackets": "]" * 60_000, "quotes": '"' * 60_000,
+    "backslashes": '{"event":"' + "\\" * 60_000, "half a surrogate pair": '{"event":"\\ud83d\\u0041"}',
+    "reversed pair": '{"event":"\\udc26\\ud83d"}',
+    "short unicode escape": '{"event":"\\u00"}', "non-breaking space": '\u00a0{"event":"pusher:ping"}',
+    "http": "GET / HTTP/1.1\r\n\r\n"}
 
 
 @pytest.mark.parametrize("name", NOT_AN_EVENT)
@@ -241,11 +262,14 @@ def test_json_nested_ten_deep_is_fine(broker):
 
 
 @pytest.mark.parametrize("event", [
-    "pusher:foo", "pusher:", "pusher", "pusher:subscription_succeeded", "pusher:signin_success", "pusher:cache_miss", "pusher:subscription_error",
-    "pusher_internal:subscription_succeeded", "pusher_internal:watchlist_events", "pusher_internal:subscription_count", "pusher_internal:", "x" * 300])
+    "pusher:foo", "pusher:", "pusher", "pusher:subscription_succeeded", "pusher:signin_success", "pusher:cache_miss",
+    "pusher:subscription_error",
+    "pusher_internal:subscription_succeeded", "pusher_internal:watchlist_events", "pusher_internal:subscription_count",
+    "pusher_internal:", "x" * 300])
 def test_unknown_and_server_only_events_are_ignored(broker, event):
     """PW-032"""
-    run(broker, json.dumps({"event": event, "channel": "b3-joined", "data": {"user_id": "x", "channel": "b3-joined"}}), {"nothing"})
+    run(broker, json.dumps({"event": event, "channel": "b3-joined", "data": {"user_id": "x", "channel": "b3-joined"}}),
+        {"nothing"})
 
 
 def test_ten_offences_do_not_close(broker):

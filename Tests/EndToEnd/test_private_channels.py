@@ -18,12 +18,6 @@ def broker():
         yield running
 
 
-@pytest.fixture
-def client(broker):
-    with broker.client() as running:
-        yield running
-
-
 def not_subscribed(client, broker, channel):
     broker.trigger(channel, "leak", "{}", app_id=client.app_id, key=client.key, secret=client.secret)
     client.nothing_until_marker()
@@ -107,7 +101,8 @@ def test_a_wrong_auth_is_refused_and_the_socket_stays(client, broker, name, chan
 
 @pytest.mark.parametrize("members", [{}, {"auth": None}, {"auth": ""}])
 @pytest.mark.parametrize("channel", [
-    "private-x", "private-encrypted-x", "private-cache-x", "private-encrypted-cache-x", "presence-x", "presence-cache-x"])
+    "private-x", "private-encrypted-x", "private-cache-x", "private-encrypted-cache-x", "presence-x",
+    "presence-cache-x"])
 def test_no_auth_is_refused(client, broker, channel, members):
     """PW-057 PW-066 PW-067"""
     broker.trigger(channel, "cached", "{}")
@@ -132,7 +127,8 @@ def test_a_signature_for_another_socket_or_channel_is_refused(client, broker):
     """PW-059"""
     with broker.client() as other:
         auths = [channel_auth(other.socket_id, "private-mine"), channel_auth(client.socket_id, "private-yours"),
-                 channel_auth(client.socket_id, "private-mine", "extra"), channel_auth(client.socket_id, "private-mine:extra"),
+                 channel_auth(client.socket_id, "private-mine", "extra"),
+                 channel_auth(client.socket_id, "private-mine:extra"),
                  channel_auth(client.socket_id + "0", "private-mine"), channel_auth("", "private-mine")]
         for auth in auths:
             client.send_subscribe("private-mine", auth=auth)
@@ -184,7 +180,8 @@ def test_empty_channel_data_is_no_channel_data(client):
     """PW-062"""
     client.subscribe("private-empty-data", "")
     client.send("pusher:subscribe", {
-        "channel": "private-empty-data", "channel_data": None, "auth": channel_auth(client.socket_id, "private-empty-data")})
+        "channel": "private-empty-data", "channel_data": None,
+        "auth": channel_auth(client.socket_id, "private-empty-data")})
     client.expect("pusher_internal:subscription_succeeded", "private-empty-data")
 
 
@@ -201,7 +198,8 @@ def test_each_dialect_of_subscription_errors(broker):
         client.nothing_until_pong()
 
 
-ENCRYPTED = '{ "nonce" : "4sVYwy4j/8dCcjyxtPCWyk19GaaViaW9",\t"ciphertext":"/GMESnFGlbNn01BuBjp31XYa3i9vZsGKR8fgR9EDhXKx3lzGiUD501A=" ,"a":1e2}'
+ENCRYPTED = '{ "nonce" : "4sVYwy4j/8dCcjyxtPCWyk19GaaViaW9",\t"ciphertext":' \
+    '"/GMESnFGlbNn01BuBjp31XYa3i9vZsGKR8fgR9EDhXKx3lzGiUD501A=" ,"a":1e2}'
 
 
 @pytest.mark.parametrize("channel", ["private-encrypted-bytes", "private-encrypted-cache-bytes"])

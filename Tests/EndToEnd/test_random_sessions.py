@@ -12,13 +12,15 @@ from rawclient import RawClient, text
 from session import Closed
 from signing import channel_auth, user_auth
 
-CHANNELS = ["r-1", "r-2", "cache-r", "private-r", "private-cache-r", "private-encrypted-r", "presence-r", "presence-cache-r",
+CHANNELS = ["r-1", "r-2", "cache-r", "private-r", "private-cache-r", "private-encrypted-r", "presence-r",
+    "presence-cache-r",
             "#server-to-user-u1", "bad name", "", "x" * 250]
 
 
 def random_message(client, dice: random.Random) -> str:
     channel = dice.choice(CHANNELS)
-    kind = dice.choice(["subscribe"] * 5 + ["unsubscribe"] * 4 + ["client"] * 3 + ["signin", "ping", "mutant", "mutant"])
+    kind = dice.choice(["subscribe"] * 5 + ["unsubscribe"] * 4 + ["client"] * 3 + ["signin", "ping", "mutant",
+        "mutant"])
     if kind == "unsubscribe":
         return json.dumps({"event": "pusher:unsubscribe", "data": {"channel": channel}})
     if kind == "client":
@@ -27,10 +29,12 @@ def random_message(client, dice: random.Random) -> str:
         return '{"event":"pusher:ping"}'
     if kind == "signin":
         user = json.dumps({"id": dice.choice(["u1", "u2"]), "watchlist": ["u1", "u2"]})
-        return json.dumps({"event": "pusher:signin", "data": {"auth": user_auth(client.socket_id, user), "user_data": user}})
+        return json.dumps({"event": "pusher:signin", "data": {"auth": user_auth(client.socket_id, user),
+            "user_data": user}})
     member = json.dumps({"user_id": dice.choice(["u1", "u2", 3])}) if channel.startswith("presence") else None
     data = {"channel": channel, "auth": channel_auth(client.socket_id, channel, member)}
-    message = json.dumps({"event": "pusher:subscribe", "data": {**data, **({"channel_data": member} if member else {})}})
+    message = json.dumps({"event": "pusher:subscribe", "data": {**data,
+        **({"channel_data": member} if member else {})}})
     if kind == "mutant":
         letters = list(message)
         for _ in range(dice.randint(1, 4)):
@@ -82,4 +86,5 @@ def test_after_the_storm_the_tables_are_empty(broker, seed):
                 client.unsubscribe(name)
         dice.choice([client.abort, client.close, client.frames_until_pong])()
         client.close()
-    wait_until(lambda: not [name for name in broker.api("GET", "/channels")[1]["channels"] if "storm" in name], "all are vacated")
+    wait_until(lambda: not [name for name in broker.api("GET", "/channels")[1]["channels"] if "storm" in name],
+        "all are vacated")

@@ -1,6 +1,6 @@
 """A real library through one whole session with three idle periods (reference §10 Q31–Q33, PW-179).
 
-The stories tell more of the real clients; this one is about staying connected. The app's activity timeout is one second."""
+The stories tell more of the real clients; this one is about staying connected. The activity timeout is one second."""
 
 import json
 import queue

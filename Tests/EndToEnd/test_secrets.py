@@ -28,7 +28,8 @@ def test_no_secret_and_no_expected_signature_is_in_a_frame_a_reply_or_the_log():
             client.send("client-x", {}, channel="private-quiet")
             said += [json.dumps(frame) for frame in client.frames_until_pong()]
             for other in ("nobody", SECRETS[0]):
-                with RawClient(broker, key="unknown" if other == "nobody" else "app-key", query="protocol=99", handshake=False) as refused:
+                with RawClient(broker, key="unknown" if other == "nobody" else "app-key", query="protocol=99",
+                    handshake=False) as refused:
                     refused.read_upgrade()
                     refused.expect_close()
                     said += [json.dumps(frame) for frame in refused.last_frames]
@@ -36,7 +37,8 @@ def test_no_secret_and_no_expected_signature_is_in_a_frame_a_reply_or_the_log():
             good = sign("POST", "/apps/1/events", body, {}, "app-key", SECRETS[0])
             forbidden.append(good.split("auth_signature=")[1])
             base = good.split("auth_signature=")[0]
-            for target in (base + "auth_signature=" + "0" * 64, base.rstrip("&"), good.replace("auth_version=1.0", "auth_version=2")):
+            for target in (base + "auth_signature=" + "0" * 64, base.rstrip("&"),
+                good.replace("auth_version=1.0", "auth_version=2")):
                 status, _, reply = broker.request("POST", target, body, {"Content-Type": "application/json"})
                 assert status == 401
                 said.append(reply.decode())

@@ -108,8 +108,10 @@ def test_a_reader_that_pauses_for_less_than_the_backlog_loses_nothing(broker):
 @pytest.mark.parametrize("kind", ["ping event", "ping frame", "nonsense", "refused subscription"])
 def test_a_peer_that_asks_and_never_reads_is_closed(broker, kind):
     """PW-180: answers count like everything else"""
-    message = {"ping event": text({"event": "pusher:ping"}), "ping frame": frame(PING, b"p" * 125), "nonsense": text("{"),
-               "refused subscription": text({"event": "pusher:subscribe", "data": {"channel": "private-" + "x" * 150}})}[kind]
+    message = {"ping event": text({"event": "pusher:ping"}), "ping frame": frame(PING, b"p" * 125),
+        "nonsense": text("{"),
+               "refused subscription": text({"event": "pusher:subscribe",
+                   "data": {"channel": "private-" + "x" * 150}})}[kind]
     with RawClient(broker, receive_buffer=4096) as greedy, broker.client() as bystander:
         bystander.subscribe("calm")
         greedy.socket.settimeout(2)

@@ -14,15 +14,10 @@ def broker():
         yield running
 
 
-@pytest.fixture
-def client(broker):
-    with broker.client() as running:
-        yield running
-
-
 @pytest.mark.parametrize("user_data", [
     '{"id":"u1"}', '{"id":"12345","user_info":{"name":"Ann"}}', ' { "id" : "u1" ,\n"extra":[1,2] } ',
-    '{"user_info":"ü 🐦","id":"\\u0075\\"1"}', '{"id":"a@b.example"}', '{"id":"' + "i" * 128 + '"}', '{"id":"u1","watchlist":[]}'])
+    '{"user_info":"ü 🐦","id":"\\u0075\\"1"}', '{"id":"a@b.example"}', '{"id":"' + "i" * 128 + '"}',
+    '{"id":"u1","watchlist":[]}'])
 def test_a_valid_sign_in_is_confirmed_with_the_very_string(client, user_data):
     """PW-109"""
     client.send_sign_in(user_data)
@@ -42,7 +37,8 @@ def test_the_data_of_a_sign_in_may_be_a_string(client):
 
 @pytest.mark.parametrize("change", [
     lambda good: good[:-1] + ("0" if good[-1] != "0" else "1"), lambda good: "", lambda good: good.split(":")[1],
-    lambda good: good.replace(":", "::user::"), lambda good: "other-key:" + good.split(":")[1], lambda good: "x:y:z", lambda good: good + "0"])
+    lambda good: good.replace(":", "::user::"), lambda good: "other-key:" + good.split(":")[1], lambda good: "x:y:z",
+    lambda good: good + "0"])
 def test_a_wrong_signature_is_refused_with_4009_and_the_socket_stays(client, change):
     """PW-110"""
     user = '{"id":"u1"}'
@@ -59,13 +55,15 @@ def test_a_signature_for_another_socket_or_purpose_is_refused(broker, client):
     user = '{"id":"u1"}'
     with broker.client() as other:
         for auth in (user_auth(other.socket_id, user), channel_auth(client.socket_id, "user", user),
-                     user_auth(client.socket_id, user + " "), user_auth(client.socket_id, user, "app-key", "other-secret")):
+                     user_auth(client.socket_id, user + " "),
+                     user_auth(client.socket_id, user, "app-key", "other-secret")):
             client.send_sign_in(user, auth)
             client.expect_error(4009)
 
 
 @pytest.mark.parametrize("user_data", [
-    "", "not json", "[]", "null", '"u1"', "7", "{}", '{"id":""}', '{"id":null}', '{"id":7}', '{"id":1.5}', '{"id":true}', '{"id":["u"]}',
+    "", "not json", "[]", "null", '"u1"', "7", "{}", '{"id":""}', '{"id":null}', '{"id":7}', '{"id":1.5}',
+    '{"id":true}', '{"id":["u"]}',
     '{"id":{}}', '{"user_id":"u1"}', '{"id":"u1"', '{"id":"u1"}}', '{"id":"' + "i" * 129 + '"}'])
 def test_user_data_without_a_usable_id_is_refused(client, user_data):
     """PW-110"""
@@ -75,7 +73,8 @@ def test_user_data_without_a_usable_id_is_refused(client, user_data):
 
 
 @pytest.mark.parametrize("data", [
-    ..., {}, {"auth": "app-key:x"}, {"user_data": '{"id":"u1"}'}, {"auth": None, "user_data": None}, {"auth": 5, "user_data": 5},
+    ..., {}, {"auth": "app-key:x"}, {"user_data": '{"id":"u1"}'}, {"auth": None, "user_data": None},
+    {"auth": 5, "user_data": 5},
     {"auth": "app-key:x", "user_data": {"id": "u1"}}, [], "", "[]", 7])
 def test_a_sign_in_with_missing_or_mistyped_fields_is_refused(client, data):
     """PW-110"""

@@ -12,22 +12,9 @@ EVENTS = "pusher_internal:watchlist_events"
 
 @pytest.fixture(scope="module")
 def broker():
-    with Broker({"apps": [app(), named_app("off", watchlist=False), named_app("three", limits={"watchlist": 3})]}) as running:
+    with Broker({"apps": [app(), named_app("off", watchlist=False),
+        named_app("three", limits={"watchlist": 3})]}) as running:
         yield running
-
-
-@pytest.fixture
-def people(broker):
-    opened = []
-
-    def make(count, name=None):
-        made = [broker.client_of(name) if name else broker.client() for _ in range(count)]
-        opened.extend(made)
-        return made
-
-    yield make
-    for client in opened:
-        client.close()
 
 
 def check_events(frame: dict) -> dict:
@@ -165,7 +152,8 @@ def test_with_the_feature_off_nothing_is_told(people):
     assert not [frame for frame in ann.frames_until_marker() if frame["event"] == EVENTS]
 
 
-@pytest.mark.parametrize("watchlist", ['"bob"', "7", "null", "{}", '[1,2,"w11-x"]', '[null]', '[["a"]]', '[""]', '["' + "x" * 5000 + '"]'])
+@pytest.mark.parametrize("watchlist", ['"bob"', "7", "null", "{}", '[1,2,"w11-x"]', '[null]', '[["a"]]', '[""]',
+    '["' + "x" * 5000 + '"]'])
 def test_an_odd_watchlist_does_not_break_the_sign_in(people, watchlist):
     """PW-119 PW-110: whatever is told is told in strings"""
     [ann] = people(1)
