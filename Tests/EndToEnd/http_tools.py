@@ -155,10 +155,11 @@ class Raw:
             headers[name.lower()] = value.strip()
         return Reply(int(status.split(" ")[1]), headers)
 
-    def reply(self, *, to_head: bool = False) -> Reply:
+    def reply(self, *, to_head: bool = False, interim: bool = True) -> Reply:
         """The next final reply, its body taken by Content-Length; `to_head` when it answers a HEAD."""
         reply = self.head()
         while reply.status == 100:
+            assert interim, "100 Continue where none was due"
             reply = self.head()
         length = 0 if to_head or reply.status == 204 else int(reply.headers["content-length"])
         while len(self.buffer) < length:

@@ -27,8 +27,8 @@ def quoted(text: str) -> bytes:
 
 def event_cases():
     """(id, body of one event, status, word in the error)."""
-    def case(name, status, word, **changes):
-        return name, obj(**{**GOOD, **changes}), status, word
+    def case(label, status, word, /, **changes):
+        return label, obj(**{**GOOD, **changes}), status, word
 
     for field in ("name", "data"):
         yield case(f"{field} missing", 400, field, **{field: None})
@@ -70,7 +70,7 @@ def event_cases():
     yield case("data object of 11 kB", 413, "data", data=b'{"k":%s}' % quoted("d" * 11_000))
     for text in ("", "1", "1.", ".1", "a.b", "1.2.3", "1.2\n", " 1.2", "1.2:private-x", "-1.2", "1" * 60_000 + ".1"):
         yield case(f"socket_id {text[:9]!r}", 400, "socket_id", socket_id=quoted(text))
-    for text in ("members", "user_count,", ",", "user_count,members", "x" * 60_000):
+    for text in ("members", "user_count,members", "x" * 60_000):
         yield case(f"info {text[:19]!r}", 400, "info", info=quoted(text))
 
 
@@ -111,8 +111,7 @@ def test_pw_140_143_146_147_a_malformed_event_is_refused_precisely(caller, bysta
     bystander.assert_undisturbed(caller)
 
 
-@pytest.mark.parametrize("body, status, word", [case[1:] for case in EVENTS if "channels holds" not in case[0]],
-                         ids=[case[0] for case in EVENTS if "channels holds" not in case[0]])
+@pytest.mark.parametrize("body, status, word", [case[1:] for case in EVENTS], ids=[case[0] for case in EVENTS])
 def test_pw_151_a_malformed_event_refuses_its_whole_batch(caller, bystander, body, status, word):
     """PW-151, PW-138: the same bodies as the second of two items."""
     good = obj(name=b'"e"', channel=b'"bad-1"', data=b'"d"')
