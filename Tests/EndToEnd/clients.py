@@ -134,7 +134,7 @@ class AuthEndpoint:
             def do_OPTIONS(self):
                 self.send_response(204)
                 self.send_header("Access-Control-Allow-Origin", "*")
-                self.send_header("Access-Control-Allow-Headers", "*")
+                self.send_header("Access-Control-Allow-Headers", "Authorization, Content-Type")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
@@ -193,15 +193,17 @@ class PysherClient:
         connection = self.library.connection
         for event in ("pusher:connection_established", "pusher:error", "pusher:pong"):
             connection.bind(event, lambda data, event=event: self.inbox.put(event, None, parsed(data)))
-        # The library sends its subscribe before it knows the channel, so a quick answer would be dropped: the answer is
-        # noted here, on its way into the library. Application events go through the library's own `bind`.
+        # The library sends its subscribe before it knows the channel and before anyone can bind to it, so it would drop a quick
+        # answer. What comes in meanwhile waits at its door; the protocol's own events are noted there too.
+        self._subscribing = threading.Lock()
         self._inner = connection.event_handler
-        connection.event_handler = self._note
+        connection.event_handler = self._enter
 
-    def _note(self, event: str, data, channel: str) -> None:
-        if event.startswith("pusher"):
-            self.inbox.put(event, channel, parsed(data))
-        self._inner(event, data, channel)
+    def _enter(self, event: str, data, channel: str) -> None:
+        with self._subscribing:
+            if event.startswith("pusher"):
+                self.inbox.put(event, channel, parsed(data))
+            self._inner(event, data, channel)
 
     def connect(self) -> "PysherClient":
         self.library.connect()
@@ -221,9 +223,11 @@ class PysherClient:
         return self.library.connection.socket_id
 
     def subscribe(self, name: str, *events: str) -> Received:
-        channel = self.library.subscribe(name)
-        for event in events:
-            channel.bind(event, lambda data, event=event: self.inbox.put(event, name, parsed(data)))
+        with self._subscribing:
+            channel = self.library.subscribe(name)
+            for event in events:
+                if not event.startswith("pusher"):
+                    channel.bind(event, lambda data, event=event: self.inbox.put(event, name, parsed(data)))
         return self.inbox.wait(SUCCEEDED, name)
 
     def trigger(self, name: str, event: str, data) -> None:
