@@ -41,7 +41,7 @@ extension LoopServer {
         let prefix = state.pathPrefix
         let outcome = APISignature.verify(
             method: method.span, rawPath: path.span, query: query, body: body.span, prefix: prefix.span, keys: app.keys,
-            nowSeconds: wallSeconds, workspace: workspace)
+            nowSeconds: WallClock.seconds(), workspace: workspace)
         if case .failure(let status, let text) = outcome {
             Log.debug("API call refused", ("app", app.settings.id), ("status", status))
             respondError(slot, status: status, text, for: request)

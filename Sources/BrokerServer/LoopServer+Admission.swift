@@ -15,9 +15,9 @@ extension LoopServer {
                 slot, status: 426, "This path is for WebSocket clients: connect with a Pusher client library",
                 extraHeaders: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", keepAlive: request.head.keepAlive)
         }
-        guard request.text(request.head.webSocketVersion) == "13" else {
+        guard request.head.minorVersion >= 1, request.text(request.head.webSocketVersion) == "13" else {
             return respondError(
-                slot, status: 426, "Sec-WebSocket-Version must be 13",
+                slot, status: 426, "A WebSocket handshake needs HTTP/1.1 and Sec-WebSocket-Version 13",
                 extraHeaders: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", keepAlive: false)
         }
         guard let nonce = request.head.webSocketKey.map(request.slice), WebSocketHandshake.isValidKey(nonce.span) else {

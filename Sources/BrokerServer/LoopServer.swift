@@ -56,7 +56,6 @@ final class LoopServer: LoopHandler {
     }
 
     var milliseconds: UInt32 { UInt32(truncatingIfNeeded: loop.now.nanoseconds / 1_000_000) }
-    var wallSeconds: Int { unixSeconds }
 
     /// Tells the broker the turn's time before the first command of the turn.
     func syncTime() {
