@@ -1,1 +1,32 @@
-print("not yet")
+internal import BrokerServer
+internal import Configuration
+internal import Glibc
+
+/// Raised with each release; `deploy/run` and the tests print it.
+let build = BuildInformation(version: "0.1.0")
+
+let request = CommandLineRequest.parse(
+    arguments: Array(CommandLine.arguments.dropFirst()), environment: Surroundings.environment(), build: build,
+    readFile: Surroundings.read)
+
+switch request {
+case .text(let output):
+    Surroundings.write(output.standardOutput, to: STDOUT_FILENO)
+    Surroundings.write(output.standardError, to: STDERR_FILENO)
+    exit(output.exitCode)
+case .health(let target):
+    guard let problem = HealthCheck.run(target) else { exit(0) }
+    Surroundings.write("starling health: \(problem)\n", to: STDERR_FILENO)
+    exit(1)
+case .serve(let configuration):
+    Surroundings.write(configuration.warningText, to: STDERR_FILENO)
+    do throws(Server.StartFailure) {
+        let server = try Server(configuration.settings)
+        Surroundings.write(server.banner, to: STDOUT_FILENO)
+        Surroundings.announce(port: server.port, in: configuration.settings.readyFile)
+        server.run()
+    } catch {
+        Surroundings.write("starling: \(error.text)\n", to: STDERR_FILENO)
+        exit(error.exitCode)
+    }
+}
