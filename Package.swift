@@ -47,7 +47,8 @@ let package = Package(
             name: "Echo", dependencies: ["Reactor", "Wire", "Crypto"], path: "Tests/Echo", swiftSettings: strict),
     ]
         + rooms.map { room in
-            .target(name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) }, swiftSettings: strict)
+            .target(
+                name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) }, swiftSettings: strict)
         }
         + tests.map { suite in
             .testTarget(

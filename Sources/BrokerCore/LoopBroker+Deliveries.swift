@@ -60,7 +60,8 @@ extension LoopBroker {
             guard slot != .max, entry(of: slot, in: index, app: app) != nil else { return nil }
             single.initialize(to: slot)
             return Delivery(
-                bytes: DeliveryNode.bytes(of: node), recipients: UnsafeBufferPointer(start: single, count: 1), except: .max)
+                bytes: DeliveryNode.bytes(of: node), recipients: UnsafeBufferPointer(start: single, count: 1),
+                except: .max)
         case .terminate:
             for slot in list { terminate(slot: slot) }
             return nil
@@ -69,7 +70,9 @@ extension LoopBroker {
 
     /// The slot of a connection that is still the one that was meant; `.max` otherwise.
     private func slot(of connection: ConnectionTag) -> UInt32 {
-        guard isOpen(connection.slot), connections[Int(connection.slot)].socketID.low == connection.tag else { return .max }
+        guard isOpen(connection.slot), connections[Int(connection.slot)].socketID.low == connection.tag else {
+            return .max
+        }
         return connection.slot
     }
 

@@ -38,7 +38,8 @@ extension LoopBroker {
 
     /// Subscribes a connection that is not subscribed yet.
     func join(
-        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, role: LocalChannel.Role = .channel, identity: Identity? = nil
+        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, role: LocalChannel.Role = .channel,
+        identity: Identity? = nil
     ) -> Joined {
         let app = app(of: slot)
         let local = place(name, role: role, kind: kind, app: app.index)
@@ -150,7 +151,9 @@ extension LoopBroker {
         let name = role == .watch ? Array(place.dropFirst()) : place
         let shard = app.registry.shard(of: name.span)
         shard.withLock { (state: inout ChannelShard) in
-            guard let id = state.find(name.span) else { preconditionFailure("a record lives while a loop counts in it") }
+            guard let id = state.find(name.span) else {
+                preconditionFailure("a record lives while a loop counts in it")
+            }
             if role == .watch {
                 _ = ChannelRecord.remove(loop: loop, from: &state.records[id].watchers)
             } else {

@@ -35,7 +35,8 @@ extension LoopBroker {
             data.removeAll(keepingCapacity: true)
             message.appendDataLiteral(in: bytes, to: &data)
             clientEvent(
-                slot: slot, eventLiteral: bytes.extracting(name.range), nameCharacters: message.nameCharacters(in: bytes),
+                slot: slot, eventLiteral: bytes.extracting(name.range),
+                nameCharacters: message.nameCharacters(in: bytes),
                 channel: texts.extracting(message.channel), dataLiteral: data.span, dataBytes: message.dataBytes)
             literal = data
         }

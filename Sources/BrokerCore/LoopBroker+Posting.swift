@@ -33,7 +33,9 @@ extension LoopBroker {
 
     /// The number of subscribers changed: says so now, or owes it (Pusher protocol §3.9).
     func countChanged(_ record: inout ChannelRecord, name: Span<UInt8>, app: App) {
-        guard app.settings.subscriptionCountEnabled, !record.kind.isPresence, record.kind.access != .user else { return }
+        guard app.settings.subscriptionCountEnabled, !record.kind.isPresence, record.kind.access != .user else {
+            return
+        }
         let isDue = time.milliseconds >= record.countSentMilliseconds + Self.countIntervalMilliseconds
         guard record.subscriberCount <= Self.countThrottleAbove || isDue || record.countSentMilliseconds == 0 else {
             record.owesCount = true

@@ -98,7 +98,8 @@ extension LoopBroker {
         guard let kind = try? ChannelName.classify(name, bytesMax: limits.channelNameBytesMax), kind.acceptsClientEvents
         else {
             return fail(
-                slot: slot, code: 4301, "Client events are taken only on private and presence channels, not encrypted ones")
+                slot: slot, code: 4301,
+                "Client events are taken only on private and presence channels, not encrypted ones")
         }
         guard let local = tables[app.index].find(name), let known = entry(of: slot, in: local, app: app.index) else {
             let channel = String(decoding: ChannelTable.copy(name), as: UTF8.self)
@@ -114,9 +115,12 @@ extension LoopBroker {
                 slot: slot, code: 4301,
                 "More than \(limits.clientEventsPerSecondMax ?? 0) client events a second; this one was dropped")
         }
-        guard !shared.isOverloaded else { return fail(slot: slot, code: 4301, "The server is overloaded; this event was dropped") }
+        guard !shared.isOverloaded else {
+            return fail(slot: slot, code: 4301, "The server is overloaded; this event was dropped")
+        }
         guard takeMessages(1, app: app) else {
-            return fail(slot: slot, code: 4301, "The app's \(limits.messagesPerDayMax ?? 0) messages of this day are used up")
+            return fail(
+                slot: slot, code: 4301, "The app's \(limits.messagesPerDayMax ?? 0) messages of this day are used up")
         }
         let member = connections[Int(slot)].subscriptions[known].member
         sendClientEvent(
@@ -131,7 +135,8 @@ extension LoopBroker {
         var frame = take(&json)
         frame.removeAll(keepingCapacity: true)
         if member == .max {
-            ServerFrame.event(nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: nil, to: &frame)
+            ServerFrame.event(
+                nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: nil, to: &frame)
         } else {
             // The user's id is the server's word, never the sender's (PW-096, PW-097).
             let userID = shard.withLock { (state: inout ChannelShard) -> [UInt8] in

@@ -110,7 +110,8 @@ extension LoopBroker {
         switch joined.refusal {
         case .presenceFull:
             throw SubscriptionRefusal(
-                .presenceFull, "The channel has \(app.settings.limits.presenceMembersMax) members, the most it may have")
+                .presenceFull, "The channel has \(app.settings.limits.presenceMembersMax) members, the most it may have"
+            )
         case .tooManyChannels:
             throw SubscriptionRefusal(
                 .limitReached, "The app has \(app.settings.limits.channelsMax ?? 0) channels, the most it may have")

@@ -63,7 +63,9 @@ public final class LoopBroker {
 
     /// Takes a place in the app's connection quota.
     /// - Returns: false when the app is full (PW-011).
-    public func takeConnectionQuota(of app: App) -> Bool { app.connections.take(limit: app.settings.limits.connectionsMax) }
+    public func takeConnectionQuota(of app: App) -> Bool {
+        app.connections.take(limit: app.settings.limits.connectionsMax)
+    }
 
     /// Opens a connection that was admitted and holds its place in the quota, and queues `connection_established` (PW-001…PW-005).
     /// - Parameter random: the random half of its socket id.

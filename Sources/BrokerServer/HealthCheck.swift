@@ -47,7 +47,8 @@ public enum HealthCheck {
             path = slash == rest.endIndex || rest[slash...] == "/" ? "/ready" : String(rest[slash...])
             if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") {
                 host = String(authority[authority.index(after: authority.startIndex)..<end])
-                port = authority[authority.index(after: end)...].hasPrefix(":")
+                port =
+                    authority[authority.index(after: end)...].hasPrefix(":")
                     ? String(authority[authority.index(after: end)...].dropFirst()) : "80"
             } else if let colon = authority.lastIndex(of: ":") {
                 host = String(authority[..<colon])

@@ -190,7 +190,8 @@ extension LoopServer {
     private func terminate(_ slot: UInt32, _ request: RequestView, _ app: App, _ user: Range<Int>) {
         let segment = request.slice(user)
         guard let userID = Percent.decode(segment.span), !userID.isEmpty else {
-            return respondError(slot, status: 400, "The user id in the path has a malformed percent escape", for: request)
+            return respondError(
+                slot, status: 400, "The user id in the path has a malformed percent escape", for: request)
         }
         broker.terminateConnections(of: userID.span, app: app)
         reply.removeAll(keepingCapacity: true)

@@ -97,7 +97,8 @@ extension LoopServer {
             guard isForwardedTLS else { throw Refusal(.tlsRequired) }
         }
         guard originIsAllowed(request, settings) else {
-            throw Refusal(.unauthorized, "The origin \(request.text(request.head.origin) ?? "-") is not allowed for this app")
+            throw Refusal(
+                .unauthorized, "The origin \(request.text(request.head.origin) ?? "-") is not allowed for this app")
         }
         guard state.takeWebSocket() else { throw Refusal(.overCapacity, "The server has no room for more connections") }
         guard broker.takeConnectionQuota(of: app) else {
@@ -118,12 +119,8 @@ extension LoopServer {
 
     /// Requests without an Origin come from native apps and are always allowed (PW-016).
     private func originIsAllowed(_ request: RequestView, _ settings: AppSettings) -> Bool {
-        guard !settings.allowedOrigins.isEmpty, !settings.allowedOrigins.contains("*"),
-            let origin = request.text(request.head.origin)
-        else { return true }
-        return settings.allowedOrigins.contains { allowed in
-            allowed == origin || origin.hasSuffix("://" + allowed)
-        }
+        guard let origin = request.text(request.head.origin) else { return true }
+        return OriginRule.allows(origin, settings.allowedOrigins)
     }
 
     /// `pusher:error`, then the close frame, both with the code (PW-009, PW-018).

@@ -33,7 +33,8 @@ extension LoopServer {
                 extraHeaders: "Allow: \(allowed)\r\n", keepAlive: request.head.keepAlive)
         }
         if let coding = request.text(request.head.contentEncoding), coding.lowercased() != "identity" {
-            return respondError(slot, status: 415, "Content-Encoding \(coding) is not supported; send the body as it is", for: request)
+            return respondError(
+                slot, status: 415, "Content-Encoding \(coding) is not supported; send the body as it is", for: request)
         }
         switch route {
         case .webSocket(let key): answerWebSocket(slot, request, key: key)
@@ -52,7 +53,8 @@ extension LoopServer {
             keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
     }
 
-    func respondError(_ slot: UInt32, status: Int, _ text: String, extraHeaders: String = "", for request: RequestView) {
+    func respondError(_ slot: UInt32, status: Int, _ text: String, extraHeaders: String = "", for request: RequestView)
+    {
         respondError(
             slot, status: status, text, extraHeaders: extraHeaders, keepAlive: request.head.keepAlive,
             omitBody: request.head.method == .head)

@@ -9,7 +9,9 @@ extension LoopServer {
         case .root, .live: text(slot, request, status: 200, "OK")
         case .ready:
             let isReady = state.isServing && !state.isDraining
-            if isReady { text(slot, request, status: 200, "OK") } else {
+            if isReady {
+                text(slot, request, status: 200, "OK")
+            } else {
                 respondError(slot, status: 503, "Not taking traffic: starting or shutting down", for: request)
             }
         case .up: json(slot, request, status: 200, #"{"health":"OK"}"#)

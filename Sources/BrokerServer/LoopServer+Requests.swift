@@ -32,9 +32,9 @@ extension LoopServer {
         let input = UnsafeBufferPointer(bytes)
         if let chunked = sessions[Int(slot)].chunked { return try receiveChunks(slot, chunked, input) }
         if input.first == 0x16 { throw tlsOnPlaintext(slot) }
-        markReceiving(slot)
         guard input.count >= sessions[Int(slot)].bytesAwaited else { return 0 }
         guard let head = try HTTPRequestParser.parse(input.span, limits: httpLimits) else {
+            markReceiving(slot)
             loop.inputLimit(slot, bytes: httpLimits.headBytesMax + 4)
             return 0
         }
@@ -46,6 +46,7 @@ extension LoopServer {
         case .length(let length):
             let total = head.headBytes + length
             guard input.count >= total else {
+                markReceiving(slot)
                 sessions[Int(slot)].bytesAwaited = total
                 loop.inputLimit(slot, bytes: total)
                 continueIfExpected(slot, head)
@@ -53,6 +54,7 @@ extension LoopServer {
             }
             return finish(slot, head, input, bodyBytes: length)
         case .chunked:
+            markReceiving(slot)
             continueIfExpected(slot, head)
             let kept = Array(input[..<head.headBytes])
             sessions[Int(slot)].chunked = ChunkedRequest(bytes: kept, head: head)

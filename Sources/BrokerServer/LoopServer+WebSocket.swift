@@ -122,7 +122,8 @@ extension LoopServer {
     /// Sets the connection's one timer to whatever is due first.
     func armHeartbeat(_ slot: UInt32) {
         let settings = broker.app(of: slot).settings
-        var due = UInt32(settings.activityTimeoutSeconds) * 1_000 + (sessions[Int(slot)].isProbed ? pongMilliseconds : 0)
+        var due =
+            UInt32(settings.activityTimeoutSeconds) * 1_000 + (sessions[Int(slot)].isProbed ? pongMilliseconds : 0)
         let silent = milliseconds &- sessions[Int(slot)].heardMilliseconds
         due = due > silent ? due - silent : 1
         if settings.authorizedConnectionsRequired, !broker.isAuthorized(slot) {

@@ -40,7 +40,8 @@ enum Route: Equatable {
         if !prefix.isEmpty {
             guard begins(path, in: bytes, with: prefix) else {
                 return .unknown(
-                    hint: "this server has the path prefix \(String(decoding: prefix, as: UTF8.self)): put it before the path "
+                    hint:
+                        "this server has the path prefix \(String(decoding: prefix, as: UTF8.self)): put it before the path "
                         + "(wsPath in pusher-js, path in the server libraries)")
             }
             segments = self.segments(of: (path.lowerBound + prefix.count)..<path.upperBound, in: bytes)
@@ -89,7 +90,8 @@ enum Route: Equatable {
             return "the client puts /app/{key} after wsPath by itself: leave /app out of wsPath"
         }
         if words.dropFirst().contains("app") || words.dropFirst().contains("apps") {
-            return "no path prefix is configured here: start the server with --path-prefix, or drop wsPath in the client"
+            return
+                "no path prefix is configured here: start the server with --path-prefix, or drop wsPath in the client"
         }
         return "paths are /app/{key} for WebSocket clients and /apps/{app_id}/… for the HTTP API"
     }

@@ -100,7 +100,8 @@ public final class Server {
         if !error.isResolution, error.code == EADDRINUSE {
             return StartFailure(
                 exitCode: 69,
-                text: "port \(settings.port) on \(settings.host) is taken: another server, perhaps another Starling, listens there; "
+                text:
+                    "port \(settings.port) on \(settings.host) is taken: another server, perhaps another Starling, listens there; "
                     + "stop it or choose another port with --port")
         }
         return StartFailure(exitCode: 69, text: "cannot start: \(error)")
@@ -190,7 +191,8 @@ public final class Server {
     private func drain() {
         state.isDraining = true
         Log.info("draining", ("connections", state.webSocketCount), ("seconds", state.settings.shutdownGraceSeconds))
-        let end = MonotonicTime.now().after(nanoseconds: UInt64(state.settings.shutdownGraceSeconds) * LoopServer.second)
+        let end = MonotonicTime.now().after(
+            nanoseconds: UInt64(state.settings.shutdownGraceSeconds) * LoopServer.second)
         while state.webSocketCount > 0, MonotonicTime.now() < end {
             if let again = signals.wait(milliseconds: 50), again == .terminate || again == .interrupt { break }
         }

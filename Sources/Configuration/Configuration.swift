@@ -38,9 +38,10 @@ public struct Configuration: Sendable {
     }
 
     static func load(
-        flags: FlagParser.Result, environment: [String: String], readFile: ReadFile
+        flags: FlagParser.Result, environment: [String: String], readFile: ReadFile, isImport: Bool = false
     ) -> Result<Configuration, ConfigurationFailure> {
         var loader = Loader(flags: flags, environment: environment)
+        loader.isImport = isImport
         loader.run(readFile)
         return loader.result
     }

@@ -4,6 +4,7 @@ struct ForeignFamily: Sendable {
         case none
         /// Kibibytes, fractions allowed, to bytes.
         case kilobytes
+        case megabytes
         /// To whole seconds, rounded up.
         case milliseconds
         /// `all`, `members` or `none`, to a boolean.
@@ -184,12 +185,17 @@ extension ForeignFamily.Conversion {
     func apply(_ text: String) -> Result<String, ValueError> {
         switch self {
         case .none: return .success(text)
-        case .kilobytes, .milliseconds:
+        case .kilobytes, .megabytes, .milliseconds:
             // Above 2^40 a Double would still be exact, but no such limit means anything.
             guard let number = Double(text), number.isFinite, abs(number) < 1_099_511_627_776 else {
                 return .failure(ValueError(text: "must be a number"))
             }
-            let scaled = self == .kilobytes ? number * 1_024 : number / 1_000
+            let scaled =
+                switch self {
+                case .kilobytes: number * 1_024
+                case .megabytes: number * 1_048_576
+                default: number / 1_000
+                }
             return .success(String(Int(scaled.rounded(.up))))
         case .clientEventSenders:
             switch text.lowercased() {

@@ -10,6 +10,8 @@ struct Loader {
     var isDefaultApp = false
     var file: String?
     var problems: ProblemList
+    /// Another server's file is being translated, not used.
+    var isImport = false
 
     static let serverByName = Dictionary(uniqueKeysWithValues: Option.server.map { ($0.name, $0) })
     static let appByName = Dictionary(uniqueKeysWithValues: Option.app.map { ($0.name, $0) })
@@ -84,7 +86,11 @@ struct Loader {
         guard var node else { return }
         let variables = variables
         node.interpolate(source, &problems) { variables[$0]?.value }
-        if SoketiFile.isSoketi(node) { node = SoketiFile.translate(node, source, &problems) }
+        if SoketiFile.isSoketi(node) {
+            let translated = SoketiFile.translate(node, source, isImport: isImport)
+            problems.append(translated.problems.all)
+            node = translated.node
+        }
         let read = FileSettings(node, source, base: settings, origins: origins)
         problems.append(read.problems.all)
         (settings, origins, drafts) = (read.settings, read.origins, read.drafts)

@@ -1,23 +1,34 @@
 import BrokerCore
 
+/// Under which heading an option is listed.
+enum OptionGroup: String, Sendable, CaseIterable {
+    case listener = "Listener"
+    case process = "Process"
+    case limits = "Limits of the process"
+    case publicAddress = "Public address (printed snippets only)"
+    case identity = "App: identity"
+    case features = "App: features"
+    case appLimits = "App: limits"
+
+    var isOfApp: Bool { [.identity, .features, .appLimits].contains(self) }
+
+    /// The groups that some option is in, with their options in the order of the table.
+    static func sorted<Settings>(_ options: [Option<Settings>]) -> [(group: OptionGroup, options: [Option<Settings>])] {
+        allCases.compactMap { group in
+            let members = options.filter { $0.group == group }
+            return members.isEmpty ? nil : (group, members)
+        }
+    }
+}
+
 /// One row of the table from which flags, variables, the file's keys, `--help`, `config show` and the reference page come.
 struct Option<Settings: Sendable>: Sendable {
-    enum Group: String, Sendable, CaseIterable {
-        case listener = "Listener"
-        case process = "Process"
-        case limits = "Limits of the process"
-        case publicAddress = "Public address (printed snippets only)"
-        case identity = "App: identity"
-        case features = "App: features"
-        case appLimits = "App: limits"
-    }
-
     /// Kebab-case: `path-prefix` is the flag `--path-prefix` and the variable `STARLING_PATH_PREFIX`.
     let name: String
     /// The member in the file; `limits.x` stands one level down.
     let key: String
     let field: Field<Settings>
-    let group: Group
+    let group: OptionGroup
     var unit = ""
     /// A new value takes effect on SIGHUP.
     var isReloadable = false
@@ -65,6 +76,10 @@ extension Option where Settings == ServerSettings {
             name: "shutdown-grace-seconds", key: "shutdownGraceSeconds",
             field: .integer(\.shutdownGraceSeconds, 0...3_600), group: .process, unit: "seconds", isReloadable: true,
             help: "Time over which connections are closed at the end"),
+        .init(
+            name: "pong-timeout-seconds", key: "pongTimeoutSeconds",
+            field: .integer(\.pongTimeoutSeconds, 1...300), group: .limits, unit: "seconds",
+            help: "A silent client is pinged, and closed with 4201 when it stays silent so long"),
         .init(
             name: "memory-threshold-percent", key: "memoryThresholdPercent",
             field: .integer(\.memoryThresholdPercent, 1...100), group: .process, unit: "percent", isReloadable: true,

@@ -47,6 +47,8 @@ public struct ServerSettings: Sendable, Equatable {
     public var readyFile = ""
     /// How long a drain may take; 0...3600.
     public var shutdownGraceSeconds = 10
+    /// How long a client that was silent for its app's activity timeout may take to answer a ping.
+    public var pongTimeoutSeconds = 30
     /// Unsent bytes one connection may have before it is closed with 4100.
     public var backlogBytesMax = 262_144
     /// Unsent bytes of all connections of the process together.

@@ -58,7 +58,8 @@ extension APISignature {
             throw APIError(
                 status: 401,
                 text: "body_md5 '\(given.span.excerpt(bytesMax: 40))' is not the MD5 of the body's "
-                    + "\(body.count) bytes, which is \(String(decoding: expected, as: UTF8.self)); send exactly the bytes that were signed")
+                    + "\(body.count) bytes, which is \(String(decoding: expected, as: UTF8.self)); "
+                    + "send exactly the bytes that were signed")
         }
     }
 

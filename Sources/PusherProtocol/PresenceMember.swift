@@ -32,27 +32,34 @@ public struct PresenceMember: Sendable, Equatable {
     }
 
     /// A JSON number as a user id: an integral one in plain digits, any other as it was written.
+    ///
+    /// Done on the digits, because a double would change ids above 2^53.
     static func numberText(_ number: Span<UInt8>) -> [UInt8] {
-        var integerEnd = number.count, isPlain = true
-        for offset in number.indices where number[offset] == UInt8(ascii: ".") { integerEnd = offset }
-        for offset in integerEnd..<number.count where offset > integerEnd && number[offset] != UInt8(ascii: "0") {
-            isPlain = false
+        var digits: [UInt8] = [], fraction: Int?, exponent = 0, offset = 0
+        let isNegative = number[0] == UInt8(ascii: "-")
+        if isNegative { offset = 1 }
+        while offset < number.count, number[offset] | 0x20 != UInt8(ascii: "e") {
+            if number[offset] == UInt8(ascii: ".") { fraction = digits.count } else { digits.append(number[offset]) }
+            offset += 1
         }
-        for offset in 0..<integerEnd where number[offset] | 0x20 == UInt8(ascii: "e") { isPlain = false }
-        var text: [UInt8] = []
-        if isPlain {
-            text.append(bytes: number, 0..<integerEnd)
-        } else {
+        if offset < number.count {
+            let text = number.extracting(offset + 1..<number.count).excerpt(bytesMax: 5)
+            exponent = Int(text) ?? .max
+        }
+        // Where the decimal point ends up. Written out, an id beyond 20 digits would only be long.
+        let point = (fraction ?? digits.count) + min(max(exponent, -1_000), 1_000)
+        let isPlain = fraction == nil && exponent == 0
+        let isIntegral = point >= 0 && point <= 20 && digits.dropFirst(point).allSatisfy { $0 == UInt8(ascii: "0") }
+        guard isPlain || isIntegral else {
+            var text: [UInt8] = []
             text.append(bytes: number)
-            // Beyond 2^53 a double no longer says which integer was meant; Pusher bounds numeric ids there too.
-            if let value = Double(String(decoding: text, as: UTF8.self)), value.magnitude < 9_007_199_254_740_992,
-                let integer = Int(exactly: value)
-            {
-                text.removeAll()
-                JSON.appendInteger(integer, to: &text)
-            }
+            return text
         }
-        return text == [UInt8(ascii: "-"), UInt8(ascii: "0")] ? [UInt8(ascii: "0")] : text
+        var text = Array(digits.prefix(point))
+        while text.count < point { text.append(UInt8(ascii: "0")) }
+        text = Array(text.drop { $0 == UInt8(ascii: "0") })
+        if text.isEmpty { return [UInt8(ascii: "0")] }
+        return isNegative ? [UInt8(ascii: "-")] + text : text
     }
 }
 

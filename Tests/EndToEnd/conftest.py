@@ -1,6 +1,16 @@
+import resource
+
 import pytest
 
 from harness import Broker, app
+
+# Some tests open a thousand connections; the broker inherits this limit too.
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "core: the selection that also runs under the sanitizers (Tests/run)")
 
 
 @pytest.fixture(scope="module")
@@ -8,3 +18,25 @@ def broker():
     """A broker with the default app, shared by the tests of one file: they must use channel names of their own."""
     with Broker({"apps": [app()]}) as running:
         yield running
+
+
+@pytest.fixture
+def client(broker):
+    """A connected client of the default app."""
+    with broker.client() as running:
+        yield running
+
+
+@pytest.fixture
+def people(broker):
+    """Makes clients that are closed at the end: `people(3)`, or `people(2, "name")` for a `named_app`."""
+    opened = []
+
+    def make(count, name=None):
+        made = [broker.client_of(name) if name else broker.client() for _ in range(count)]
+        opened.extend(made)
+        return made
+
+    yield make
+    for client in opened:
+        client.close()

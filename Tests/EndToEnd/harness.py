@@ -6,8 +6,6 @@ request is signed, or how long to wait. Nothing here sleeps to synchronise: it w
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import http.client
 import json
 import os
@@ -16,13 +14,14 @@ import signal
 import subprocess
 import tempfile
 import time
-import urllib.parse
 
 from websockets.sync.client import connect as ws_connect
 
+from session import DEADLINE, Closed, Session
+from signing import channel_auth, sign, user_auth  # noqa: F401 (part of this file's surface)
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("STARLING", str(ROOT / ".build" / "release" / "starling"))
-DEADLINE = float(os.environ.get("STARLING_TEST_DEADLINE", "10"))
 
 DEFAULT_APP = {"id": "app-id", "aliases": ["1"], "key": "app-key", "secret": "app-secret", "clientEvents": True}
 
@@ -31,6 +30,16 @@ def app(**changes) -> dict:
     """The default app with changes; `limits` are merged."""
     merged = {**DEFAULT_APP, **changes}
     return merged
+
+
+def named_app(name: str, **changes) -> dict:
+    """Another app of the same broker: id NAME, key NAME-key, secret NAME-secret."""
+    return {"id": name, "key": f"{name}-key", "secret": f"{name}-secret", "clientEvents": True, **changes}
+
+
+def credentials(name: str) -> dict:
+    """What `api` and `trigger` need to call as `named_app(name)`."""
+    return {"app_id": name, "key": f"{name}-key", "secret": f"{name}-secret"}
 
 
 class Broker:
@@ -95,9 +104,28 @@ class Broker:
         self.process.wait()
         self.process = None
 
+    def begin_drain(self) -> None:
+        """One SIGTERM: the broker says goodbye to its clients within the grace period, then ends."""
+        self.process.send_signal(signal.SIGTERM)
+
+    def wait_ended(self, timeout: float = DEADLINE * 3) -> int:
+        """Waits for the process to end by itself and gives its exit code; `start()` then reuses the port."""
+        code = self.process.wait(timeout=timeout)
+        self.process = None
+        return code
+
+    @property
+    def is_running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     @property
     def pid(self) -> int:
         return self.process.pid
+
+    def resident_bytes(self) -> int:
+        """The memory the process holds now."""
+        pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
@@ -111,6 +139,10 @@ class Broker:
 
     def client(self, **options) -> "Client":
         return Client(self, **options)
+
+    def client_of(self, name: str, **options) -> "Client":
+        """A client of `named_app(name)`."""
+        return Client(self, **credentials(name), **options)
 
     # HTTP API
 
@@ -138,9 +170,9 @@ class Broker:
         """Publishes; `data` is sent as given when it is a string, else as its JSON text. Asserts success."""
         channels = [channels] if isinstance(channels, str) else channels
         text = data if isinstance(data, str) else json.dumps(data)
-        credentials = {k: members.pop(k) for k in ("app_id", "key", "secret") if k in members}
+        signer = {k: members.pop(k) for k in ("app_id", "key", "secret") if k in members}
         body = {"name": name, "channels": channels, "data": text, **members}
-        status, reply = self.api("POST", "/events", body, **credentials)
+        status, reply = self.api("POST", "/events", body, **signer)
         assert status == 200, (status, reply)
         return reply
 
@@ -152,50 +184,28 @@ def select_nothing() -> None:
     select.select([], [], [], 0.01)
 
 
-def sign(method: str, path: str, body: bytes | None, params: dict, key: str, secret: str, **changes) -> str:
-    """The signed request target. `changes` overrides or (with None) removes auth parameters."""
-    query = {**params, "auth_key": key, "auth_timestamp": str(int(time.time())), "auth_version": "1.0"}
-    if body:
-        query["body_md5"] = hashlib.md5(body).hexdigest()
-    query.update(changes)
-    query = {k: v for k, v in query.items() if v is not None}
-    canonical = "&".join(f"{k.lower()}={v}" for k, v in sorted(query.items(), key=lambda item: item[0].lower()))
-    digest = hmac.new(secret.encode(), f"{method}\n{path}\n{canonical}".encode(), hashlib.sha256).hexdigest()
-    return path + "?" + urllib.parse.urlencode({**query, "auth_signature": digest}, quote_via=urllib.parse.quote)
+def wait_until(condition, what: str, timeout: float = DEADLINE):
+    """Waits for `condition()` to be truthy and gives its value. For states that only a query can show."""
+    limit = time.monotonic() + timeout
+    while time.monotonic() < limit:
+        if value := condition():
+            return value
+        select_nothing()
+    raise AssertionError(f"not within {timeout} s: {what}")
 
 
-def channel_auth(socket_id: str, channel: str, data: str | None = None, key="app-key", secret="app-secret") -> str:
-    text = f"{socket_id}:{channel}" + (f":{data}" if data else "")
-    return key + ":" + hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-def user_auth(socket_id: str, user_data: str, key="app-key", secret="app-secret") -> str:
-    text = f"{socket_id}::user::{user_data}"
-    return key + ":" + hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
-
-
-class Closed(Exception):
-    """The broker closed the socket."""
-
-    def __init__(self, code, reason):
-        super().__init__(f"closed {code} {reason!r}")
-        self.code, self.reason = code, reason
-
-
-class Client:
+class Client(Session):
     """A plain Pusher client on the `websockets` library: what goes over the wire is what the test wrote."""
 
     def __init__(self, broker: Broker, *, key="app-key", query="protocol=7&client=test&version=1.0", prefix="",
-                 secret="app-secret", handshake=True, ping_interval=None, **options):
-        self.broker, self.key, self.secret = broker, key, secret
+                 secret="app-secret", app_id="1", handshake=True, ping_interval=None, **options):
+        self.broker, self.key, self.secret, self.app_id = broker, key, secret, app_id
+        options.setdefault("proxy", None)
         self.socket = ws_connect(broker.ws_url(key, query, prefix), compression=None, open_timeout=DEADLINE,
                                  ping_interval=ping_interval, close_timeout=2, max_size=2**24, **options)
         self.early: list[dict] = []
-        self.socket_id = None
         if handshake:
-            self.hello = self.receive()
-            assert self.hello["event"] == "pusher:connection_established", self.hello
-            self.socket_id = json.loads(self.hello["data"])["socket_id"]
+            self.greet()
 
     def __enter__(self):
         return self
@@ -214,10 +224,6 @@ class Client:
         self.socket.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.socket.socket.close()
 
-    def send(self, event, data=None, **members):
-        message = {"event": event, **({} if data is None else {"data": data}), **members}
-        self.socket.send(json.dumps(message))
-
     def send_raw(self, text):
         self.socket.send(text)
 
@@ -232,62 +238,3 @@ class Client:
         except ConnectionClosed as closed:
             received = closed.rcvd
             raise Closed(received.code if received else 1006, received.reason if received else "") from None
-
-    def expect(self, event: str, channel: str | None = None, timeout: float = DEADLINE) -> dict:
-        """The next frame, which must be this event (and channel)."""
-        frame = self.receive(timeout)
-        assert frame["event"] == event and (channel is None or frame.get("channel") == channel), frame
-        return frame
-
-    def expect_close(self, timeout: float = DEADLINE) -> Closed:
-        """Reads until the close frame; gives its code and reason. Frames before it are kept in `last_frames`."""
-        self.last_frames = []
-        limit = time.monotonic() + timeout
-        while True:
-            try:
-                self.last_frames.append(self.receive(max(0.01, limit - time.monotonic())))
-            except Closed as closed:
-                return closed
-
-    def nothing_until_pong(self) -> None:
-        """Proves that nothing was queued for this client: the next frame is the answer to a ping sent now."""
-        self.send("pusher:ping", {})
-        self.expect("pusher:pong")
-
-    def frames_until_pong(self) -> list[dict]:
-        """Everything queued for this client before the answer to a ping sent now."""
-        self.send("pusher:ping", {})
-        frames = []
-        while (frame := self.receive())["event"] != "pusher:pong":
-            frames.append(frame)
-        return frames
-
-    def subscribe(self, channel: str, channel_data=None, *, user=None, user_info=None, auth=None) -> dict:
-        """Subscribes, signing when the name asks for it, and returns the subscription_succeeded frame."""
-        self.send_subscribe(channel, channel_data, user=user, user_info=user_info, auth=auth)
-        return self.expect("pusher_internal:subscription_succeeded", channel)
-
-    def send_subscribe(self, channel: str, channel_data=None, *, user=None, user_info=None, auth=None) -> None:
-        data: dict = {"channel": channel}
-        if user is not None:
-            channel_data = json.dumps({"user_id": user, **({} if user_info is None else {"user_info": user_info})})
-        if channel_data is not None:
-            data["channel_data"] = channel_data
-        if auth is not None:
-            data["auth"] = auth
-        elif channel.startswith(("private-", "presence-")):
-            data["auth"] = channel_auth(self.socket_id, channel, channel_data, self.key, self.secret)
-        self.send("pusher:subscribe", data)
-
-    def unsubscribe(self, channel: str) -> None:
-        self.send("pusher:unsubscribe", {"channel": channel})
-
-    def sign_in(self, user_id, *, user_info=None, watchlist=None) -> dict:
-        user = {"id": user_id}
-        if user_info is not None:
-            user["user_info"] = user_info
-        if watchlist is not None:
-            user["watchlist"] = watchlist
-        text = json.dumps(user)
-        self.send("pusher:signin", {"auth": user_auth(self.socket_id, text, self.key, self.secret), "user_data": text})
-        return self.expect("pusher:signin_success")

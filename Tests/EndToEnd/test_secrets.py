@@ -1,0 +1,69 @@
+"""What must never be said (reference PW-182; architecture §6.10)."""
+
+import json
+
+from harness import Broker, app, channel_auth, sign, user_auth
+from rawclient import RawClient
+
+SECRETS = ["zq-secret-7f3a-first", "zq-secret-7f3a-second"]
+
+
+def test_no_secret_and_no_expected_signature_is_in_a_frame_a_reply_or_the_log():
+    """PW-182: at info level, while everything that can be refused is refused"""
+    settings = app(secret=SECRETS[0], keys=[{"key": "second", "secret": SECRETS[1]}], authorizedConnections=False)
+    said, forbidden = [], list(SECRETS)
+    with Broker({"logLevel": "info", "apps": [settings]}) as broker:
+        with RawClient(broker, secret=SECRETS[0]) as client:
+            channel, member, user = "presence-quiet", '{"user_id":"u"}', '{"id":"u"}'
+            for secret, key in zip(SECRETS, ("app-key", "second")):
+                forbidden += [channel_auth(client.socket_id, "private-quiet", None, key, secret).split(":")[1],
+                              channel_auth(client.socket_id, channel, member, key, secret).split(":")[1],
+                              user_auth(client.socket_id, user, key, secret).split(":")[1]]
+            for key in ("app-key", "second", "nobody"):
+                for auth in (f"{key}:{'0' * 64}", f"{key}:short", key, ""):
+                    client.send_subscribe("private-quiet", auth=auth)
+                    client.send_subscribe(channel, member, auth=auth)
+                    client.send_sign_in(user, auth)
+            client.send_raw("{")
+            client.send("client-x", {}, channel="private-quiet")
+            said += [json.dumps(frame) for frame in client.frames_until_pong()]
+            for other in ("nobody", SECRETS[0]):
+                with RawClient(broker, key="unknown" if other == "nobody" else "app-key", query="protocol=99",
+                    handshake=False) as refused:
+                    refused.read_upgrade()
+                    refused.expect_close()
+                    said += [json.dumps(frame) for frame in refused.last_frames]
+            body = b'{"name":"e","channel":"c","data":"{}"}'
+            good = sign("POST", "/apps/1/events", body, {}, "app-key", SECRETS[0])
+            forbidden.append(good.split("auth_signature=")[1])
+            base = good.split("auth_signature=")[0]
+            for target in (base + "auth_signature=" + "0" * 64, base.rstrip("&"),
+                good.replace("auth_version=1.0", "auth_version=2")):
+                status, _, reply = broker.request("POST", target, body, {"Content-Type": "application/json"})
+                assert status == 401
+                said.append(reply.decode())
+            assert broker.request("POST", good, body, {"Content-Type": "application/json"})[0] == 200
+            for accepted in (channel, "private-quiet"):
+                client.subscribe(accepted, member if accepted == channel else None)
+            client.send_sign_in(user)
+            client.expect("pusher:signin_success")
+        broker.begin_drain()
+        broker.wait_ended()
+        said.append(broker.log())
+    text = "\n".join(said)
+    for secret in forbidden:
+        assert secret not in text, secret
+        assert secret.upper() not in text, secret
+
+
+def test_a_log_line_cannot_be_forged_by_a_peer():
+    """PW-182: control bytes of a peer are escaped in the log"""
+    with Broker({"logLevel": "debug", "apps": [app()]}) as broker:
+        with RawClient(broker, key="evil%0A%1B%5B31mFORGED", handshake=False) as client:
+            client.read_head()
+        with RawClient(broker, query="protocol=7&client=a%0AFORGED&version=%1B%5B2J") as client:
+            client.send("pusher:\nFORGED\u001b[31m", {})
+            client.send_subscribe("private-\nFORGED")
+            client.frames_until_pong()
+        assert "\x1b" not in broker.log()
+        assert not [line for line in broker.log().splitlines() if line.startswith("FORGED")]
