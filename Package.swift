@@ -20,6 +20,7 @@ let rooms: [(name: String, mayImport: [String])] = [
 let tests: [(name: String, mayImport: [String])] = [
     ("WireTests", ["Wire", "TestSupport"]),
     ("CryptoTests", ["Crypto", "Wire", "TestSupport"]),
+    ("TelemetryTests", ["Telemetry"]),
     ("ReactorTests", ["Reactor", "CLinux", "TestSupport"]),
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
@@ -46,7 +47,8 @@ let package = Package(
             name: "Echo", dependencies: ["Reactor", "Wire", "Crypto"], path: "Tests/Echo", swiftSettings: strict),
     ]
         + rooms.map { room in
-            .target(name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) }, swiftSettings: strict)
+            .target(
+                name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) }, swiftSettings: strict)
         }
         + tests.map { suite in
             .testTarget(

@@ -1,1 +1,223 @@
-// header-only; see include/CLinux.h
+#define _GNU_SOURCE
+#include "CLinux.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+static uint64_t big_endian(const uint8_t *bytes, int count) {
+    uint64_t value = 0;
+    for (int i = 0; i < count; i++) value = value << 8 | bytes[i];
+    return value;
+}
+
+static void fill_address(struct clinux_address *out, const struct sockaddr_storage *from) {
+    memset(out, 0, sizeof *out);
+    if (from->ss_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)from;
+        out->family = 4;
+        out->low = ntohl(four->sin_addr.s_addr);
+        out->port = ntohs(four->sin_port);
+    } else if (from->ss_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)from;
+        const uint8_t *bytes = six->sin6_addr.s6_addr;
+        out->port = ntohs(six->sin6_port);
+        if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr)) { // a dual-stack listener reports IPv4 peers so
+            out->family = 4;
+            out->low = big_endian(bytes + 12, 4);
+        } else {
+            out->family = 6;
+            out->high = big_endian(bytes, 8);
+            out->low = big_endian(bytes + 8, 8);
+        }
+    }
+}
+
+int clinux_epoll_create(void) {
+    int set = epoll_create1(EPOLL_CLOEXEC);
+    return set < 0 ? -errno : set;
+}
+
+int clinux_eventfd(void) {
+    int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int clinux_listen(const char *host, uint16_t port, bool reuse_port, int backlog) {
+    char service[8];
+    snprintf(service, sizeof service, "%u", port);
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo *found = NULL;
+    int code = getaddrinfo(host && *host ? host : NULL, service, &hints, &found);
+    if (code != 0) return code == EAI_SYSTEM ? -errno : -1000 + code;
+    int result = -EADDRNOTAVAIL;
+    for (struct addrinfo *at = found; at; at = at->ai_next) {
+        int descriptor = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (descriptor < 0) {
+            result = -errno;
+            continue;
+        }
+        int on = 1, off = 0;
+        (void)setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+        if (at->ai_family == AF_INET6) (void)setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+        bool ready = !reuse_port || setsockopt(descriptor, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) == 0;
+        ready = ready && bind(descriptor, at->ai_addr, at->ai_addrlen) == 0 && listen(descriptor, backlog) == 0;
+        if (ready) {
+            result = descriptor;
+            break;
+        }
+        result = -errno;
+        close(descriptor);
+    }
+    freeaddrinfo(found);
+    return result;
+}
+
+const char *clinux_resolve_text(int code) { return gai_strerror(code + 1000); }
+
+int clinux_set_stream_options(int descriptor, unsigned user_timeout_milliseconds, int unsent_low_bytes) {
+    int on = 1;
+    if (setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0) return -errno;
+    if (user_timeout_milliseconds > 0
+        && setsockopt(descriptor, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_timeout_milliseconds,
+                      sizeof user_timeout_milliseconds) < 0)
+        return -errno;
+    if (unsent_low_bytes > 0
+        && setsockopt(descriptor, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent_low_bytes, sizeof unsent_low_bytes) < 0)
+        return -errno;
+    return 0;
+}
+
+int clinux_set_nonblocking(int descriptor) {
+    int flags = fcntl(descriptor, F_GETFL);
+    return flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
+}
+
+void clinux_set_reset_on_close(int descriptor) {
+    struct linger now = {.l_onoff = 1, .l_linger = 0};
+    (void)setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+}
+
+int clinux_accept(int listener, struct clinux_address *peer) {
+    struct sockaddr_storage storage = {0};
+    socklen_t length = sizeof storage;
+    int descriptor = accept4(listener, (struct sockaddr *)&storage, &length, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (descriptor < 0) return -errno;
+    fill_address(peer, &storage);
+    return descriptor;
+}
+
+int clinux_peer_address(int descriptor, struct clinux_address *peer) {
+    struct sockaddr_storage storage = {0};
+    socklen_t length = sizeof storage;
+    if (getpeername(descriptor, (struct sockaddr *)&storage, &length) < 0) return -errno;
+    fill_address(peer, &storage);
+    return 0;
+}
+
+int clinux_local_port(int descriptor) {
+    struct sockaddr_storage storage = {0};
+    socklen_t length = sizeof storage;
+    if (getsockname(descriptor, (struct sockaddr *)&storage, &length) < 0) return -errno;
+    struct clinux_address address;
+    fill_address(&address, &storage);
+    return address.port;
+}
+
+int clinux_socket_error(int descriptor) {
+    int code = 0;
+    socklen_t length = sizeof code;
+    return getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length) < 0 ? errno : code;
+}
+
+int clinux_socket_pair(int pair[2]) {
+    return socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0 ? -errno : 0;
+}
+
+int clinux_connect(const char *host, uint16_t port) {
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    bool is_four = inet_pton(AF_INET, host, &four.sin_addr) == 1;
+    if (!is_four && inet_pton(AF_INET6, host, &six.sin6_addr) != 1) return -EINVAL;
+    int descriptor = socket(is_four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor < 0) return -errno;
+    const struct sockaddr *address = is_four ? (const struct sockaddr *)&four : (const struct sockaddr *)&six;
+    if (connect(descriptor, address, is_four ? sizeof four : sizeof six) < 0) {
+        int code = errno;
+        close(descriptor);
+        return -code;
+    }
+    return descriptor;
+}
+
+int clinux_open_null(void) {
+    int descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int clinux_signal_source(void) {
+    clinux_ignore_sigpipe();
+    sigset_t set;
+    sigemptyset(&set);
+    const int wanted[] = {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2};
+    for (unsigned i = 0; i < sizeof wanted / sizeof *wanted; i++) sigaddset(&set, wanted[i]);
+    int code = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (code != 0) return -code;
+    int descriptor = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int clinux_signal_next(int descriptor) {
+    struct signalfd_siginfo info;
+    ssize_t count = read(descriptor, &info, sizeof info);
+    return count == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+int clinux_wait_readable(int descriptor, int milliseconds) {
+    struct pollfd one = {.fd = descriptor, .events = POLLIN};
+    int count = poll(&one, 1, milliseconds);
+    return count > 0 ? 1 : 0;
+}
+
+void clinux_ignore_sigpipe(void) { (void)signal(SIGPIPE, SIG_IGN); }
+
+int clinux_raise_descriptor_limit(uint64_t *soft, uint64_t *hard) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    *soft = limit.rlim_cur;
+    *hard = limit.rlim_max;
+    if (limit.rlim_cur == limit.rlim_max) return 0;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    *soft = limit.rlim_cur;
+    return 0;
+}
+
+int clinux_set_descriptor_limit(uint64_t soft) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;
+    limit.rlim_cur = soft < limit.rlim_max ? soft : limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) < 0 ? -errno : 0;
+}
+
+int clinux_processor_count(void) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set) > 0 ? CPU_COUNT(&set) : 1;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
+
+void clinux_name_thread(const char *name) {
+    char kept[16] = {0};
+    strncpy(kept, name, sizeof kept - 1);
+    (void)pthread_setname_np(pthread_self(), kept);
+}

@@ -9,6 +9,10 @@ _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "core: the selection that also runs under the sanitizers (Tests/run)")
+
+
 @pytest.fixture(scope="module")
 def broker():
     """A broker with the default app, shared by the tests of one file: they must use channel names of their own."""

@@ -1,0 +1,82 @@
+internal import PusherProtocol
+
+/// The channels of one app as all loops share them, split by name so that loops rarely wait for each other.
+///
+/// Safe from any thread; each shard is reached under its own short lock, and never two at once.
+final class ChannelRegistry: Sendable {
+    static let shardCount = 64
+    let shards: [Guarded<ChannelShard>]
+    private let seed: UInt64
+
+    init(seed: UInt64) {
+        self.seed = seed
+        shards = (0..<Self.shardCount).map { Guarded(ChannelShard(seed: seed &+ UInt64($0) &* 2)) }
+    }
+
+    /// The shard a name belongs to. Uses other bits of the hash than the shard's own table.
+    func shardIndex(of name: Span<UInt8>) -> Int {
+        Int(NameHash.hash64(name, seed: seed) >> 48) & (Self.shardCount - 1)
+    }
+
+    func shard(of name: Span<UInt8>) -> Guarded<ChannelShard> { shards[shardIndex(of: name)] }
+}
+
+/// One part of the registry: names to records.
+struct ChannelShard {
+    private(set) var table: NameTable
+    var records: [ChannelRecord] = []
+    /// Records that owe their subscribers a count; a record may have been freed or used again meanwhile.
+    var owing: [Int] = []
+    private let seed: UInt64
+
+    init(seed: UInt64) {
+        self.seed = seed
+        table = NameTable(seed: seed | 1)
+    }
+
+    func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
+
+    func name(of id: Int) -> [UInt8] { table.names[id] }
+
+    mutating func findOrInsert(_ name: Span<UInt8>, kind: ChannelKind) -> Int {
+        if let id = table.find(name) { return Int(id) }
+        let id = Int(table.insert(ChannelTable.copy(name)))
+        var record = ChannelRecord(kind: kind)
+        if kind.isPresence { record.roster = Roster(seed: seed) }
+        if id == records.count { records.append(record) } else { records[id] = record }
+        return id
+    }
+
+    /// Keeps the shard's own books after a record changed: who is owed a count, and whether the record is still needed.
+    mutating func afterChange(of id: Int) {
+        if records[id].owesCount, !records[id].isListedAsOwing {
+            records[id].isListedAsOwing = true
+            owing.append(id)
+        }
+        releaseIfUnused(id)
+    }
+
+    /// Forgets a record nobody needs.
+    mutating func releaseIfUnused(_ id: Int) {
+        guard records[id].isUnused else { return }
+        records[id] = ChannelRecord(kind: records[id].kind)
+        table.remove(UInt32(id))
+        if table.count == 0 {
+            records = []
+            owing = []
+            table = NameTable(seed: seed | 1)
+        }
+    }
+
+    /// Drops cached events whose time is over.
+    mutating func expireCache(nowMilliseconds: UInt64) {
+        for id in records.indices {
+            guard let cache = records[id].cache, cache.expiresMilliseconds <= nowMilliseconds else { continue }
+            records[id].cache = nil
+            if records[id].isUnused {
+                releaseIfUnused(id)
+                if records.isEmpty { return }
+            }
+        }
+    }
+}

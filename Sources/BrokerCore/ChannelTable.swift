@@ -1,0 +1,129 @@
+internal import PusherProtocol
+
+/// The channels that one loop serves for one app: names to dense lists of its subscribers. Touched by its loop only.
+struct ChannelTable {
+    private(set) var table: NameTable
+    var channels: [LocalChannel] = []
+
+    init(seed: UInt64) { table = NameTable(seed: seed) }
+
+    func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
+
+    func name(of index: Int) -> [UInt8] { table.names[index] }
+
+    mutating func findOrInsert(_ name: Span<UInt8>, role: LocalChannel.Role, kind: ChannelKind) -> Int {
+        if let known = table.find(name) { return Int(known) }
+        let index = Int(table.insert(Self.copy(name)))
+        if index == channels.count { channels.append(LocalChannel()) }
+        channels[index].role = role
+        channels[index].kind = kind
+        return index
+    }
+
+    /// Frees the place of a channel that has no subscriber and that the registry no longer counts here.
+    /// The place's next user is told apart by its generation.
+    mutating func releaseIfUnused(_ index: Int) {
+        guard channels[index].registered == 0 else { return }
+        precondition(channels[index].subscribers.count == 0, "the registry counts every local subscriber")
+        channels[index].subscribers.release()
+        channels[index].pendingJoins = []
+        channels[index].generation &+= 1
+        table.remove(UInt32(index))
+    }
+
+    static func copy(_ bytes: Span<UInt8>) -> [UInt8] {
+        bytes.withUnsafeBufferPointer { Array($0) }
+    }
+}
+
+/// One channel on one loop.
+struct LocalChannel {
+    enum Role: UInt8 { case channel, user, watch }
+
+    /// A subscriber that must not see deliveries posted before it joined. Forgotten once those have all been taken.
+    struct PendingJoin {
+        var slot: UInt32
+        var sequence: UInt64
+        /// `LoopBroker.takes` when it joined.
+        var takes: UInt64
+    }
+
+    var generation: UInt32 = 0
+    var role = Role.channel
+    var kind = ChannelKind(access: .open, isCache: false)
+    var subscribers = SubscriberList()
+    /// Subscribers the registry counts for this loop: the list, and connections that closed and wait for their slice.
+    var registered = 0
+    var pendingJoins: [PendingJoin] = []
+}
+
+/// A dense list of slots with, for each, where the connection's own list mentions this channel, so that leaving is a swap
+/// with the last. Raw memory: fan-out hands the slots to the outbox as they lie, and `release` frees them.
+struct SubscriberList {
+    private var memory: UnsafeMutablePointer<UInt32>?
+    private(set) var count = 0
+    private var capacity = 0
+
+    /// The subscribers' slots; valid until the list changes.
+    var slots: UnsafeBufferPointer<UInt32> { UnsafeBufferPointer(start: memory, count: count) }
+
+    func slot(at index: Int) -> UInt32 {
+        guard let memory, index < count else { preconditionFailure("no subscriber at this index") }
+        return memory[index]
+    }
+
+    /// Where the subscriber's connection mentions this channel.
+    func entry(at index: Int) -> UInt32 {
+        guard let memory, index < count else { preconditionFailure("no subscriber at this index") }
+        return memory[capacity + index]
+    }
+
+    mutating func setEntry(at index: Int, to entry: UInt32) {
+        guard let memory, index < count else { preconditionFailure("no subscriber at this index") }
+        memory[capacity + index] = entry
+    }
+
+    mutating func append(slot: UInt32, entry: UInt32) {
+        if count == capacity { resize(to: max(2, capacity * 2)) }
+        guard let memory else { preconditionFailure("resize allocates") }
+        memory[count] = slot
+        memory[capacity + count] = entry
+        count += 1
+    }
+
+    /// Removes one subscriber; the last takes its place.
+    /// - Returns: true when another subscriber now stands at `index`.
+    mutating func remove(at index: Int) -> Bool {
+        guard let memory, index < count else { preconditionFailure("no subscriber at this index") }
+        count -= 1
+        memory[index] = memory[count]
+        memory[capacity + index] = memory[capacity + count]
+        let moved = index < count
+        if count == 0 { release() } else if count * 4 <= capacity, capacity > 8 { resize(to: capacity / 2) }
+        return moved
+    }
+
+    mutating func release() {
+        memory?.deallocate()
+        (memory, count, capacity) = (nil, 0, 0)
+    }
+
+    private mutating func resize(to wanted: Int) {
+        let fresh = UnsafeMutablePointer<UInt32>.allocate(capacity: wanted * 2)
+        if let memory {
+            fresh.update(from: memory, count: count)
+            (fresh + wanted).update(from: memory + capacity, count: count)
+            memory.deallocate()
+        }
+        (memory, capacity) = (fresh, wanted)
+    }
+}
+
+/// One entry of a connection's own list: a channel, where that channel lists the connection, and who it is there.
+struct Subscription {
+    var channel: UInt32
+    /// Index in the channel's `SubscriberList`.
+    var position: UInt32
+    /// Presence channels: the number of the member in the roster.
+    var member: UInt32
+}

@@ -1,0 +1,150 @@
+internal import Synchronization
+internal import Wire
+
+/// Where a channel lives on one loop: the app, its place in that loop's table, and how often the place was used before.
+struct LocalChannelID: Equatable {
+    var app: UInt16
+    var index: UInt32
+    var generation: UInt32
+}
+
+/// A connection as another loop names it: its slot, and the random half of its socket id, which tells it from the slot's next user.
+struct ConnectionTag: Equatable {
+    var slot: UInt32
+    var tag: UInt32
+    static let none = ConnectionTag(slot: .max, tag: 0)
+}
+
+/// What a delivery asks of the loop that takes it.
+enum DeliveryKind: UInt8 {
+    /// Give the frame to every subscriber of the channel that had joined before it.
+    case fanOut
+    /// Give the frame to one subscriber: the answer to a repeated subscribe, in order with the channel's events.
+    case single
+    /// Close every connection of the user (terminate_connections).
+    case terminate
+}
+
+/// One delivery on its way to one loop: a header, then the encoded frame, in one block of memory.
+struct DeliveryNode {
+    var next: UnsafeMutablePointer<DeliveryNode>?
+    var sequence: UInt64
+    var channel: LocalChannelID
+    /// `fanOut`: the connection that gets nothing. `single`: the one that gets it.
+    var connection: ConnectionTag
+    var byteCount: UInt32
+    var kind: DeliveryKind
+
+    /// Makes a node that carries `json` as one WebSocket text frame.
+    static func make(
+        _ kind: DeliveryKind, to channel: LocalChannelID, sequence: UInt64, connection: ConnectionTag, json: Span<UInt8>
+    ) -> UnsafeMutablePointer<DeliveryNode> {
+        let header = json.isEmpty ? 0 : WebSocketFrame.headerBytes(payloadBytes: json.count)
+        let total = header + json.count
+        let block = UnsafeMutableRawPointer.allocate(
+            byteCount: MemoryLayout<DeliveryNode>.stride + total, alignment: MemoryLayout<DeliveryNode>.alignment)
+        let node = block.initializeMemory(
+            as: DeliveryNode.self,
+            to: DeliveryNode(
+                next: nil, sequence: sequence, channel: channel, connection: connection, byteCount: UInt32(total),
+                kind: kind))
+        if total > 0 {
+            let bytes = UnsafeMutableRawPointer(node + 1)
+            FrameHeader.write(payloadBytes: json.count, to: bytes)
+            json.withUnsafeBytes { source in
+                if let base = source.baseAddress { (bytes + header).copyMemory(from: base, byteCount: source.count) }
+            }
+        }
+        return node
+    }
+
+    static func bytes(of node: UnsafeMutablePointer<DeliveryNode>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: UnsafeRawPointer(node + 1), count: Int(node.pointee.byteCount))
+    }
+
+    static func free(_ node: UnsafeMutablePointer<DeliveryNode>) {
+        UnsafeMutableRawPointer(node).deallocate()
+    }
+}
+
+/// The header of a final, unmasked text frame (RFC 6455 §5.2), written to raw memory.
+enum FrameHeader {
+    static let bytesMax = 10
+
+    static func write(payloadBytes: Int, to target: UnsafeMutableRawPointer) {
+        target.storeBytes(of: 0x81, as: UInt8.self)
+        if payloadBytes < 126 {
+            target.storeBytes(of: UInt8(payloadBytes), toByteOffset: 1, as: UInt8.self)
+        } else if payloadBytes <= 0xFFFF {
+            target.storeBytes(of: 126, toByteOffset: 1, as: UInt8.self)
+            target.storeBytes(of: UInt16(payloadBytes).bigEndian, toByteOffset: 2, as: UInt16.self)
+        } else {
+            target.storeBytes(of: 127, toByteOffset: 1, as: UInt8.self)
+            for i in 0..<8 {
+                let byte = UInt8(truncatingIfNeeded: payloadBytes >> (56 - 8 * i))
+                target.storeBytes(of: byte, toByteOffset: 2 + i, as: UInt8.self)
+            }
+        }
+    }
+}
+
+/// The way into a loop for deliveries: any thread pushes, the loop takes everything at once.
+///
+/// A lock-free stack that is turned round when taken. Pushing happens under a channel's shard lock, which is what gives
+/// all subscribers one order; a lock here would be a second lock held together with that one.
+public final class DeliveryQueue: @unchecked Sendable {
+    // SAFETY: a node belongs to its pusher until the exchange that publishes it, and to the owning loop after `takeAll`.
+    private let head = Atomic<UnsafeMutablePointer<DeliveryNode>?>(nil)
+    /// Bytes pushed and not yet processed. Publishing is refused above a limit, so the queue is bounded.
+    private let bytes = Atomic<Int>(0)
+
+    init() {}
+
+    deinit {
+        var node = head.load(ordering: .acquiring)
+        while let current = node {
+            node = current.pointee.next
+            DeliveryNode.free(current)
+        }
+    }
+
+    /// True when nothing waits. Any thread.
+    public var isEmpty: Bool { head.load(ordering: .sequentiallyConsistent) == nil }
+
+    /// Bytes that wait, headers included. Any thread.
+    public var queuedBytes: Int { bytes.load(ordering: .relaxed) }
+
+    func push(_ node: UnsafeMutablePointer<DeliveryNode>) {
+        bytes.wrappingAdd(Self.cost(node), ordering: .relaxed)
+        var seen = head.load(ordering: .relaxed)
+        while true {
+            node.pointee.next = seen
+            let (done, original) = head.weakCompareExchange(
+                expected: seen, desired: node, successOrdering: .sequentiallyConsistent, failureOrdering: .relaxed)
+            if done { return }
+            seen = original
+        }
+    }
+
+    /// Everything pushed so far, oldest first. Only the owning loop calls it.
+    func takeAll() -> UnsafeMutablePointer<DeliveryNode>? {
+        var node = head.exchange(nil, ordering: .acquiring)
+        var reversed: UnsafeMutablePointer<DeliveryNode>?
+        while let current = node {
+            node = current.pointee.next
+            current.pointee.next = reversed
+            reversed = current
+        }
+        return reversed
+    }
+
+    /// The owning loop has processed this node.
+    func finished(_ node: UnsafeMutablePointer<DeliveryNode>) {
+        bytes.wrappingSubtract(Self.cost(node), ordering: .relaxed)
+        DeliveryNode.free(node)
+    }
+
+    private static func cost(_ node: UnsafeMutablePointer<DeliveryNode>) -> Int {
+        MemoryLayout<DeliveryNode>.stride + Int(node.pointee.byteCount)
+    }
+}

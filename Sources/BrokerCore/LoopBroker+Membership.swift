@@ -1,0 +1,211 @@
+internal import PusherProtocol
+
+/// Joining and leaving: the local list and the registry change together, in this file only.
+extension LoopBroker {
+    /// Why the registry refuses a join.
+    enum JoinRefusal {
+        case presenceFull
+        case tooManyChannels
+    }
+
+    /// Who joins a presence channel.
+    struct Identity {
+        var userID: [UInt8]
+        var userInfo: [UInt8]?
+    }
+
+    /// What the registry answered, read and written in one step under the shard's lock.
+    struct Joined {
+        var member: UInt32 = .max
+        var sequence: UInt64 = 0
+        var memberCount = 0
+        var ids: [UInt8] = []
+        var hash: [UInt8] = []
+        var cached: [UInt8]?
+        var refusal: JoinRefusal?
+    }
+
+    /// The index of the connection's subscription to a local channel. Walks the shorter of the two lists.
+    func entry(of slot: UInt32, in channel: Int, app: Int) -> Int? {
+        let own = connections[Int(slot)].subscriptions
+        let list = tables[app].channels[channel].subscribers
+        if own.count <= list.count {
+            return (0..<own.count).first { own[$0].channel == UInt32(channel) }
+        }
+        guard let position = list.slots.firstIndex(of: slot) else { return nil }
+        return Int(list.entry(at: position))
+    }
+
+    /// Subscribes a connection that is not subscribed yet.
+    func join(
+        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, role: LocalChannel.Role = .channel,
+        identity: Identity? = nil
+    ) -> Joined {
+        let app = app(of: slot)
+        let local = place(name, role: role, kind: kind, app: app.index)
+        let channel = LocalChannelID(
+            app: UInt16(app.index), index: UInt32(local), generation: tables[app.index].channels[local].generation)
+        let shard = app.registry.shard(of: name)
+        let joined = shard.withLock { (state: inout ChannelShard) -> Joined in
+            let id = state.findOrInsert(name, kind: kind)
+            defer { state.afterChange(of: id) }
+            return
+                role == .watch
+                ? watch(&state.records[id], channel: channel)
+                : join(&state.records[id], channel: channel, app: app, name: name, role: role, identity: identity)
+        }
+        guard joined.refusal == nil else {
+            tables[app.index].releaseIfUnused(local)
+            return joined
+        }
+        tables[app.index].channels[local].registered += 1
+        let list = tables[app.index].channels[local].subscribers
+        let mine = Subscription(channel: UInt32(local), position: UInt32(list.count), member: joined.member)
+        tables[app.index].channels[local].subscribers.append(
+            slot: slot, entry: UInt32(connections[Int(slot)].subscriptions.count))
+        connections[Int(slot)].subscriptions.append(mine)
+        if joined.sequence > 0 {
+            let isFirst = tables[app.index].channels[local].pendingJoins.last?.takes != takes
+            tables[app.index].channels[local].pendingJoins.append(
+                .init(slot: slot, sequence: joined.sequence, takes: takes))
+            if isFirst { unsettled.append(UnsettledJoin(channel: channel, takes: takes)) }
+        }
+        return joined
+    }
+
+    private func join(
+        _ record: inout ChannelRecord, channel: LocalChannelID, app: App, name: Span<UInt8>, role: LocalChannel.Role,
+        identity: Identity?
+    ) -> Joined {
+        var joined = Joined()
+        if let identity, let roster = record.roster, roster.find(identity.userID.span) == nil,
+            roster.count >= app.settings.limits.presenceMembersMax
+        {
+            joined.refusal = .presenceFull
+            return joined
+        }
+        if role == .channel, record.subscriberCount == 0, !app.channels.take(limit: app.settings.limits.channelsMax) {
+            joined.refusal = .tooManyChannels
+            return joined
+        }
+        if let identity {
+            let (member, isNew) = record.roster?.join(identity.userID, userInfo: identity.userInfo) ?? (.max, false)
+            joined.member = member
+            if isNew, record.subscriberCount > 0 { postMemberAdded(&record, name: name, identity: identity) }
+        }
+        ChannelRecord.add(channel, loop: loop, to: &record.loops)
+        record.subscriberCount += 1
+        if role == .user, record.subscriberCount == 1 { postStatus(&record, name: name, online: true) }
+        joined.sequence = record.sequence
+        readAnswer(of: &record, into: &joined)
+        countChanged(&record, name: name, app: app)
+        return joined
+    }
+
+    /// Roster and cached event as they are at this sequence.
+    func readAnswer(of record: inout ChannelRecord, into joined: inout Joined) {
+        if let roster = record.roster {
+            joined.memberCount = roster.count
+            roster.appendSnapshot(ids: &joined.ids, hash: &joined.hash)
+        }
+        if let cache = record.cache {
+            if cache.expiresMilliseconds > time.milliseconds { joined.cached = cache.json } else { record.cache = nil }
+        }
+    }
+
+    private func watch(_ record: inout ChannelRecord, channel: LocalChannelID) -> Joined {
+        var joined = Joined()
+        ChannelRecord.add(channel, loop: loop, to: &record.watchers)
+        joined.sequence = record.sequence
+        joined.memberCount = record.subscriberCount
+        return joined
+    }
+
+    /// Takes a connection out of a channel's local list; the registry is not told yet.
+    func detach(slot: UInt32, entry: Int) -> Subscription {
+        let app = connections[Int(slot)].app
+        let left = connections[Int(slot)].subscriptions[entry]
+        let channel = Int(left.channel)
+        let position = Int(left.position)
+        if tables[app].channels[channel].subscribers.remove(at: position) {
+            let list = tables[app].channels[channel].subscribers
+            let moved = Int(list.slot(at: position))
+            connections[moved].subscriptions[Int(list.entry(at: position))].position = UInt32(position)
+        }
+        connections[Int(slot)].subscriptions.swapRemove(at: entry)
+        if entry < connections[Int(slot)].subscriptions.count {
+            let moved = connections[Int(slot)].subscriptions[entry]
+            tables[app].channels[Int(moved.channel)].subscribers.setEntry(at: Int(moved.position), to: UInt32(entry))
+        }
+        if !tables[app].channels[channel].pendingJoins.isEmpty {
+            tables[app].channels[channel].pendingJoins.removeAll { $0.slot == slot }
+        }
+        return left
+    }
+
+    /// Tells the registry that one membership of this loop has ended.
+    func leaveRegistry(app index: Int, channel local: Int, member: UInt32) {
+        let app = shared.apps[index]
+        let role = tables[index].channels[local].role
+        let place = tables[index].name(of: local)
+        let name = role == .watch ? Array(place.dropFirst()) : place
+        let shard = app.registry.shard(of: name.span)
+        shard.withLock { (state: inout ChannelShard) in
+            guard let id = state.find(name.span) else {
+                preconditionFailure("a record lives while a loop counts in it")
+            }
+            if role == .watch {
+                _ = ChannelRecord.remove(loop: loop, from: &state.records[id].watchers)
+            } else {
+                leave(&state.records[id], app: app, name: name.span, role: role, member: member)
+            }
+            state.afterChange(of: id)
+        }
+        tables[index].channels[local].registered -= 1
+        tables[index].releaseIfUnused(local)
+    }
+
+    private func leave(
+        _ record: inout ChannelRecord, app: App, name: Span<UInt8>, role: LocalChannel.Role, member: UInt32
+    ) {
+        _ = ChannelRecord.remove(loop: loop, from: &record.loops)
+        record.subscriberCount -= 1
+        if member != .max, let userID = record.roster?.leave(member), record.subscriberCount > 0 {
+            json.removeAll(keepingCapacity: true)
+            ServerFrame.memberRemoved(channel: name, userID: userID.span, to: &json)
+            post(json, to: &record)
+        }
+        if record.subscriberCount == 0 {
+            record.countSentMilliseconds = 0
+            record.owesCount = false
+            if role == .channel { app.channels.giveBack() } else { postStatus(&record, name: name, online: false) }
+        } else {
+            countChanged(&record, name: name, app: app)
+        }
+    }
+
+    /// Carries out at most `limit` of the departures that closed connections left behind.
+    public func settleDepartures(limit: Int) {
+        let end = min(departures.count, departuresDone + limit)
+        while departuresDone < end {
+            let next = departures[departuresDone]
+            departuresDone += 1
+            leaveRegistry(app: next.app, channel: Int(next.channel), member: next.member)
+        }
+        if departuresDone == departures.count {
+            departures.removeAll(keepingCapacity: departures.capacity <= 4_096)
+            departuresDone = 0
+        }
+    }
+
+    /// Departures that wait for their slice.
+    public var departuresWaiting: Int { departures.count - departuresDone }
+
+    /// The place of a channel on this loop. A watched user and a signed-in user share one record but have two places, and
+    /// no channel's name begins with `!`.
+    private func place(_ name: Span<UInt8>, role: LocalChannel.Role, kind: ChannelKind, app: Int) -> Int {
+        guard role == .watch else { return tables[app].findOrInsert(name, role: role, kind: kind) }
+        let marked = [UInt8(ascii: "!")] + ChannelTable.copy(name)
+        return tables[app].findOrInsert(marked.span, role: role, kind: kind)
+    }
+}

@@ -1,0 +1,99 @@
+internal import PusherProtocol
+
+/// What the registry's changes send to a channel's subscribers. Every function here runs under the shard's lock.
+extension LoopBroker {
+    /// Above this many connections a channel's count is sent at most every `countIntervalMilliseconds` (PW-181).
+    static let countThrottleAbove = 100
+    static let countIntervalMilliseconds: UInt64 = 5_000
+
+    func post(_ json: [UInt8], to record: inout ChannelRecord, except: ConnectionTag = .none, exceptLoop: Int = -1) {
+        record.post(
+            json: json.span, except: except, exceptLoop: exceptLoop, over: shared.queues, wakes: &effects.wakes)
+    }
+
+    func postMemberAdded(_ record: inout ChannelRecord, name: Span<UInt8>, identity: Identity) {
+        json.removeAll(keepingCapacity: true)
+        if let info = identity.userInfo {
+            ServerFrame.memberAdded(channel: name, userID: identity.userID.span, userInfoJSON: info.span, to: &json)
+        } else {
+            ServerFrame.memberAdded(channel: name, userID: identity.userID.span, userInfoJSON: nil, to: &json)
+        }
+        post(json, to: &record)
+    }
+
+    /// Tells those who watch a user that it came online or went offline (PW-120).
+    func postStatus(_ record: inout ChannelRecord, name: Span<UInt8>, online: Bool) {
+        guard !record.watchers.isEmpty else { return }
+        let userID = Self.userID(ofUserChannel: name)
+        json.removeAll(keepingCapacity: true)
+        ServerFrame.watchlistEvents(online: online ? [userID] : [], offline: online ? [] : [userID], to: &json)
+        let frame = json
+        record.postToWatchers(json: frame.span, over: shared.queues, wakes: &effects.wakes)
+    }
+
+    /// The number of subscribers changed: says so now, or owes it (Pusher protocol §3.9).
+    func countChanged(_ record: inout ChannelRecord, name: Span<UInt8>, app: App) {
+        guard app.settings.subscriptionCountEnabled, !record.kind.isPresence, record.kind.access != .user else {
+            return
+        }
+        let isDue = time.milliseconds >= record.countSentMilliseconds + Self.countIntervalMilliseconds
+        guard record.subscriberCount <= Self.countThrottleAbove || isDue || record.countSentMilliseconds == 0 else {
+            record.owesCount = true
+            return
+        }
+        postCount(&record, name: name)
+    }
+
+    private func postCount(_ record: inout ChannelRecord, name: Span<UInt8>) {
+        record.owesCount = false
+        record.countSentMilliseconds = time.milliseconds
+        json.removeAll(keepingCapacity: true)
+        ServerFrame.subscriptionCount(channel: name, count: record.subscriberCount, to: &json)
+        post(json, to: &record)
+    }
+
+    /// Housekeeping of this loop's share of the shards: counts that are owed, cached events whose time is over.
+    /// Call it a few times a second; each call looks at one shard of each app for expiry.
+    public func tick() {
+        for app in shared.apps {
+            var shard = loop
+            while shard < ChannelRegistry.shardCount {
+                if app.settings.subscriptionCountEnabled { payOwedCounts(in: app.registry.shards[shard]) }
+                shard += shared.loopCount
+            }
+            let expiring = (loop + expirySweep * shared.loopCount) % ChannelRegistry.shardCount
+            let now = time.milliseconds
+            app.registry.shards[expiring].withLock { $0.expireCache(nowMilliseconds: now) }
+        }
+        expirySweep += 1
+    }
+
+    private func payOwedCounts(in shard: Guarded<ChannelShard>) {
+        shard.withLock { (state: inout ChannelShard) in
+            guard !state.owing.isEmpty else { return }
+            let candidates = state.owing
+            state.owing.removeAll(keepingCapacity: true)
+            for id in candidates where id < state.records.count && state.records[id].isListedAsOwing {
+                guard state.records[id].owesCount else {
+                    state.records[id].isListedAsOwing = false
+                    continue
+                }
+                if time.milliseconds >= state.records[id].countSentMilliseconds + Self.countIntervalMilliseconds {
+                    let name = state.name(of: id)
+                    state.records[id].isListedAsOwing = false
+                    postCount(&state.records[id], name: name.span)
+                } else {
+                    state.owing.append(id)
+                }
+            }
+        }
+    }
+
+    static let userChannelPrefix = Array("#server-to-user-".utf8)
+
+    static func userChannel(_ userID: Span<UInt8>) -> [UInt8] { userChannelPrefix + ChannelTable.copy(userID) }
+
+    static func userID(ofUserChannel name: Span<UInt8>) -> [UInt8] {
+        Array(ChannelTable.copy(name).dropFirst(userChannelPrefix.count))
+    }
+}

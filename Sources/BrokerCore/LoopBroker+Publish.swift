@@ -1,0 +1,180 @@
+public import PusherProtocol
+
+/// Events on their way to a channel's subscribers: from the HTTP API and from clients.
+extension LoopBroker {
+    /// Why the app may not publish now.
+    public enum PublishRefusal: Sendable, Equatable {
+        /// Too many events this second; come back within a second (429).
+        case rate(limit: Int)
+        /// The day's messages are used up (403).
+        case dailyQuota(limit: Int)
+        /// A loop is too far behind to take more (503).
+        case overloaded
+    }
+
+    /// How many listen to a channel, read in the step that published.
+    public struct Audience: Sendable, Equatable {
+        public var subscriptions = 0
+        /// Presence channels: distinct users.
+        public var users = 0
+    }
+
+    /// Takes `events` channel-events from the app's rates and quotas, all or nothing.
+    public func admitPublish(app: App, events: Int) -> PublishRefusal? {
+        if shared.isOverloaded { return .overloaded }
+        let limits = app.settings.limits
+        if let limit = limits.backendEventsPerSecondMax,
+            !app.backendEvents.take(events, window: time.milliseconds / 1_000, limit: limit)
+        {
+            return .rate(limit: limit)
+        }
+        return takeMessages(events, app: app) ? nil : .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
+    }
+
+    /// Takes one read request from the app's rate.
+    public func admitRead(app: App) -> PublishRefusal? {
+        guard let limit = app.settings.limits.readRequestsPerSecondMax,
+            !app.readRequests.take(1, window: time.milliseconds / 1_000, limit: limit)
+        else { return nil }
+        return .rate(limit: limit)
+    }
+
+    private func takeMessages(_ count: Int, app: App) -> Bool {
+        guard let limit = app.settings.limits.messagesPerDayMax else { return true }
+        return app.messagesToday.take(count, window: UInt64(max(0, time.unixSeconds) / 86_400), limit: limit)
+    }
+
+    /// Publishes a request's event to one of its channels (Pusher protocol §3.10).
+    ///
+    /// The frame is encoded once, before the lock; under the lock it gets its number, is cached if the channel caches, and is
+    /// posted to each loop that has subscribers.
+    @discardableResult
+    public func publish(app: App, _ request: PublishRequest, channel index: Int, body: Span<UInt8>) -> Audience {
+        let channel = request.channels[index]
+        let kind = channel.kind
+        let storage = request.storage
+        let name = storage.span.extracting(channel.name)
+        var frame = take(&json)
+        frame.removeAll(keepingCapacity: true)
+        request.appendFrame(channel: index, body: body, to: &frame)
+        var cached: CachedEvent?
+        if kind.isCache {
+            let lifetime = UInt64(app.settings.limits.cacheSeconds) * 1_000
+            var data: [UInt8] = []
+            request.appendData(body: body, to: &data)
+            cached = CachedEvent(json: frame, dataLiteral: data, expiresMilliseconds: time.milliseconds + lifetime)
+        }
+        let (exceptLoop, exceptTag) = request.excluded.map { shared.socketIDs.place(of: $0) } ?? (-1, .none)
+        let bytes = frame
+        let audience = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Audience in
+            guard let id = cached != nil ? state.findOrInsert(name, kind: kind) : state.find(name) else {
+                return Audience()
+            }
+            if let cached { state.records[id].cache = cached }
+            post(bytes, to: &state.records[id], except: exceptTag, exceptLoop: exceptLoop)
+            return Audience(
+                subscriptions: state.records[id].subscriberCount, users: state.records[id].roster?.count ?? 0)
+        }
+        json = frame
+        return audience
+    }
+
+    /// A client's own event, checked in the order of Pusher protocol §4 and given to the channel's other subscribers.
+    /// - Parameter dataLiteral: the data as a JSON string literal.
+    func clientEvent(
+        slot: UInt32, eventLiteral: Span<UInt8>, nameCharacters: Int, channel name: Span<UInt8>,
+        dataLiteral: Span<UInt8>, dataBytes: Int
+    ) {
+        let app = app(of: slot)
+        guard app.settings.clientEventsEnabled else {
+            return fail(slot: slot, code: 4301, "Client events are off for this app; set clientEvents to true")
+        }
+        let limits = app.settings.limits
+        guard nameCharacters <= limits.eventNameCharactersMax else {
+            return fail(
+                slot: slot, code: 4301,
+                "The event name has \(nameCharacters) characters; the limit is \(limits.eventNameCharactersMax)")
+        }
+        guard let kind = try? ChannelName.classify(name, bytesMax: limits.channelNameBytesMax), kind.acceptsClientEvents
+        else {
+            return fail(
+                slot: slot, code: 4301,
+                "Client events are taken only on private and presence channels, not encrypted ones")
+        }
+        guard let local = tables[app.index].find(name), let known = entry(of: slot, in: local, app: app.index) else {
+            let channel = String(decoding: ChannelTable.copy(name), as: UTF8.self)
+            return fail(slot: slot, code: nil, "Cannot send a client event: not subscribed to \(channel)")
+        }
+        guard dataBytes <= limits.clientEventBytesMax else {
+            return fail(
+                slot: slot, code: 4301,
+                "The client event's data has \(dataBytes) bytes; the limit is \(limits.clientEventBytesMax)")
+        }
+        guard takeClientEvent(slot: slot, limit: limits.clientEventsPerSecondMax) else {
+            return fail(
+                slot: slot, code: 4301,
+                "More than \(limits.clientEventsPerSecondMax ?? 0) client events a second; this one was dropped")
+        }
+        guard !shared.isOverloaded else {
+            return fail(slot: slot, code: 4301, "The server is overloaded; this event was dropped")
+        }
+        guard takeMessages(1, app: app) else {
+            return fail(
+                slot: slot, code: 4301, "The app's \(limits.messagesPerDayMax ?? 0) messages of this day are used up")
+        }
+        let member = connections[Int(slot)].subscriptions[known].member
+        sendClientEvent(
+            slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral)
+    }
+
+    private func sendClientEvent(
+        slot: UInt32, app: App, member: UInt32, eventLiteral: Span<UInt8>, channel name: Span<UInt8>,
+        dataLiteral: Span<UInt8>
+    ) {
+        let shard = app.registry.shard(of: name)
+        var frame = take(&json)
+        frame.removeAll(keepingCapacity: true)
+        if member == .max {
+            ServerFrame.event(
+                nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: nil, to: &frame)
+        } else {
+            // The user's id is the server's word, never the sender's (PW-096, PW-097).
+            let userID = shard.withLock { (state: inout ChannelShard) -> [UInt8] in
+                guard let id = state.find(name) else { return [] }
+                return state.records[id].roster?.userID(of: member) ?? []
+            }
+            ServerFrame.event(
+                nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: userID.span, to: &frame)
+        }
+        let except = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
+        let bytes = frame
+        shard.withLock { (state: inout ChannelShard) in
+            guard let id = state.find(name) else { preconditionFailure("a record lives while a loop counts in it") }
+            post(bytes, to: &state.records[id], except: except, exceptLoop: loop)
+        }
+        json = frame
+    }
+
+    /// A bucket of `limit` events that fills at `limit` a second (PW-102, PW-103).
+    private func takeClientEvent(slot: UInt32, limit: Int?) -> Bool {
+        guard let limit else { return true }
+        let full = UInt64(limit) * 1_000
+        let now = UInt32(truncatingIfNeeded: time.milliseconds)
+        let elapsed = UInt64(now &- connections[Int(slot)].clientEventRefillMilliseconds)
+        let held = UInt64(connections[Int(slot)].clientEventTokens)
+        let tokens = held >= full ? full : min(full, held + elapsed * UInt64(limit))
+        connections[Int(slot)].clientEventRefillMilliseconds = now
+        guard tokens >= 1_000 else {
+            connections[Int(slot)].clientEventTokens = UInt32(tokens)
+            return false
+        }
+        connections[Int(slot)].clientEventTokens = UInt32(clamping: tokens - 1_000)
+        return true
+    }
+
+    func take(_ storage: inout [UInt8]) -> [UInt8] {
+        let taken = storage
+        storage = []
+        return taken
+    }
+}

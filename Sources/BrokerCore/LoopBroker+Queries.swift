@@ -1,0 +1,62 @@
+internal import PusherProtocol
+internal import Wire
+
+/// Questions of the HTTP API about channels (Pusher protocol §6.7). Answers are of one instant per channel.
+extension LoopBroker {
+    /// One channel as the API shows it.
+    public struct ChannelState: Sendable, Equatable {
+        public var subscriptions = 0
+        public var users = 0
+        /// Cache channels: the last event's data as a JSON string literal, and how long it will be kept.
+        public var cache: (dataLiteral: [UInt8], secondsLeft: Int)?
+
+        public static func == (a: Self, b: Self) -> Bool {
+            a.subscriptions == b.subscriptions && a.users == b.users && a.cache?.dataLiteral == b.cache?.dataLiteral
+        }
+    }
+
+    public func channelState(of name: Span<UInt8>, app: App) -> ChannelState {
+        app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> ChannelState in
+            guard let id = state.find(name) else { return ChannelState() }
+            var answer = ChannelState(
+                subscriptions: state.records[id].subscriberCount, users: state.records[id].roster?.count ?? 0)
+            if let cache = state.records[id].cache, cache.expiresMilliseconds > time.milliseconds {
+                let left = (cache.expiresMilliseconds - time.milliseconds + 999) / 1_000
+                answer.cache = (cache.dataLiteral, Int(left))
+            }
+            return answer
+        }
+    }
+
+    /// The occupied channels whose names begin with `prefix`; user channels are never among them (PW-123, PW-158).
+    ///
+    /// Takes one shard's lock after the other, so the list is exact for each channel but not one instant.
+    public func occupiedChannels(
+        app: App, prefix: Span<UInt8>, _ body: (_ name: [UInt8], _ subscriptions: Int, _ users: Int) -> Void
+    ) {
+        for shard in app.registry.shards {
+            shard.withLock { (state: inout ChannelShard) in
+                for id in state.records.indices where state.records[id].subscriberCount > 0 {
+                    guard state.records[id].kind.access != .user else { continue }
+                    let name = state.name(of: id)
+                    guard Self.begins(name.span, with: prefix) else { continue }
+                    body(name, state.records[id].subscriberCount, state.records[id].roster?.count ?? 0)
+                }
+            }
+        }
+    }
+
+    private static func begins(_ name: Span<UInt8>, with prefix: Span<UInt8>) -> Bool {
+        guard name.count >= prefix.count else { return false }
+        for i in prefix.indices where name[i] != prefix[i] { return false }
+        return true
+    }
+
+    /// The distinct users of a presence channel.
+    public func users(of name: Span<UInt8>, app: App) -> [[UInt8]] {
+        app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> [[UInt8]] in
+            guard let id = state.find(name) else { return [] }
+            return state.records[id].roster?.userIDs ?? []
+        }
+    }
+}

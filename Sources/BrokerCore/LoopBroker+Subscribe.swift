@@ -1,0 +1,210 @@
+internal import Crypto
+internal import PusherProtocol
+
+/// `pusher:subscribe` and `pusher:unsubscribe` (Pusher protocol §3).
+extension LoopBroker {
+    /// Why a subscription is refused, as the client is told (Pusher protocol §3.4). The socket stays open.
+    struct SubscriptionRefusal: Error {
+        var failure: SubscriptionFailure
+        var text: String
+
+        init(_ failure: SubscriptionFailure, _ text: String) {
+            self.failure = failure
+            self.text = text
+        }
+    }
+
+    func subscribe(slot: UInt32, name: Span<UInt8>, auth: Span<UInt8>, channelData: Span<UInt8>) {
+        do throws(SubscriptionRefusal) {
+            let kind = try classify(name, app: app(of: slot))
+            if kind.access == .user {
+                try answerUserChannel(slot: slot, name: name)
+                return
+            }
+            var identity: Identity?
+            if kind.needsAuthorization {
+                try authorize(slot: slot, name: name, auth: auth, channelData: channelData)
+                if kind.isPresence { identity = try self.identity(slot: slot, channelData: channelData) }
+            }
+            try admit(slot: slot, name: name, kind: kind, identity: identity)
+            if kind.needsAuthorization { connections[Int(slot)].isAuthorized = true }
+        } catch {
+            refuse(slot: slot, channel: name, error)
+        }
+    }
+
+    private func classify(_ name: Span<UInt8>, app: App) throws(SubscriptionRefusal) -> ChannelKind {
+        do throws(ChannelNameError) {
+            return try ChannelName.classify(name, bytesMax: app.settings.limits.channelNameBytesMax)
+        } catch {
+            if case .tooLong = error { throw SubscriptionRefusal(.nameTooLong, error.text) }
+            throw SubscriptionRefusal(.invalidName, error.text)
+        }
+    }
+
+    /// Signed-in connections get their user's events without subscribing; clients ask all the same (PW-112).
+    private func answerUserChannel(slot: UInt32, name: Span<UInt8>) throws(SubscriptionRefusal) {
+        let wanted = Self.userID(ofUserChannel: name)
+        guard let user = connections[Int(slot)].user, user.id == wanted else {
+            throw SubscriptionRefusal(
+                .auth,
+                "This connection is not signed in as \(String(decoding: wanted, as: UTF8.self)): "
+                    + "only that user may subscribe to its server-to-user channel")
+        }
+        effects.frame(to: slot) { ServerFrame.subscriptionSucceeded(channel: name, to: &$0) }
+    }
+
+    private func authorize(
+        slot: UInt32, name: Span<UInt8>, auth: Span<UInt8>, channelData: Span<UInt8>
+    ) throws(SubscriptionRefusal) {
+        let outcome = ChannelAuth.verify(
+            auth: auth, socketID: connections[Int(slot)].socketID, channel: name, channelData: channelData,
+            keys: app(of: slot).keys, workspace: workspace)
+        guard !outcome.isOK else { return }
+        let subject = "channel " + String(decoding: ChannelTable.copy(name), as: UTF8.self)
+        throw SubscriptionRefusal(.auth, ChannelAuth.message(outcome, auth: auth, subject: subject) ?? "")
+    }
+
+    /// Who joins a presence channel: `channel_data` says so, or the sign-in (PW-068…PW-071, PW-082).
+    private func identity(slot: UInt32, channelData: Span<UInt8>) throws(SubscriptionRefusal) -> Identity {
+        let limits = app(of: slot).settings.limits
+        guard !channelData.isEmpty else {
+            guard let user = connections[Int(slot)].user else {
+                throw SubscriptionRefusal(
+                    .channelData, "A presence channel needs channel_data with a user_id, or a signed-in connection")
+            }
+            return Identity(userID: user.id, userInfo: user.userInfo)
+        }
+        guard channelData.count <= limits.presenceMemberBytesMax else {
+            throw SubscriptionRefusal(
+                .memberTooLarge,
+                "channel_data has \(channelData.count) bytes; the limit is \(limits.presenceMemberBytesMax)")
+        }
+        let member: PresenceMember
+        do throws(IdentityError) { member = try PresenceMember.parse(channelData) } catch {
+            throw SubscriptionRefusal(.channelData, error.text)
+        }
+        guard Self.characters(member.userID) <= limits.userIDCharactersMax else {
+            throw SubscriptionRefusal(
+                .memberTooLarge, "channel_data.user_id has more than \(limits.userIDCharactersMax) characters")
+        }
+        return Identity(
+            userID: member.userID, userInfo: member.userInfo.map { ChannelTable.copy(channelData.extracting($0)) })
+    }
+
+    private func admit(
+        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, identity: Identity?
+    ) throws(SubscriptionRefusal) {
+        let app = app(of: slot)
+        if let local = tables[app.index].find(name), let known = entry(of: slot, in: local, app: app.index) {
+            let member = connections[Int(slot)].subscriptions[known].member
+            try answerAgain(slot: slot, local: local, name: name, kind: kind, member: member, identity: identity)
+            return
+        }
+        let limit = app.settings.limits.channelsPerConnectionMax
+        guard connections[Int(slot)].subscriptions.count < limit else {
+            throw SubscriptionRefusal(
+                .limitReached, "This connection has \(limit) subscriptions, the most it may have")
+        }
+        let joined = join(slot: slot, name: name, kind: kind, identity: identity)
+        switch joined.refusal {
+        case .presenceFull:
+            throw SubscriptionRefusal(
+                .presenceFull, "The channel has \(app.settings.limits.presenceMembersMax) members, the most it may have"
+            )
+        case .tooManyChannels:
+            throw SubscriptionRefusal(
+                .limitReached, "The app has \(app.settings.limits.channelsMax ?? 0) channels, the most it may have")
+        case nil:
+            effects.frame(to: slot) { Self.appendSuccess(name: name, kind: kind, joined: joined, to: &$0) }
+            guard kind.isCache else { return }
+            effects.frame(to: slot) { Self.appendCached(name: name, joined: joined, to: &$0) }
+        }
+    }
+
+    /// A subscribe for a channel the connection is already in: the same answer with a fresh snapshot (PW-044, PW-094).
+    ///
+    /// It goes through the loop's own queue, so that it keeps its place among the channel's events.
+    private func answerAgain(
+        slot: UInt32, local: Int, name: Span<UInt8>, kind: ChannelKind, member: UInt32, identity: Identity?
+    ) throws(SubscriptionRefusal) {
+        let app = app(of: slot)
+        let channel = LocalChannelID(
+            app: UInt16(app.index), index: UInt32(local), generation: tables[app.index].channels[local].generation)
+        let target = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
+        let isSameUser = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Bool in
+            guard let id = state.find(name) else { preconditionFailure("a record lives while a loop counts in it") }
+            if let identity, state.records[id].roster?.find(identity.userID.span) != member { return false }
+            var joined = Joined()
+            readAnswer(of: &state.records[id], into: &joined)
+            var answer: [UInt8] = []
+            Self.appendSuccess(name: name, kind: kind, joined: joined, to: &answer)
+            postSingle(answer, to: channel, target)
+            if kind.isCache {
+                answer.removeAll(keepingCapacity: true)
+                Self.appendCached(name: name, joined: joined, to: &answer)
+                postSingle(answer, to: channel, target)
+            }
+            return true
+        }
+        guard isSameUser else {
+            throw SubscriptionRefusal(.auth, "This connection is in the channel as another user; unsubscribe first")
+        }
+    }
+
+    private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag) {
+        shared.queues[loop].push(
+            DeliveryNode.make(.single, to: channel, sequence: 0, connection: target, json: json.span))
+    }
+
+    private static func appendSuccess(
+        name: Span<UInt8>, kind: ChannelKind, joined: Joined, to out: inout [UInt8]
+    ) {
+        if kind.isPresence {
+            ServerFrame.presenceSucceeded(
+                channel: name, count: joined.memberCount, idsEscaped: joined.ids.span, hashEscaped: joined.hash.span,
+                to: &out)
+        } else {
+            ServerFrame.subscriptionSucceeded(channel: name, to: &out)
+        }
+    }
+
+    private static func appendCached(name: Span<UInt8>, joined: Joined, to out: inout [UInt8]) {
+        if let cached = joined.cached {
+            out.append(contentsOf: cached)
+        } else {
+            ServerFrame.cacheMiss(channel: name, to: &out)
+        }
+    }
+
+    /// Tells the client in the app's dialect; never closes (PW-056, PW-063, PW-064).
+    func refuse(slot: UInt32, channel: Span<UInt8>, _ refusal: SubscriptionRefusal) {
+        let dialect = app(of: slot).settings.subscriptionErrors
+        if dialect != .hosted {
+            effects.frame(to: slot) {
+                ServerFrame.subscriptionError(
+                    channel: channel, refusal.failure, error: refusal.text, to: &$0)
+            }
+        }
+        guard dialect != .soketi else { return }
+        fail(slot: slot, code: refusal.failure == .auth ? 4009 : refusal.failure.status, refusal.text)
+    }
+
+    /// Unicode scalars of a text that is known to be UTF-8.
+    static func characters(_ text: [UInt8]) -> Int { text.count { $0 & 0xC0 != 0x80 } }
+
+    /// A `pusher:error` frame.
+    func fail(slot: UInt32, code: Int?, _ text: String) {
+        effects.frame(to: slot) { ServerFrame.error(code: code, message: text, to: &$0) }
+    }
+
+    /// No reply, and nothing of the channel afterwards; a channel the connection is not in is no error (PW-045, PW-046).
+    func unsubscribe(slot: UInt32, name: Span<UInt8>) {
+        let app = connections[Int(slot)].app
+        guard let local = tables[app].find(name), tables[app].channels[local].role == .channel,
+            let known = entry(of: slot, in: local, app: app)
+        else { return }
+        let left = detach(slot: slot, entry: known)
+        leaveRegistry(app: app, channel: local, member: left.member)
+    }
+}

@@ -1,0 +1,134 @@
+internal import Crypto
+public import PusherProtocol
+
+/// The broker as one loop sees it: commands of that loop's connections in, `effects` out.
+///
+/// Made and used on one loop; loops meet only in `SharedBroker`. It has no clock, no socket and no randomness: the same
+/// commands give the same effects. The commands are in the `LoopBroker+…` files:
+/// a client's messages, membership, publishing, deliveries, questions.
+public final class LoopBroker {
+    public let shared: SharedBroker
+    public let loop: Int
+    /// What the last commands ask for. The owner carries it out in order, then clears it.
+    public var effects = Effects()
+
+    var tables: [ChannelTable]
+    var connections: [ConnectionRecord] = []
+    let workspace = HMACWorkspace()
+    var time = BrokerTime(milliseconds: 0, unixSeconds: 0)
+
+    /// Registry memberships of closed connections, given back a bounded number at a time.
+    var departures: [Departure] = []
+    var departuresDone = 0
+
+    // Deliveries taken and not yet carried out; see `LoopBroker+Deliveries`.
+    var chain: UnsafeMutablePointer<DeliveryNode>?
+    var current: UnsafeMutablePointer<DeliveryNode>?
+    var takes: UInt64 = 0
+    var unsettled: [UnsettledJoin] = []
+    var filtered = RawList<UInt32>()
+    let single = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
+
+    // Storage used again by every command.
+    var json: [UInt8] = []
+    var decoded: [UInt8] = []
+    var literal: [UInt8] = []
+    var expirySweep = 0
+
+    public init(shared: SharedBroker, loop: Int) {
+        precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")
+        self.shared = shared
+        self.loop = loop
+        tables = shared.apps.map { ChannelTable(seed: shared.seed ^ UInt64($0.index) &* 0x51_7C_C1B7 ^ 0xA5A5) }
+    }
+
+    deinit {
+        for table in tables.indices {
+            for index in tables[table].channels.indices { tables[table].channels[index].subscribers.release() }
+        }
+        for slot in connections.indices { connections[slot].subscriptions.release() }
+        while let node = chain {
+            chain = node.pointee.next
+            DeliveryNode.free(node)
+        }
+        if let current { DeliveryNode.free(current) }
+        filtered.release()
+        single.deallocate()
+    }
+
+    /// Tells the broker the time of this turn, before any command of it.
+    public func setTime(_ now: BrokerTime) { time = now }
+
+    // MARK: Connections
+
+    /// Takes a place in the app's connection quota.
+    /// - Returns: false when the app is full (PW-011).
+    public func takeConnectionQuota(of app: App) -> Bool {
+        app.connections.take(limit: app.settings.limits.connectionsMax)
+    }
+
+    /// Opens a connection that was admitted and holds its place in the quota, and queues `connection_established` (PW-001…PW-005).
+    /// - Parameter random: the random half of its socket id.
+    public func open(slot: UInt32, app: App, random: UInt32) {
+        while connections.count <= Int(slot) { connections.append(ConnectionRecord()) }
+        precondition(connections[Int(slot)].app < 0, "a slot is opened once and closed once")
+        let id = shared.socketIDs.socketID(loop: loop, slot: slot, random: random)
+        connections[Int(slot)].app = app.index
+        connections[Int(slot)].socketID = id
+        connections[Int(slot)].clientEventTokens = .max
+        connections[Int(slot)].isAuthorized = false
+        effects.frame(to: slot) {
+            ServerFrame.connectionEstablished(
+                socketID: id, activityTimeoutSeconds: app.settings.activityTimeoutSeconds, to: &$0)
+        }
+    }
+
+    /// Ends a connection: from now on it gets no delivery; the registry is told in slices (`settleDepartures`).
+    public func close(slot: UInt32) {
+        guard isOpen(slot) else { return }
+        let app = connections[Int(slot)].app
+        while connections[Int(slot)].subscriptions.count > 0 {
+            let last = connections[Int(slot)].subscriptions.count - 1
+            let left = detach(slot: slot, entry: last)
+            departures.append(Departure(app: app, channel: left.channel, member: left.member))
+        }
+        connections[Int(slot)].subscriptions.release()
+        connections[Int(slot)].user = nil
+        connections[Int(slot)].app = -1
+        shared.apps[app].connections.giveBack()
+    }
+
+    public func isOpen(_ slot: UInt32) -> Bool { Int(slot) < connections.count && connections[Int(slot)].app >= 0 }
+
+    public func socketID(of slot: UInt32) -> SocketID { connections[Int(slot)].socketID }
+
+    /// Whether the connection has signed in or joined a channel that needs authorization (Pusher protocol §5.2).
+    public func isAuthorized(_ slot: UInt32) -> Bool { connections[Int(slot)].isAuthorized }
+
+    /// The app of an open connection.
+    public func app(of slot: UInt32) -> App { shared.apps[connections[Int(slot)].app] }
+
+    /// Every bit but this loop's own: the loops that must be woken for what was posted.
+    public func takeWakes() -> UInt64 {
+        let others = effects.wakes & ~(1 << UInt64(loop))
+        effects.wakes = 0
+        return others
+    }
+}
+
+@available(*, unavailable)
+extension LoopBroker: Sendable {}
+
+/// A membership the registry still counts although its connection is gone.
+struct Departure {
+    var app: Int
+    var channel: UInt32
+    var member: UInt32
+}
+
+/// A channel whose joins must still be compared with deliveries that were posted before them.
+struct UnsettledJoin {
+    var channel: LocalChannelID
+    /// `takes` when the join was made: everything posted before it has been carried out after the take that follows.
+    var takes: UInt64
+}

@@ -1,0 +1,87 @@
+internal import PusherProtocol
+
+/// Who is in a presence channel: users, each with the number of its connections (PW-068…PW-081).
+///
+/// Every member keeps its two snapshot fragments already escaped, so that a snapshot is a concatenation and a join costs
+/// no more than the bytes that must be sent.
+struct Roster {
+    struct Member {
+        var connections: Int
+        /// As given by the first connection; it wins until the user has left completely. `nil`: none was given.
+        var userInfo: [UInt8]?
+        /// `\"u1\"`
+        var idFragment: [UInt8]
+        /// `\"u1\":{…}`
+        var hashFragment: [UInt8]
+    }
+
+    private var index: NameTable
+    private var members: [Member] = []
+
+    init(seed: UInt64) { index = NameTable(seed: seed) }
+
+    /// Distinct users.
+    var count: Int { index.count }
+
+    func find(_ userID: Span<UInt8>) -> UInt32? { index.find(userID) }
+
+    func userID(of member: UInt32) -> [UInt8] { index.names[Int(member)] }
+
+    /// One more connection of a user.
+    /// - Returns: the member's number, and whether the user was not here before.
+    mutating func join(_ userID: [UInt8], userInfo: [UInt8]?) -> (member: UInt32, isNew: Bool) {
+        if let known = index.find(userID.span) {
+            members[Int(known)].connections += 1
+            return (known, false)
+        }
+        let id = index.insert(userID)
+        var fresh = Member(connections: 1, userInfo: userInfo, idFragment: [], hashFragment: [])
+        ServerFrame.appendIDFragment(userID: userID.span, to: &fresh.idFragment)
+        if let userInfo {
+            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: userInfo.span, to: &fresh.hashFragment)
+        } else {
+            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: nil, to: &fresh.hashFragment)
+        }
+        if Int(id) == members.count { members.append(fresh) } else { members[Int(id)] = fresh }
+        return (id, true)
+    }
+
+    /// One connection fewer.
+    /// - Returns: the user's id when that was the last one.
+    mutating func leave(_ member: UInt32) -> [UInt8]? {
+        members[Int(member)].connections -= 1
+        guard members[Int(member)].connections == 0 else { return nil }
+        let userID = index.names[Int(member)]
+        index.remove(member)
+        members[Int(member)] = Member(connections: 0, userInfo: nil, idFragment: [], hashFragment: [])
+        return userID
+    }
+
+    /// `ids` and `hash` of a snapshot, escaped for the inside of a JSON string.
+    func appendSnapshot(ids: inout [UInt8], hash: inout [UInt8]) {
+        var isFirst = true
+        for member in members where member.connections > 0 {
+            if !isFirst {
+                ids.append(UInt8(ascii: ","))
+                hash.append(UInt8(ascii: ","))
+            }
+            isFirst = false
+            ids.append(contentsOf: member.idFragment)
+            hash.append(contentsOf: member.hashFragment)
+        }
+    }
+
+    /// The ids of all users.
+    var userIDs: [[UInt8]] {
+        members.indices.filter { members[$0].connections > 0 }.map { index.names[$0] }
+    }
+
+    /// Each user with its number of connections: for tests.
+    var connectionsByUser: [[UInt8]: Int] {
+        var all: [[UInt8]: Int] = [:]
+        for (id, member) in members.enumerated() where member.connections > 0 {
+            all[index.names[id]] = member.connections
+        }
+        return all
+    }
+}

@@ -1,0 +1,125 @@
+public import PusherProtocol
+internal import Synchronization
+
+/// Time as the broker is told it; it has no clock of its own.
+public struct BrokerTime: Sendable, Equatable {
+    /// Monotonic.
+    public var milliseconds: UInt64
+    /// Wall clock, for API timestamps and for the day of a daily quota.
+    public var unixSeconds: Int
+
+    public init(milliseconds: UInt64, unixSeconds: Int) {
+        self.milliseconds = milliseconds
+        self.unixSeconds = unixSeconds
+    }
+}
+
+/// One app while the broker runs: its settings, its prepared keys, its channels, and its counters. Safe from any thread.
+public final class App: Sendable {
+    /// Its number among the broker's apps.
+    public let index: Int
+    public let settings: AppSettings
+    /// One prepared key for each of `settings.keys`, in that order.
+    public let keys: [AppKey]
+    let registry: ChannelRegistry
+    let connections = Quota()
+    /// Occupied channels, user channels not among them.
+    let channels = Quota()
+    let backendEvents = WindowCounter()
+    let readRequests = WindowCounter()
+    let messagesToday = WindowCounter()
+
+    init(index: Int, settings: AppSettings, seed: UInt64) {
+        self.index = index
+        self.settings = settings
+        keys = settings.keys.map { AppKey(key: $0.key, secret: $0.secret) }
+        registry = ChannelRegistry(seed: seed)
+    }
+
+    /// Connections open now. Any thread.
+    public var connectionCount: Int { connections.count }
+    /// Occupied channels now. Any thread.
+    public var channelCount: Int { channels.count }
+}
+
+/// What all loops share: the apps and the way into each loop. Safe from any thread.
+public final class SharedBroker: Sendable {
+    public let apps: [App]
+    /// One for each loop; a loop's own deliveries pass through it too, so that a channel has one order.
+    public let queues: [DeliveryQueue]
+    /// Publishing is refused while a loop's queue holds more than this.
+    public let queueBytesMax: Int
+    let socketIDs: SocketIDCodec
+    let seed: UInt64
+    private let byKey: NameTable
+    private let byID: NameTable
+    private let appOfKey: [Int]
+    private let appOfID: [Int]
+
+    /// - Parameters:
+    ///   - settings: checked settings: keys and ids are unique over all apps.
+    ///   - loopCount: 1...64.
+    ///   - seed: random, one per process: hashes of names that peers choose depend on it.
+    public init(settings: [AppSettings], loopCount: Int, seed: UInt64, queueBytesMax: Int = 64 << 20) {
+        precondition((1...64).contains(loopCount), "a mask of loops is one 64-bit word")
+        self.seed = seed
+        self.queueBytesMax = queueBytesMax
+        queues = (0..<loopCount).map { _ in DeliveryQueue() }
+        socketIDs = SocketIDCodec(seed: seed)
+        apps = settings.enumerated().map { App(index: $0, settings: $1, seed: seed &+ UInt64($0) &* 0x1_0001) }
+        var (keys, ids) = (NameTable(seed: seed), NameTable(seed: seed))
+        var (keyApps, idApps): ([Int], [Int]) = ([], [])
+        for app in apps {
+            for key in app.settings.keys {
+                _ = keys.insert(Array(key.key.utf8))
+                keyApps.append(app.index)
+            }
+            for id in [app.settings.id] + app.settings.aliases {
+                _ = ids.insert(Array(id.utf8))
+                idApps.append(app.index)
+            }
+        }
+        (byKey, byID, appOfKey, appOfID) = (keys, ids, keyApps, idApps)
+    }
+
+    public var loopCount: Int { queues.count }
+
+    /// The app that has this key, whatever its other keys are. Any thread.
+    public func app(key: Span<UInt8>) -> App? { byKey.find(key).map { apps[appOfKey[Int($0)]] } }
+
+    /// The app of an id or alias. Any thread.
+    public func app(id: Span<UInt8>) -> App? { byID.find(id).map { apps[appOfID[Int($0)]] } }
+
+    /// True while some loop is so far behind that taking more events would let its queue grow without a bound.
+    public var isOverloaded: Bool { queues.contains { $0.queuedBytes > queueBytesMax } }
+}
+
+/// Puts a connection's place into its socket id, so that an excluded `socket_id` is found without a table.
+///
+/// `high` is (loop, slot) scrambled by a bijection that is secret to the process; `low` is random.
+struct SocketIDCodec: Sendable {
+    private static let slotBits: UInt32 = 26
+    private let multiplier: UInt32
+    private let inverse: UInt32
+    private let mask: UInt32
+
+    init(seed: UInt64) {
+        multiplier = UInt32(truncatingIfNeeded: seed) | 1
+        mask = UInt32(truncatingIfNeeded: seed >> 32)
+        // Newton's iteration doubles the correct low bits each time: 3, 6, 12, 24, 48.
+        var inverse = multiplier
+        for _ in 0..<4 { inverse = inverse &* (2 &- multiplier &* inverse) }
+        self.inverse = inverse
+    }
+
+    func socketID(loop: Int, slot: UInt32, random: UInt32) -> SocketID {
+        SocketID(high: (UInt32(loop) << Self.slotBits | slot) &* multiplier ^ mask, low: random)
+    }
+
+    func place(of id: SocketID) -> (loop: Int, connection: ConnectionTag) {
+        let plain = (id.high ^ mask) &* inverse
+        return (
+            Int(plain >> Self.slotBits), ConnectionTag(slot: plain & ((1 << Self.slotBits) - 1), tag: id.low)
+        )
+    }
+}

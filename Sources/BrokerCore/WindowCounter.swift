@@ -1,0 +1,45 @@
+internal import Synchronization
+
+/// Counts within a window of time: events this second, messages this day. Safe from any thread.
+///
+/// The window's number and the count share one word, so that a new window resets the count in the same step that sees it.
+final class WindowCounter: Sendable {
+    private let word = Atomic<UInt64>(0)
+
+    /// Takes `amount` from the window if the limit allows all of it.
+    /// - Parameter window: the number of the current window; only its low 32 bits count.
+    /// - Returns: false, and nothing taken, when the limit would be passed.
+    func take(_ amount: Int, window: UInt64, limit: Int) -> Bool {
+        let current = UInt64(UInt32(truncatingIfNeeded: window))
+        var seen = word.load(ordering: .relaxed)
+        while true {
+            let used = seen >> 32 == current ? Int(UInt32(truncatingIfNeeded: seen)) : 0
+            guard amount <= limit - used else { return false }
+            let wanted = current << 32 | UInt64(UInt32(clamping: used + amount))
+            let (exchanged, original) = word.compareExchange(expected: seen, desired: wanted, ordering: .relaxed)
+            if exchanged { return true }
+            seen = original
+        }
+    }
+}
+
+/// A number that must not pass a limit: connections, channels. Safe from any thread.
+final class Quota: Sendable {
+    private let used = Atomic<Int>(0)
+
+    var count: Int { used.load(ordering: .relaxed) }
+
+    /// Takes one; false, and nothing taken, when `limit` is reached. `nil` is no limit.
+    func take(limit: Int?) -> Bool {
+        let before = used.wrappingAdd(1, ordering: .relaxed).oldValue
+        if let limit, before >= limit {
+            used.wrappingSubtract(1, ordering: .relaxed)
+            return false
+        }
+        return true
+    }
+
+    func giveBack() {
+        used.wrappingSubtract(1, ordering: .relaxed)
+    }
+}

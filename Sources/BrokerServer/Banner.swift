@@ -1,0 +1,60 @@
+internal import BrokerCore
+public import Configuration
+
+/// What a person sees when the server starts: where it listens and what to paste. At most 25 lines.
+public enum Banner {
+    /// - Parameters:
+    ///   - port: the port that is listened on.
+    ///   - webSocketsMax: how many connections fit.
+    public static func text(_ settings: ServerSettings, port: Int, loops: Int, webSocketsMax: Int) -> String {
+        let address = settings.publicAddress
+        let host = address.host.isEmpty ? reachable(settings.host) : address.host
+        let publicPort = address.port > 0 ? address.port : port
+        let scheme = address.scheme.rawValue
+        let prefix = settings.pathPrefix
+        var lines = [
+            "Starling is listening on \(settings.host):\(port), \(loops) \(loops == 1 ? "loop" : "loops"), "
+                + "room for \(webSocketsMax) connections",
+            "  WebSocket  \(scheme == "https" ? "wss" : "ws")://\(host):\(publicPort)\(prefix)/app/{key}",
+            "  HTTP API   \(scheme)://\(host):\(publicPort)\(prefix)/apps/{id}",
+        ]
+        guard let app = settings.apps.first, let key = app.keys.first else { return joined(lines) }
+        // Some libraries take only ids of digits.
+        let id = ([app.id] + app.aliases).first { $0.allSatisfy(\.isNumber) } ?? app.id
+        let secret = settings.isDefaultApp ? key.secret : "SECRET"
+        lines += [
+            "  PUSHER_URL=\(scheme)://\(key.key):\(secret)@\(host):\(publicPort)\(prefix)/apps/\(id)",
+            "",
+            "From the browser (pusher-js):",
+            "  const pusher = new Pusher('\(key.key)', { cluster: '', wsHost: '\(host)', wsPort: \(publicPort),"
+                + " wssPort: \(publicPort),",
+            "    \(prefix.isEmpty ? "" : "wsPath: '\(prefix)', ")forceTLS: \(scheme == "https"), "
+                + "enabledTransports: ['ws', 'wss'] });",
+            "  pusher.subscribe('my-channel').bind('my-event', data => console.log(data));",
+            "",
+            "From your server (Python, pip install pusher):",
+            "  import pusher",
+            "  client = pusher.Pusher(app_id='\(id)', key='\(key.key)', secret='\(secret)',"
+                + " host='\(host)', port=\(publicPort), ssl=\(scheme == "https" ? "True" : "False"))",
+            "  client.trigger('my-channel', 'my-event', {'hello': 'world'})",
+        ]
+        if settings.isDefaultApp {
+            lines += [
+                "",
+                "This is the built-in app with well-known credentials, for development; "
+                    + "`starling config docs` shows how to set your own.",
+            ]
+        }
+        return joined(lines)
+    }
+
+    private static func joined(_ lines: [String]) -> String { lines.map { $0 + "\n" }.joined() }
+
+    /// An address that listens everywhere is no address to connect to.
+    private static func reachable(_ host: String) -> String {
+        switch host {
+        case "0.0.0.0", "::", "[::]", "": "127.0.0.1"
+        default: host.contains(":") && !host.hasPrefix("[") ? "[\(host)]" : host
+        }
+    }
+}

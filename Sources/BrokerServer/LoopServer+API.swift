@@ -1,0 +1,201 @@
+internal import BrokerCore
+internal import PusherProtocol
+internal import Reactor
+internal import Telemetry
+internal import Wire
+
+/// The signed HTTP API (Pusher protocol §6).
+extension LoopServer {
+    func answerAPI(_ slot: UInt32, _ request: RequestView, app id: Range<Int>, _ call: Route.API) {
+        let rawID = request.slice(id)
+        guard let decoded = Percent.decode(rawID.span), let app = state.broker.app(id: decoded.span) else {
+            let shown = String(decoding: rawID.prefix(40), as: UTF8.self)
+            return respondError(slot, status: 404, "No app has the id \(shown)", for: request)
+        }
+        let query = APIQuery(request.slice(request.head.query).span)
+        guard authenticate(slot, request, app, query) else { return }
+        do throws(APIError) {
+            try run(call, slot, request, app, query)
+        } catch {
+            let extra = error.status == 429 ? "Retry-After: 1\r\n" : ""
+            respondError(slot, status: error.status, error.text, extraHeaders: extra, for: request)
+        }
+        carryOut()
+    }
+
+    /// `/users/{id}/terminate_connections`: the key in the query names the app.
+    func answerTerminateByKey(_ slot: UInt32, _ request: RequestView, user: Range<Int>) {
+        let query = APIQuery(request.slice(request.head.query).span)
+        let key = query.value("auth_key") ?? []
+        guard let app = state.broker.app(key: key.span) else {
+            return respondError(slot, status: 401, "auth_key is missing, or no app has this key", for: request)
+        }
+        guard authenticate(slot, request, app, query) else { return }
+        terminate(slot, request, app, user)
+        carryOut()
+    }
+
+    private func authenticate(_ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery) -> Bool {
+        let (method, path) = (request.slice(request.head.methodRange), request.slice(request.head.path))
+        let body = request.body
+        let prefix = state.pathPrefix
+        let outcome = APISignature.verify(
+            method: method.span, rawPath: path.span, query: query, body: body.span, prefix: prefix.span, keys: app.keys,
+            nowSeconds: wallSeconds, workspace: workspace)
+        if case .failure(let status, let text) = outcome {
+            Log.debug("API call refused", ("app", app.settings.id), ("status", status))
+            respondError(slot, status: status, text, for: request)
+            return false
+        }
+        guard app.settings.isEnabled else {
+            respondError(slot, status: 403, "The app \(app.settings.id) is disabled", for: request)
+            return false
+        }
+        return true
+    }
+
+    private func run(
+        _ call: Route.API, _ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery
+    ) throws(APIError) {
+        reply.removeAll(keepingCapacity: true)
+        switch call {
+        case .events: try publish(request, app, query)
+        case .batchEvents: try publishBatch(request, app)
+        case .channels: try listChannels(app, query)
+        case .channel(let name): try showChannel(request, name, app, query)
+        case .users(let name): try listUsers(request, name, app)
+        case .connections:
+            try takeRead(app)
+            APIReply.connections(app.connectionCount, to: &reply)
+        case .terminate(let user): return terminate(slot, request, app, user)
+        }
+        respondReply(slot, for: request)
+    }
+
+    // MARK: Publishing
+
+    private func payloadLimits(_ app: App) -> PayloadLimits {
+        let limits = app.settings.limits
+        return PayloadLimits(
+            channelNameBytesMax: limits.channelNameBytesMax, eventNameCharactersMax: limits.eventNameCharactersMax,
+            eventDataBytesMax: limits.eventDataBytesMax, eventChannelsMax: limits.eventChannelsMax,
+            batchEventsMax: limits.batchEventsMax)
+    }
+
+    private func publish(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) {
+        let body = request.body
+        let event = try PublishRequest.parse(body: body.span, query: query, limits: payloadLimits(app))
+        try takePublish(app, events: event.channels.count)
+        guard !event.info.isEmpty else {
+            for index in event.channels.indices { broker.publish(app: app, event, channel: index, body: body.span) }
+            return APIReply.empty(to: &reply)
+        }
+        var reports: [ChannelReport] = []
+        for index in event.channels.indices {
+            let audience = broker.publish(app: app, event, channel: index, body: body.span)
+            reports.append(report(event, index, audience))
+        }
+        APIReply.publishInfo(reports, to: &reply)
+    }
+
+    private func publishBatch(_ request: RequestView, _ app: App) throws(APIError) {
+        let body = request.body
+        let batch = try BatchRequest.parse(body: body.span, limits: payloadLimits(app))
+        try takePublish(app, events: batch.events.reduce(0) { $0 + $1.channels.count })
+        var reports: [ChannelReport?] = []
+        for event in batch.events {
+            var first: ChannelReport?
+            for index in event.channels.indices {
+                let audience = broker.publish(app: app, event, channel: index, body: body.span)
+                if index == 0, !event.info.isEmpty { first = report(event, index, audience) }
+            }
+            reports.append(first)
+        }
+        if batch.hasInfo { APIReply.batchInfo(reports, to: &reply) } else { APIReply.empty(to: &reply) }
+    }
+
+    private func report(_ event: PublishRequest, _ index: Int, _ audience: LoopBroker.Audience) -> ChannelReport {
+        let channel = event.channels[index]
+        return ChannelReport(
+            name: Array(event.storage[channel.name]),
+            userCount: event.info.contains(.userCount) && channel.kind.isPresence ? audience.users : nil,
+            subscriptionCount: event.info.contains(.subscriptionCount) ? audience.subscriptions : nil)
+    }
+
+    private func takePublish(_ app: App, events: Int) throws(APIError) {
+        if let refusal = broker.admitPublish(app: app, events: events) { throw Self.error(refusal) }
+    }
+
+    private func takeRead(_ app: App) throws(APIError) {
+        if let refusal = broker.admitRead(app: app) { throw Self.error(refusal) }
+    }
+
+    private static func error(_ refusal: LoopBroker.PublishRefusal) -> APIError {
+        switch refusal {
+        case .rate(let limit):
+            APIError(status: 429, text: "More than \(limit) a second for this app; try again in a second")
+        case .dailyQuota(let limit):
+            APIError(status: 403, text: "The app's \(limit) messages of this day are used up")
+        case .overloaded: APIError(status: 503, text: "The server is overloaded; try again soon")
+        }
+    }
+
+    // MARK: State
+
+    private func listChannels(_ app: App, _ query: APIQuery) throws(APIError) {
+        try takeRead(app)
+        let wanted = try StateRequest.channels(query)
+        var reports: [ChannelReport] = []
+        let prefix = wanted.prefix
+        broker.occupiedChannels(app: app, prefix: prefix.span) { name, subscriptions, users in
+            reports.append(
+                ChannelReport(
+                    name: name, userCount: wanted.info.contains(.userCount) ? users : nil,
+                    subscriptionCount: wanted.info.contains(.subscriptionCount) ? subscriptions : nil))
+        }
+        APIReply.channels(reports, to: &reply)
+    }
+
+    private func channel(_ request: RequestView, _ range: Range<Int>, _ app: App) throws(APIError) -> (
+        name: [UInt8], kind: ChannelKind
+    ) {
+        let segment = request.slice(range)
+        return try StateRequest.channelName(
+            segment: segment.span, bytesMax: app.settings.limits.channelNameBytesMax)
+    }
+
+    private func showChannel(
+        _ request: RequestView, _ range: Range<Int>, _ app: App, _ query: APIQuery
+    ) throws(APIError) {
+        try takeRead(app)
+        let (name, kind) = try channel(request, range, app)
+        let info = try StateRequest.channel(kind, query)
+        let now = broker.channelState(of: name.span, app: app)
+        var cache = APIReply.CachedEvent.notAsked
+        if info.contains(.cache) {
+            cache = now.cache.map { .event(dataLiteral: $0.dataLiteral, ttlSeconds: $0.secondsLeft) } ?? .empty
+        }
+        APIReply.channel(
+            isOccupied: now.subscriptions > 0, userCount: info.contains(.userCount) ? now.users : nil,
+            subscriptionCount: info.contains(.subscriptionCount) ? now.subscriptions : nil, cache: cache, to: &reply)
+    }
+
+    private func listUsers(_ request: RequestView, _ range: Range<Int>, _ app: App) throws(APIError) {
+        try takeRead(app)
+        let (name, kind) = try channel(request, range, app)
+        try StateRequest.users(kind)
+        APIReply.users(broker.users(of: name.span, app: app), to: &reply)
+    }
+
+    private func terminate(_ slot: UInt32, _ request: RequestView, _ app: App, _ user: Range<Int>) {
+        let segment = request.slice(user)
+        guard let userID = Percent.decode(segment.span), !userID.isEmpty else {
+            return respondError(
+                slot, status: 400, "The user id in the path has a malformed percent escape", for: request)
+        }
+        broker.terminateConnections(of: userID.span, app: app)
+        reply.removeAll(keepingCapacity: true)
+        APIReply.empty(to: &reply)
+        respondReply(slot, for: request)
+    }
+}

@@ -1,0 +1,136 @@
+internal import Configuration
+internal import BrokerCore
+internal import Crypto
+internal import PusherProtocol
+internal import Reactor
+internal import Telemetry
+internal import Wire
+
+/// From an upgrade request to `connection_established`, or to the refusal that says why not (Pusher protocol §1.2, §1.4).
+extension LoopServer {
+    /// Answers `GET /app/{key}`.
+    func answerWebSocket(_ slot: UInt32, _ request: RequestView, key: Range<Int>) {
+        guard request.head.upgradesToWebSocket else {
+            return respondError(
+                slot, status: 426, "This path is for WebSocket clients: connect with a Pusher client library",
+                extraHeaders: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", keepAlive: request.head.keepAlive)
+        }
+        guard request.text(request.head.webSocketVersion) == "13" else {
+            return respondError(
+                slot, status: 426, "Sec-WebSocket-Version must be 13",
+                extraHeaders: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", keepAlive: false)
+        }
+        guard let nonce = request.head.webSocketKey.map(request.slice), WebSocketHandshake.isValidKey(nonce.span) else {
+            return respondError(
+                slot, status: 400, "Sec-WebSocket-Key must be the base 64 of 16 bytes", keepAlive: false)
+        }
+        guard request.body.isEmpty else {
+            return respondError(slot, status: 400, "An upgrade request has no body", keepAlive: false)
+        }
+        guard !state.isDraining else {
+            return respondError(slot, status: 503, "The server is shutting down: reconnect", keepAlive: false)
+        }
+        sendHandshake(slot, request, nonce: nonce)
+        sessions[Int(slot)].phase = .webSocket
+        do throws(Refusal) {
+            try admit(slot, request, key: key)
+        } catch {
+            refuseWebSocket(slot, error)
+        }
+        carryOut()
+    }
+
+    /// A refusal after the upgrade: browsers cannot see an HTTP status.
+    struct Refusal: Error {
+        var code: PusherErrorCode
+        var text: String
+
+        init(_ code: PusherErrorCode, _ text: String? = nil) {
+            self.code = code
+            self.text = text ?? code.text
+        }
+    }
+
+    private func sendHandshake(_ slot: UInt32, _ request: RequestView, nonce: UnsafeBufferPointer<UInt8>) {
+        control.removeAll(keepingCapacity: true)
+        control.append(contentsOf: nonce)
+        control.append(contentsOf: WebSocketHandshake.keySuffix.description.utf8)
+        let text = control
+        let digest = Digest.sha1(text.span)
+        var accept: [UInt8] = []
+        Base64.append(digest.span, to: &accept)
+        response.removeAll(keepingCapacity: true)
+        if let offered = request.head.webSocketProtocol {
+            // The first of the list, as soketi does; some stacks give up without one (Q19).
+            var first = offered
+            if let comma = request.slice(offered).firstIndex(of: UInt8(ascii: ",")) {
+                first = offered.lowerBound..<(offered.lowerBound + comma)
+            }
+            while let last = first.last, request.bytes[last] == 0x20 { first = first.lowerBound..<last }
+            let chosen = request.slice(first)
+            WebSocketHandshake.appendResponse(accept: accept.span, subprotocol: chosen.span, to: &response)
+        } else {
+            WebSocketHandshake.appendResponse(accept: accept.span, subprotocol: nil, to: &response)
+        }
+        loop.outbox.send(response, to: slot)
+    }
+
+    /// The checks in the order of Pusher protocol §1.4; the first that fails is told.
+    private func admit(_ slot: UInt32, _ request: RequestView, key: Range<Int>) throws(Refusal) {
+        let query = APIQuery(request.slice(request.head.query).span)
+        let rawKey = request.slice(key)
+        let decodedKey = Percent.decode(rawKey.span)
+        let app = decodedKey.flatMap { state.broker.app(key: $0.span) }
+        do throws(PusherErrorCode) {
+            _ = try ProtocolVersion.parse(query.value("protocol"), isStrict: app?.settings.isProtocolStrict ?? false)
+        } catch {
+            throw Refusal(error)
+        }
+        guard let app else {
+            let shown = String(decoding: (decodedKey ?? Array(rawKey)).prefix(40), as: UTF8.self)
+            throw Refusal(.unknownKey, "App key \(shown) does not exist here: check the key and the server's address")
+        }
+        let settings = app.settings
+        guard settings.isEnabled else { throw Refusal(.appDisabled) }
+        if settings.requiresTLS {
+            let isForwardedTLS = state.settings.trustsProxy && request.text(request.head.forwardedProto) == "https"
+            guard isForwardedTLS else { throw Refusal(.tlsRequired) }
+        }
+        guard originIsAllowed(request, settings) else {
+            throw Refusal(
+                .unauthorized, "The origin \(request.text(request.head.origin) ?? "-") is not allowed for this app")
+        }
+        guard state.takeWebSocket() else { throw Refusal(.overCapacity, "The server has no room for more connections") }
+        guard broker.takeConnectionQuota(of: app) else {
+            state.giveBackWebSocket()
+            throw Refusal(settings.quotaCode == 4100 ? .overCapacity : .overQuota, PusherErrorCode.overQuota.text)
+        }
+        broker.open(slot: slot, app: app, random: Randomness.uint32())
+        sessions[Int(slot)].sinceMilliseconds = milliseconds
+        sessions[Int(slot)].isReceiving = false
+        sessions[Int(slot)].bytesAwaited = 0
+        armHeartbeat(slot)
+        if Log.level == .debug {
+            Log.debug(
+                "connected", ("socket_id", socketText(slot)), ("app", settings.id),
+                ("client", query.value("client").map { String(decoding: $0.prefix(64), as: UTF8.self) } ?? "-"))
+        }
+    }
+
+    /// Requests without an Origin come from native apps and are always allowed (PW-016).
+    private func originIsAllowed(_ request: RequestView, _ settings: AppSettings) -> Bool {
+        guard let origin = request.text(request.head.origin) else { return true }
+        return OriginRule.allows(origin, settings.allowedOrigins)
+    }
+
+    /// `pusher:error`, then the close frame, both with the code (PW-009, PW-018).
+    private func refuseWebSocket(_ slot: UInt32, _ refusal: Refusal) {
+        Log.debug("connection refused", ("code", Int(refusal.code.rawValue)), ("reason", refusal.text))
+        control.removeAll(keepingCapacity: true)
+        appendErrorAndClose(refusal.code, reason: refusal.text, to: &control)
+        loop.outbox.send(control, to: slot)
+        // It never was a connection of the broker (PW-020).
+        sessions[Int(slot)].phase = .ending
+        loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
+    }
+}

@@ -1,0 +1,73 @@
+internal import BrokerCore
+internal import PusherProtocol
+internal import Telemetry
+internal import Wire
+
+/// From a whole request to its route; what every answer of the HTTP side has in common.
+extension LoopServer {
+    /// Cosmetic, as soketi sends them: the API must never be called from a browser, because that takes the secret.
+    private static let crossOrigin =
+        "Access-Control-Allow-Origin: *\r\n"
+        + "Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r\n"
+        + "Access-Control-Allow-Headers: Origin, Content-Type, X-Auth-Token, X-Requested-With, Accept, "
+        + "Authorization, X-CSRF-TOKEN, XSRF-TOKEN, X-Socket-Id\r\n"
+
+    func answer(_ slot: UInt32, _ request: RequestView) {
+        let input = request.bytes
+        let path = request.head.path
+        let route = Route.parse(path, in: input.span, prefix: state.pathPrefix)
+        if case .unknown(let hint) = route {
+            return respondError(slot, status: 404, "404 NOT FOUND: \(hint)", for: request)
+        }
+        if request.head.method == .options {
+            let empty: [UInt8] = []
+            return respond(
+                slot, status: 204, contentType: nil, extraHeaders: Self.crossOrigin, body: empty.span,
+                keepAlive: request.head.keepAlive)
+        }
+        let (allowed, methods) = route.allowedMethods
+        guard methods.contains(request.head.method) else {
+            let method = request.text(request.head.methodRange) ?? ""
+            return respondError(
+                slot, status: 405, "\(method) is not allowed here; use \(allowed)",
+                extraHeaders: "Allow: \(allowed)\r\n", keepAlive: request.head.keepAlive)
+        }
+        if let coding = request.text(request.head.contentEncoding), coding.lowercased() != "identity" {
+            return respondError(
+                slot, status: 415, "Content-Encoding \(coding) is not supported; send the body as it is", for: request)
+        }
+        switch route {
+        case .webSocket(let key): answerWebSocket(slot, request, key: key)
+        case .operation(let operation): answerOperation(slot, request, operation)
+        case .api(let app, let call): answerAPI(slot, request, app: app, call)
+        case .terminateByKey(let user): answerTerminateByKey(slot, request, user: user)
+        case .unknown: break
+        }
+    }
+
+    /// Sends the JSON in `reply` with 200.
+    func respondReply(_ slot: UInt32, for request: RequestView) {
+        let body = reply
+        respond(
+            slot, status: 200, contentType: "application/json", extraHeaders: Self.crossOrigin, body: body.span,
+            keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
+    }
+
+    func respondError(_ slot: UInt32, status: Int, _ text: String, extraHeaders: String = "", for request: RequestView)
+    {
+        respondError(
+            slot, status: status, text, extraHeaders: extraHeaders, keepAlive: request.head.keepAlive,
+            omitBody: request.head.method == .head)
+    }
+
+    /// `{"error":…,"code":…}` with the real status (PW-138).
+    func respondError(
+        _ slot: UInt32, status: Int, _ text: String, extraHeaders: String = "", keepAlive: Bool, omitBody: Bool = false
+    ) {
+        var body: [UInt8] = []
+        APIReply.error(status: status, text: text, to: &body)
+        respond(
+            slot, status: status, contentType: "application/json", extraHeaders: Self.crossOrigin + extraHeaders,
+            body: body.span, keepAlive: keepAlive, omitBody: omitBody)
+    }
+}

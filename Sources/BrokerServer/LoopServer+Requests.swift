@@ -1,0 +1,160 @@
+internal import Configuration
+internal import Reactor
+internal import Telemetry
+internal import Wire
+
+/// HTTP requests from bytes to whole requests: framing, bodies, deadlines. Pipelined requests are answered in order.
+extension LoopServer {
+    func receiveRequests(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        var offset = 0
+        do throws(HTTPFailure) {
+            while offset < bytes.count, sessions[Int(slot)].phase == .http {
+                let rest = UnsafeMutableBufferPointer(rebasing: bytes[offset...])
+                let taken = try receiveRequest(slot, rest)
+                guard taken > 0 else { break }
+                offset += taken
+            }
+        } catch {
+            refuse(slot, error)
+        }
+        switch sessions[Int(slot)].phase {
+        case .webSocket:
+            // Frames may follow the handshake in the same read (PW-017).
+            return offset + receiveFrames(slot, UnsafeMutableBufferPointer(rebasing: bytes[offset...]))
+        case .http: return offset
+        case .ending, .free: return bytes.count
+        }
+    }
+
+    /// Takes one request, or one piece of a chunked one.
+    /// - Returns: bytes consumed; 0 when more are needed.
+    private func receiveRequest(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) throws(HTTPFailure) -> Int {
+        let input = UnsafeBufferPointer(bytes)
+        if let chunked = sessions[Int(slot)].chunked { return try receiveChunks(slot, chunked, input) }
+        if input.first == 0x16 { throw tlsOnPlaintext(slot) }
+        guard input.count >= sessions[Int(slot)].bytesAwaited else { return 0 }
+        guard let head = try HTTPRequestParser.parse(input.span, limits: httpLimits) else {
+            markReceiving(slot)
+            loop.inputLimit(slot, bytes: httpLimits.headBytesMax + 4)
+            return 0
+        }
+        guard !head.hasUnknownExpectation else {
+            throw HTTPFailure(status: 417, text: "Only Expect: 100-continue is understood")
+        }
+        switch head.body {
+        case .none: return finish(slot, head, input, bodyBytes: 0)
+        case .length(let length):
+            let total = head.headBytes + length
+            guard input.count >= total else {
+                markReceiving(slot)
+                sessions[Int(slot)].bytesAwaited = total
+                loop.inputLimit(slot, bytes: total)
+                continueIfExpected(slot, head)
+                return 0
+            }
+            return finish(slot, head, input, bodyBytes: length)
+        case .chunked:
+            markReceiving(slot)
+            continueIfExpected(slot, head)
+            let kept = Array(input[..<head.headBytes])
+            sessions[Int(slot)].chunked = ChunkedRequest(bytes: kept, head: head)
+            return head.headBytes
+        }
+    }
+
+    private func receiveChunks(
+        _ slot: UInt32, _ chunked: ChunkedRequest, _ input: UnsafeBufferPointer<UInt8>
+    ) throws(HTTPFailure) -> Int {
+        var offset = 0
+        let isWhole = try chunked.decoder.feed(
+            input.span, from: &offset, into: &chunked.body, bodyBytesMax: httpLimits.bodyBytesMax)
+        guard isWhole else { return offset }
+        sessions[Int(slot)].chunked = nil
+        chunked.bytes.withUnsafeBufferPointer { head in
+            chunked.body.withUnsafeBufferPointer { body in
+                answer(slot, RequestView(bytes: head, head: chunked.head, body: body))
+            }
+        }
+        requestEnded(slot)
+        return offset
+    }
+
+    private func finish(
+        _ slot: UInt32, _ head: HTTPRequestHead, _ input: UnsafeBufferPointer<UInt8>, bodyBytes: Int
+    ) -> Int {
+        let total = head.headBytes + bodyBytes
+        let body = UnsafeBufferPointer(rebasing: input[head.headBytes..<total])
+        answer(slot, RequestView(bytes: input, head: head, body: body))
+        requestEnded(slot)
+        return total
+    }
+
+    private func requestEnded(_ slot: UInt32) {
+        sessions[Int(slot)].bytesAwaited = 0
+        sessions[Int(slot)].hasContinued = false
+        guard sessions[Int(slot)].phase == .http else { return }
+        sessions[Int(slot)].isReceiving = false
+        sessions[Int(slot)].sinceMilliseconds = milliseconds
+    }
+
+    private func continueIfExpected(_ slot: UInt32, _ head: HTTPRequestHead) {
+        guard head.expectsContinue, !sessions[Int(slot)].hasContinued else { return }
+        sessions[Int(slot)].hasContinued = true
+        response.removeAll(keepingCapacity: true)
+        HTTPResponse.appendContinue(to: &response)
+        loop.outbox.send(response, to: slot)
+    }
+
+    // MARK: Deadlines
+
+    private func markReceiving(_ slot: UInt32) {
+        guard !sessions[Int(slot)].isReceiving else { return }
+        sessions[Int(slot)].isReceiving = true
+        sessions[Int(slot)].sinceMilliseconds = milliseconds
+        loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
+    }
+
+    /// A request that does not become whole is refused; a connection without one is closed after a while.
+    func requestTimer(_ slot: UInt32) {
+        let age = milliseconds &- sessions[Int(slot)].sinceMilliseconds
+        let limit = sessions[Int(slot)].isReceiving ? Self.requestMilliseconds : Self.keepAliveMilliseconds
+        guard age >= limit else { return loop.setTimer(slot, after: UInt64(limit - age) * 1_000_000) }
+        if sessions[Int(slot)].isReceiving {
+            refuse(slot, HTTPFailure(status: 408, text: "The request was not whole after \(limit / 1_000) seconds"))
+        } else {
+            end(slot)
+            loop.finish(slot, lingerNanoseconds: Self.second)
+        }
+    }
+
+    // MARK: Refusals
+
+    /// Answers a request that cannot be read, and closes: where the next one starts is unknown.
+    func refuse(_ slot: UInt32, _ failure: HTTPFailure) {
+        Log.debug("request refused", ("status", failure.status), ("reason", failure.text))
+        respondError(slot, status: failure.status, failure.text, keepAlive: false)
+    }
+
+    private func tlsOnPlaintext(_ slot: UInt32) -> HTTPFailure {
+        Log.logOncePer(
+            seconds: 10, .warning,
+            "a client spoke TLS to the plaintext port; set forceTLS: false (useTLS: false) in the client, or put a TLS proxy in front",
+            ("port", state.settings.port))
+        return HTTPFailure(status: 400, text: "This port speaks plain HTTP and WebSocket, not TLS")
+    }
+
+    /// Sends one response. With `keepAlive` false the connection ends after it.
+    func respond(
+        _ slot: UInt32, status: Int, contentType: StaticString?, extraHeaders: String = "", body: Span<UInt8>,
+        keepAlive: Bool, omitBody: Bool = false
+    ) {
+        response.removeAll(keepingCapacity: true)
+        HTTPResponse.append(
+            status: status, contentType: contentType, extraHeaders: extraHeaders, body: body, keepAlive: keepAlive,
+            omitBody: omitBody, to: &response)
+        loop.outbox.send(response, to: slot)
+        guard !keepAlive else { return }
+        end(slot)
+        loop.finish(slot, lingerNanoseconds: Self.second)
+    }
+}

@@ -1,0 +1,190 @@
+internal import BrokerCore
+internal import Configuration
+internal import Crypto
+internal import PusherProtocol
+internal import Reactor
+internal import Telemetry
+internal import Wire
+
+/// One loop's server: it takes bytes from the reactor, makes each next call, and carries out what the broker asks for.
+///
+/// It only moves values between the rooms; the rules are in `Wire`, `PusherProtocol` and `BrokerCore`. Its parts are in the
+/// `LoopServer+…` files: requests, WebSockets, admission, the HTTP API, operations.
+final class LoopServer: LoopHandler {
+    let state: ServerState
+    let loop: EventLoop
+    let broker: LoopBroker
+    let number: Int
+    let httpLimits: HTTPLimits
+    let webSocketLimits: WebSocketLimits
+    let workspace = HMACWorkspace()
+    var sessions: [Session] = []
+    var handles: [LoopHandle] = []
+    /// Slots that are still to be sent away; see `drainTick`.
+    var isLeaving = false
+    var leaving: [UInt32] = []
+    var leavingPerTick = 0
+    private var toldTime = MonotonicTime(nanoseconds: 0)
+    private var unixSeconds = WallClock.seconds()
+
+    // Storage used again by every request.
+    var reply: [UInt8] = []
+    var response: [UInt8] = []
+    var control: [UInt8] = []
+
+    /// Nanoseconds in a second, for timers.
+    static let second: UInt64 = 1_000_000_000
+    /// How long a peer may take to finish a closing handshake.
+    static let lingerNanoseconds = 5 * second
+    /// A request must be whole after this long (reliability goal B5).
+    static let requestMilliseconds: UInt32 = 8_000
+    /// An API connection without a request is closed after this long.
+    static let keepAliveMilliseconds: UInt32 = 75_000
+    /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
+    static let turnBytesMax = 4 << 20
+    /// Memberships of closed connections given back in one turn.
+    static let departuresPerTurn = 2_000
+
+    init(state: ServerState, loop: EventLoop, number: Int) {
+        self.state = state
+        self.loop = loop
+        self.number = number
+        broker = LoopBroker(shared: state.broker, loop: number)
+        httpLimits = HTTPLimits(
+            headBytesMax: state.settings.requestHeadBytesMax, bodyBytesMax: state.settings.requestBodyBytesMax)
+        webSocketLimits = WebSocketLimits(messageBytesMax: state.settings.messageBytesMax)
+    }
+
+    var milliseconds: UInt32 { UInt32(truncatingIfNeeded: loop.now.nanoseconds / 1_000_000) }
+    var wallSeconds: Int { unixSeconds }
+
+    /// Tells the broker the turn's time before the first command of the turn.
+    func syncTime() {
+        guard toldTime != loop.now else { return }
+        toldTime = loop.now
+        broker.setTime(BrokerTime(milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: unixSeconds))
+    }
+
+    // MARK: LoopHandler
+
+    func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
+        while sessions.count <= Int(slot) { sessions.append(Session()) }
+        sessions[Int(slot)] = Session()
+        sessions[Int(slot)].phase = .http
+        sessions[Int(slot)].heardMilliseconds = milliseconds
+        sessions[Int(slot)].sinceMilliseconds = milliseconds
+        // A connection owes a request from its first moment.
+        sessions[Int(slot)].isReceiving = true
+        loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
+    }
+
+    func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        syncTime()
+        sessions[Int(slot)].heardMilliseconds = milliseconds
+        switch sessions[Int(slot)].phase {
+        case .http: return receiveRequests(slot, bytes)
+        case .webSocket: return receiveFrames(slot, bytes)
+        case .ending, .free: return bytes.count
+        }
+    }
+
+    func endOfStream(_ slot: UInt32) {
+        // A peer that will send no more gets what is queued and is gone: no client half-closes and keeps listening.
+        end(slot)
+        loop.finish(slot, lingerNanoseconds: Self.second)
+    }
+
+    func timerFired(_ slot: UInt32) {
+        syncTime()
+        switch sessions[Int(slot)].phase {
+        case .http: requestTimer(slot)
+        case .webSocket: heartbeatTimer(slot)
+        case .ending, .free: break
+        }
+    }
+
+    /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
+    func overflowed(_ slot: UInt32) {
+        if sessions[Int(slot)].phase == .webSocket {
+            Log.warning(
+                "slow consumer closed", ("socket_id", socketText(slot)), ("backlog_bytes", loop.backlogBytes(slot)))
+        }
+        let isWebSocket = sessions[Int(slot)].phase == .webSocket
+        end(slot)
+        guard isWebSocket else { return loop.abort(slot) }
+        control.removeAll(keepingCapacity: true)
+        appendErrorAndClose(.overCapacity, reason: "Too slow: the unsent backlog passed its limit", to: &control)
+        control.withUnsafeBytes { loop.finishWithFrame(slot, $0) }
+    }
+
+    func closed(_ slot: UInt32, _ why: TransportClose) {
+        end(slot)
+        sessions[Int(slot)] = Session()
+    }
+
+    func turn() -> Bool {
+        syncTime()
+        while loop.outbox.bytesThisTurn < Self.turnBytesMax, let delivery = broker.nextDelivery() {
+            let frame = loop.outbox.frame(delivery.bytes)
+            if delivery.except == .max {
+                loop.outbox.queue(frame, to: delivery.recipients)
+            } else {
+                loop.outbox.queue(frame, to: delivery.recipients, except: delivery.except)
+            }
+        }
+        if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
+        carryOut()
+        return broker.hasWork
+    }
+
+    func hasWork() -> Bool { broker.hasWork }
+
+    func tick() {
+        unixSeconds = WallClock.seconds()
+        syncTime()
+        broker.tick()
+        carryOut()
+        drainTick()
+    }
+
+    // MARK: Effects
+
+    /// Carries out what the broker's last commands ask for, in their order.
+    func carryOut() {
+        if !broker.effects.actions.isEmpty {
+            broker.effects.bytes.withUnsafeBytes { bytes in
+                for action in broker.effects.actions {
+                    if case .frame(let slot, let range) = action {
+                        loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
+                    }
+                }
+            }
+            let actions = broker.effects.actions
+            for case .close(let slot, let reason) in actions { closeWebSocket(slot, reason) }
+        }
+        var wakes = broker.takeWakes()
+        while wakes != 0 {
+            handles[wakes.trailingZeroBitCount].wake()
+            wakes &= wakes - 1
+        }
+        broker.effects.clear()
+    }
+
+    /// Takes a connection out of the broker, once, whatever ended it.
+    func end(_ slot: UInt32) {
+        if sessions[Int(slot)].phase == .webSocket {
+            broker.close(slot: slot)
+            state.giveBackWebSocket()
+        }
+        if sessions[Int(slot)].phase != .free { sessions[Int(slot)].phase = .ending }
+        sessions[Int(slot)].chunked = nil
+        sessions[Int(slot)].receiver = WebSocketReceiver()
+    }
+
+    func socketText(_ slot: UInt32) -> String {
+        guard broker.isOpen(slot) else { return "-" }
+        var text: [UInt8] = []
+        broker.socketID(of: slot).append(to: &text)
+        return String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,62 @@
+internal import BrokerCore
+internal import Configuration
+internal import Reactor
+internal import Synchronization
+
+/// What the loops of one server share besides the broker. Safe from any thread.
+final class ServerState: Sendable {
+    let settings: ServerSettings
+    let broker: SharedBroker
+    /// The configured path prefix as bytes, without a trailing slash.
+    let pathPrefix: [UInt8]
+    /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
+    let webSocketsMax: Int
+    private let webSockets = Atomic<Int>(0)
+    private let draining = Atomic<Bool>(false)
+    private let serving = Atomic<Bool>(false)
+    private let loopHandles = Mutex<[LoopHandle]>([])
+
+    init(settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int) {
+        self.settings = settings
+        self.broker = broker
+        self.webSocketsMax = webSocketsMax
+        var prefix = Array(settings.pathPrefix.utf8)
+        while prefix.last == UInt8(ascii: "/") { prefix.removeLast() }
+        if let first = prefix.first, first != UInt8(ascii: "/") { prefix.insert(UInt8(ascii: "/"), at: 0) }
+        pathPrefix = prefix
+    }
+
+    /// No new clients; those that are here are being sent away.
+    var isDraining: Bool {
+        get { draining.load(ordering: .relaxed) }
+        set { draining.store(newValue, ordering: .relaxed) }
+    }
+
+    /// Every listener is open.
+    var isServing: Bool {
+        get { serving.load(ordering: .relaxed) }
+        set { serving.store(newValue, ordering: .relaxed) }
+    }
+
+    var webSocketCount: Int { webSockets.load(ordering: .relaxed) }
+
+    /// Takes one of the process's WebSocket places.
+    func takeWebSocket() -> Bool {
+        let before = webSockets.wrappingAdd(1, ordering: .relaxed).oldValue
+        guard before < webSocketsMax else {
+            webSockets.wrappingSubtract(1, ordering: .relaxed)
+            return false
+        }
+        return true
+    }
+
+    func giveBackWebSocket() {
+        webSockets.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// The doors of all loops, by number; set once before any of them serves.
+    var handles: [LoopHandle] {
+        get { loopHandles.withLock { $0 } }
+        set { loopHandles.withLock { $0 = newValue } }
+    }
+}

@@ -1,0 +1,34 @@
+import BrokerCore
+
+/// An app while its pieces are being collected. Its first key stands apart, since that is how operators write it.
+struct AppDraft: Sendable, Equatable {
+    var key = ""
+    var secret = ""
+    var moreKeys: [AppSettings.Key] = []
+    var app = AppSettings(id: "", keys: [])
+    /// By option name; what is missing is built in.
+    var origins: [String: Origin] = [:]
+    /// `apps[0]`, or the family of variables it was read from: begins a message.
+    var label = ""
+    /// Where its object stands in the file, if it does.
+    var origin = Origin.builtIn
+    /// Origins of the further keys.
+    var keyOrigins: [Origin] = []
+
+    static let builtIn: AppDraft = {
+        var draft = AppDraft(key: BuiltInApp.key, secret: BuiltInApp.secret, label: "the built-in app")
+        draft.app.id = BuiltInApp.id
+        draft.app.aliases = BuiltInApp.aliases
+        draft.app.clientEventsEnabled = true
+        return draft
+    }()
+
+    /// The finished app; complete when `AppChecks` found nothing wrong with the draft.
+    var settings: AppSettings {
+        var settings = app
+        settings.keys = (key.isEmpty ? [] : [AppSettings.Key(key: key, secret: secret)]) + moreKeys
+        return settings
+    }
+
+    func origin(of name: String) -> Origin { origins[name] ?? origin }
+}

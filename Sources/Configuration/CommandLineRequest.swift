@@ -1,0 +1,100 @@
+/// What the command line asks for. Everything but serving and asking a running broker is already answered here.
+public enum CommandLineRequest: Sendable {
+    /// Print the warnings to standard error and run.
+    case serve(Configuration)
+    /// Print and leave.
+    case text(CommandOutput)
+    /// Ask a running broker; leave with 0 when it answers 200, else with 1.
+    case health(HealthTarget)
+
+    /// - Parameters:
+    ///   - arguments: Without the program's name; empty means `serve`.
+    ///   - readFile: `-` is standard input.
+    public static func parse(
+        arguments: [String], environment: [String: String], build: BuildInformation,
+        readFile: @escaping Configuration.ReadFile
+    ) -> CommandLineRequest {
+        let commands = Commands(environment: environment, build: build, readFile: readFile)
+        guard let first = arguments.first, !first.hasPrefix("-") else { return commands.serve(arguments, isBare: true) }
+        let rest = Array(arguments.dropFirst())
+        switch first {
+        case "serve", "start": return commands.serve(rest, isBare: false)
+        case "config": return .text(commands.config(rest))
+        case "version": return .text(commands.version(rest))
+        case "health": return commands.health(rest)
+        case "help": return .text(.success(HelpText.of(rest)))
+        default:
+            let hint = NearestName.hint(
+                first, in: ["serve", "start", "config", "version", "health", "help"], quote: "")
+            return .text(.usage("unknown command \(first.quoted)\(hint)"))
+        }
+    }
+}
+
+/// What a command prints, and the process's exit code.
+public struct CommandOutput: Sendable, Equatable {
+    public var exitCode: Int32
+    public var standardOutput: String
+    public var standardError: String
+
+    static func success(_ text: String, warnings: String = "") -> CommandOutput {
+        CommandOutput(exitCode: ExitCode.success, standardOutput: text, standardError: warnings)
+    }
+
+    static func usage(_ text: String) -> CommandOutput {
+        CommandOutput(
+            exitCode: ExitCode.usage, standardOutput: "",
+            standardError: "\(text)\nstarling --help lists commands and options\n")
+    }
+
+    static func failure(_ failure: ConfigurationFailure) -> CommandOutput {
+        CommandOutput(exitCode: failure.exitCode, standardOutput: "", standardError: failure.text)
+    }
+}
+
+/// Which build this is; the executable knows.
+public struct BuildInformation: Sendable {
+    public var version: String
+    /// Empty when it is not known.
+    public var commit: String
+
+    public init(version: String, commit: String = "") {
+        self.version = version
+        self.commit = commit
+    }
+}
+
+/// Where `starling health` asks, by plain HTTP.
+public struct HealthTarget: Sendable, Equatable {
+    public var host: String
+    public var port: UInt16
+    /// Begins with a slash.
+    public var path: String
+    /// 1...300.
+    public var timeoutSeconds: Int
+
+    /// `http://HOST[:PORT][/PATH]`; an IPv6 host stands in brackets. Without a path, `/ready`.
+    static func parse(_ url: String, timeoutSeconds: Int) -> HealthTarget? {
+        guard url.hasPrefix("http://") else { return nil }
+        let rest = url.dropFirst(7)
+        let authority = rest.prefix { $0 != "/" }
+        let path = rest.dropFirst(authority.count)
+        var host = authority
+        var port = Substring("80")
+        if authority.hasPrefix("[") {
+            guard let end = authority.firstIndex(of: "]") else { return nil }
+            host = authority[..<end].dropFirst()
+            let after = authority[end...].dropFirst()
+            guard after.isEmpty || after.hasPrefix(":") else { return nil }
+            if !after.isEmpty { port = after.dropFirst() }
+        } else if let colon = authority.firstIndex(of: ":") {
+            host = authority[..<colon]
+            port = authority[colon...].dropFirst()
+        }
+        guard !host.isEmpty, let number = UInt16(port), number > 0 else { return nil }
+        guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else { return nil }
+        return HealthTarget(
+            host: String(host), port: number, path: path.count > 1 ? String(path) : "/ready",
+            timeoutSeconds: timeoutSeconds)
+    }
+}

@@ -1,0 +1,172 @@
+/// The commands, as functions from arguments to what is printed.
+struct Commands {
+    let environment: [String: String]
+    let build: BuildInformation
+    let readFile: Configuration.ReadFile
+
+    // MARK: serve
+
+    func serve(_ arguments: [String], isBare: Bool) -> CommandLineRequest {
+        let flags = FlagParser.parse(arguments)
+        if flags.value("help") != nil { return .text(.success(isBare ? HelpText.tree : HelpText.serve)) }
+        if flags.value("version") != nil { return .text(version([])) }
+        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
+        case .success(let configuration): return .serve(configuration)
+        case .failure(let failure): return .text(.failure(failure))
+        }
+    }
+
+    // MARK: config
+
+    func config(_ arguments: [String]) -> CommandOutput {
+        let rest = Array(arguments.dropFirst())
+        switch arguments.first {
+        case "check"?: return check(rest)
+        case "show"?: return show(rest)
+        case "docs"?: return docs(rest)
+        case "import"?: return importFile(rest)
+        case "--help"?, "-h"?: return .success(HelpText.config)
+        case let name?:
+            let hint = NearestName.hint(name, in: ["check", "show", "docs", "import"], quote: "")
+            return .usage("unknown command config \(name.quoted)\(hint)")
+        case nil: return .usage("config needs a command: check, show, docs or import")
+        }
+    }
+
+    /// The flags of `serve`, where one bare argument is the file.
+    private func flags(_ arguments: [String], extra: [String: Bool] = [:]) -> FlagParser.Result {
+        var flags = FlagParser.parse(arguments, extra: extra)
+        if flags.positionals.count == 1 {
+            flags.given.append(.init(name: "config", spelled: "argument", value: flags.positionals.removeFirst()))
+        }
+        return flags
+    }
+
+    private func check(_ arguments: [String]) -> CommandOutput {
+        let flags = flags(arguments)
+        if flags.value("help") != nil { return .success(HelpText.config) }
+        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
+        case .failure(let failure): return .failure(failure)
+        case .success(let configuration):
+            let settings = configuration.settings
+            let apps =
+                settings.isDefaultApp
+                ? "the built-in app" : "\(settings.apps.count) app\(settings.apps.count == 1 ? "" : "s")"
+            return .success(
+                "ok: \(configuration.file ?? "no file"), \(apps), port \(settings.port)\n",
+                warnings: configuration.warningText)
+        }
+    }
+
+    private func show(_ arguments: [String]) -> CommandOutput {
+        let flags = flags(arguments, extra: ["origins": false, "json": false])
+        if flags.value("help") != nil { return .success(HelpText.config) }
+        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
+        case .failure(let failure): return .failure(failure)
+        case .success(let configuration):
+            let showsOrigins = flags.value("origins") != nil
+            let text =
+                flags.value("json") != nil
+                ? NativeFile.document(configuration, showsOrigins: showsOrigins).printed() + "\n"
+                : NativeFile.list(configuration, showsOrigins: showsOrigins)
+            return .success(text, warnings: configuration.warningText)
+        }
+    }
+
+    private func docs(_ arguments: [String]) -> CommandOutput {
+        let flags = FlagParser.parse(arguments, onlyExtra: true)
+        if flags.value("help") != nil { return .success(HelpText.config) }
+        return usageProblem(flags, positionalsMax: 0) ?? .success(ReferencePage.text)
+    }
+
+    /// `--from soketi|reverb|env [FILE|env]`; the result is a native file on standard output, with its secrets.
+    private func importFile(_ arguments: [String]) -> CommandOutput {
+        let flags = FlagParser.parse(arguments, extra: ["from": true, "env-file": true], onlyExtra: true)
+        if flags.value("help") != nil { return .success(HelpText.config) }
+        if let problem = usageProblem(flags, positionalsMax: 1) { return problem }
+        let sources = ["soketi", "reverb", "env"]
+        guard let from = flags.value("from")?.value, sources.contains(from) else {
+            return .usage("config import needs --from \(sources.joined(separator: "|")) and, for soketi, a FILE")
+        }
+        let source = flags.positionals.first ?? (from == "soketi" ? nil : "env")
+        guard let source, source == "env" || from == "soketi" else {
+            return .usage(
+                from == "soketi"
+                    ? "config import --from soketi needs a FILE, - or env" : "--from \(from) reads variables only")
+        }
+        var given = FlagParser.Result()
+        given.given = flags.given.filter { $0.name == "env-file" }
+        var environment = environment
+        if source != "env" {
+            given.given.append(.init(name: "config", spelled: "argument", value: source))
+            // The file alone decides; only `${NAME}` in it may look at the environment.
+            for name in environment.keys where Self.isConfiguration(name) { environment[name] = nil }
+        }
+        switch Configuration.load(flags: given, environment: environment, readFile: readFile, isImport: true) {
+        case .failure(let failure): return .failure(failure)
+        case .success(let configuration):
+            var text = "// Made by: starling config import --from \(from) \(source.shortened)\n"
+            for warning in configuration.warnings { text += "// \(warning.place): \(warning.text)\n" }
+            return .success(
+                text + NativeFile.document(configuration, onlyGiven: true, showsSecrets: true).printed() + "\n",
+                warnings: configuration.warningText)
+        }
+    }
+
+    private static func isConfiguration(_ name: String) -> Bool {
+        name == "PORT" || (["STARLING_"] + ForeignFamily.all.map(\.prefix)).contains(where: name.hasPrefix)
+    }
+
+    private func usageProblem(_ flags: FlagParser.Result, positionalsMax: Int) -> CommandOutput? {
+        if let problem = flags.problems.all.first { return .usage(problem.description) }
+        guard flags.positionals.count > positionalsMax else { return nil }
+        return .usage("unexpected argument \(flags.positionals[positionalsMax].quoted)")
+    }
+
+    // MARK: version, health
+
+    func version(_ arguments: [String]) -> CommandOutput {
+        let flags = FlagParser.parse(arguments, extra: ["json": false], onlyExtra: true)
+        if flags.value("help") != nil { return .success(HelpText.tree) }
+        if let problem = usageProblem(flags, positionalsMax: 0) { return problem }
+        guard flags.value("json") != nil else {
+            return .success("starling \(build.version)\(build.commit.isEmpty ? "" : " (\(build.commit))")\n")
+        }
+        let members = [("name", "starling"), ("version", build.version), ("commit", build.commit)]
+        let body = members.map { JSONText.quoted($0.0) + ":" + JSONText.quoted($0.1) }.joined(separator: ",")
+        return .success("{\(body)}\n")
+    }
+
+    /// Without a URL, the broker that this configuration would start, on this machine.
+    func health(_ arguments: [String]) -> CommandLineRequest {
+        var flags = FlagParser.parse(arguments, extra: ["timeout": true])
+        if flags.value("help") != nil { return .text(.success(HelpText.health)) }
+        var timeoutSeconds = 5
+        if let timeout = flags.value("timeout") {
+            guard let number = Int(timeout.value), (1...300).contains(number) else {
+                return .text(
+                    .usage("flag --timeout=\(timeout.value.shortened): must be a whole number from 1 to 300 (seconds)"))
+            }
+            timeoutSeconds = number
+        }
+        if let url = flags.positionals.first {
+            if let problem = usageProblem(flags, positionalsMax: 1) { return .text(problem) }
+            guard let target = HealthTarget.parse(url, timeoutSeconds: timeoutSeconds) else {
+                return .text(.usage("\(url.quoted) is not a URL such as http://127.0.0.1:6001/ready"))
+            }
+            return .health(target)
+        }
+        flags.given.removeAll { $0.name == "timeout" }
+        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
+        case .failure(let failure): return .text(.failure(failure))
+        case .success(let configuration):
+            let settings = configuration.settings
+            guard let port = UInt16(exactly: settings.port), port > 0 else {
+                return .text(.usage("the port is not known in advance; give a URL"))
+            }
+            let host = ["0.0.0.0": "127.0.0.1", "::": "::1"][settings.host] ?? settings.host
+            // Operational endpoints are answered without the prefix (Pusher protocol §6.10).
+            return .health(HealthTarget(host: host, port: port, path: "/ready", timeoutSeconds: timeoutSeconds))
+        }
+    }
+}

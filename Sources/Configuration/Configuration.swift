@@ -1,0 +1,73 @@
+/// The settings of a broker, with the way they were found.
+public struct Configuration: Sendable {
+    /// Reads one file whole; `-` is standard input. The only way in which this room touches the outside.
+    public typealias ReadFile = (String) -> Result<[UInt8], FileError>
+
+    public struct FileError: Error, Equatable, Sendable {
+        /// `No such file or directory`.
+        public var text: String
+
+        public init(text: String) {
+            self.text = text
+        }
+    }
+
+    public internal(set) var settings: ServerSettings
+    /// Suspicious, but legal.
+    public internal(set) var warnings: [Problem]
+    /// Where each server option came from, by option name (`port`); what is missing is built in.
+    public internal(set) var origins: [String: Origin]
+    /// The same for each app of `settings.apps`, by option name (`client-events`).
+    public internal(set) var appOrigins: [[String: Origin]]
+    /// The configuration file that was read.
+    public internal(set) var file: String?
+
+    /// Collects the settings from everywhere: flags > `STARLING_*` > foreign names > file > built-in.
+    ///
+    /// Reloading is calling it again with the same arguments and environment.
+    /// - Parameters:
+    ///   - arguments: The flags of `serve`, without the program's name and the command.
+    ///   - environment: The process's variables; empty ones count as unset.
+    ///   - readFile: Called for `--config` and `--env-file` only, on the calling thread.
+    /// - Returns: Checked settings, or all problems at once.
+    public static func load(
+        arguments: [String], environment: [String: String], readFile: ReadFile
+    ) -> Result<Configuration, ConfigurationFailure> {
+        let parsed = FlagParser.parse(arguments)
+        return load(flags: parsed, environment: environment, readFile: readFile)
+    }
+
+    static func load(
+        flags: FlagParser.Result, environment: [String: String], readFile: ReadFile, isImport: Bool = false
+    ) -> Result<Configuration, ConfigurationFailure> {
+        var loader = Loader(flags: flags, environment: environment)
+        loader.isImport = isImport
+        loader.run(readFile)
+        return loader.result
+    }
+
+    /// The options that differ and whose new values need a restart, by flag (`--port`); a reload says them and goes on.
+    public static func restartOnlyChanges(from old: ServerSettings, to new: ServerSettings) -> [String] {
+        Option.server.filter { !$0.isReloadable && $0.field.read(old) != $0.field.read(new) }.map(\.flag)
+    }
+
+    /// One line each, for standard error; empty when there are none.
+    public var warningText: String { warnings.map { "\($0)\n" }.joined() }
+}
+
+/// Why nothing was started.
+public struct ConfigurationFailure: Error, Sendable, Equatable {
+    /// Errors and warnings, in the order in which they were found.
+    public var problems: [Problem]
+    /// 78, or 2 when the command line itself is wrong.
+    public var exitCode: Int32
+
+    /// All problems, one line each, and a line that counts them: `2 errors, 1 warning; nothing was started`.
+    public var text: String { text(ending: "nothing was started") }
+
+    func text(ending: String) -> String {
+        var list = ProblemList()
+        list.append(problems)
+        return problems.map { "\($0)\n" }.joined() + list.counts + "; \(ending)\n"
+    }
+}

@@ -1,0 +1,128 @@
+import BrokerCore
+
+/// What a configuration file says, each value with its place. Problems of all of its members are collected.
+struct FileSettings {
+    let source: SourceText
+    var settings = ServerSettings()
+    var origins: [String: Origin] = [:]
+    var drafts: [AppDraft] = []
+    var problems = ProblemList()
+
+    private static let serverByKey = Dictionary(uniqueKeysWithValues: Option.server.map { ($0.key, $0) })
+    private static let appByKey = Dictionary(uniqueKeysWithValues: Option.app.map { ($0.key, $0) })
+    private static let limitKeys = Option.app.map(\.key).filter { $0.hasPrefix("limits.") }.map {
+        String($0.dropFirst(7))
+    }
+
+    /// `base` holds what is weaker than the file.
+    init(_ node: Node, _ source: SourceText, base: ServerSettings = ServerSettings(), origins: [String: Origin] = [:]) {
+        self.source = source
+        settings = base
+        self.origins = origins
+        guard case .object(let members) = node.content else {
+            problems.error(source.place(node.offset), "a configuration is an object, not \(node.kindName)")
+            return
+        }
+        for member in members { server(member) }
+    }
+
+    private mutating func server(_ member: Node.Member) {
+        switch member.key {
+        case "$schema": return
+        case "apps":
+            guard case .array(let elements) = member.value.content else {
+                return problems.error(
+                    source.place(member.value.offset), "apps: must be an array of objects, not \(member.value.kindName)"
+                )
+            }
+            for (index, element) in elements.enumerated() { app(element, "apps[\(index)]") }
+        default:
+            guard let option = Self.serverByKey[member.key] else {
+                let names = Self.serverByKey.keys.sorted() + ["apps"]
+                let owner = Self.appByKey[member.key] == nil ? "" : "; it belongs into an element of \"apps\""
+                let hint = owner.isEmpty ? NearestName.hint(member.key, in: names) : owner
+                return problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted)\(hint)")
+            }
+            switch option.field.parse(member.value) {
+            case .success(let value):
+                option.field.write(value, to: &settings)
+                origins[option.name] = source.origin(at: member.value.offset)
+            case .failure(let error):
+                problems.error(source.place(member.value.offset), "\(member.key): \(error.text)")
+            }
+        }
+    }
+
+    private mutating func app(_ node: Node, _ label: String) {
+        guard case .object(let members) = node.content else {
+            return problems.error(source.place(node.offset), "\(label): must be an object, not \(node.kindName)")
+        }
+        var draft = AppDraft(label: label, origin: source.origin(at: node.offset))
+        for member in members {
+            switch member.key {
+            case "limits":
+                guard case .object(let limits) = member.value.content else {
+                    problems.error(
+                        source.place(member.value.offset),
+                        "\(label).limits: must be an object, not \(member.value.kindName)")
+                    continue
+                }
+                for limit in limits { appMember(limit, "limits." + limit.key, label, Self.limitKeys, &draft) }
+            case "keys": keys(member.value, label, &draft)
+            default:
+                let names = Self.appByKey.keys.filter { !$0.hasPrefix("limits.") }.sorted() + ["limits"]
+                appMember(member, member.key, label, names, &draft)
+            }
+        }
+        drafts.append(draft)
+    }
+
+    private mutating func appMember(
+        _ member: Node.Member, _ path: String, _ label: String, _ names: [String], _ draft: inout AppDraft
+    ) {
+        guard !member.key.contains("."), let option = Self.appByKey[path] else {
+            let owner = path == member.key ? label : label + ".limits"
+            let isLimit = path == member.key && Self.limitKeys.contains(member.key)
+            let hint = isLimit ? "; it belongs into \"limits\"" : NearestName.hint(member.key, in: names)
+            return problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted) in \(owner)\(hint)")
+        }
+        switch option.field.parse(member.value) {
+        case .success(let value):
+            option.field.write(value, to: &draft)
+            draft.origins[option.name] = source.origin(at: member.value.offset)
+        case .failure(let error): problems.error(source.place(member.value.offset), "\(label).\(path): \(error.text)")
+        }
+    }
+
+    private mutating func keys(_ node: Node, _ label: String, _ draft: inout AppDraft) {
+        guard case .array(let elements) = node.content else {
+            return problems.error(
+                source.place(node.offset), "\(label).keys: must be an array of objects, not \(node.kindName)")
+        }
+        for (index, element) in elements.enumerated() {
+            let path = "\(label).keys[\(index)]"
+            guard case .object(let members) = element.content else {
+                problems.error(source.place(element.offset), "\(path): must be an object, not \(element.kindName)")
+                continue
+            }
+            var pair = AppSettings.Key(key: "", secret: "")
+            for member in members {
+                guard member.key == "key" || member.key == "secret" else {
+                    let hint = NearestName.hint(member.key, in: ["key", "secret"])
+                    problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted) in \(path)\(hint)")
+                    continue
+                }
+                guard case .string(let text, _) = member.value.content else {
+                    problems.error(
+                        source.place(member.value.offset),
+                        "\(path).\(member.key): must be text, not \(member.value.kindName)")
+                    continue
+                }
+                if member.key == "key" { pair.key = text } else { pair.secret = text }
+            }
+            draft.moreKeys.append(pair)
+            draft.keyOrigins.append(source.origin(at: element.offset))
+        }
+        draft.origins["app-keys"] = source.origin(at: node.offset)
+    }
+}

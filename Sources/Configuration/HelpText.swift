@@ -1,0 +1,116 @@
+/// What `--help` prints, from the option tables; lines fit 100 columns but for long choices.
+enum HelpText {
+    static func of(_ topic: [String]) -> String {
+        switch topic.first {
+        case "serve", "start": serve
+        case "config": config
+        case "health": health
+        default: tree
+        }
+    }
+
+    static let tree = """
+        Usage: starling [COMMAND] [OPTIONS]
+
+        Commands:
+          serve | start              run the broker (also without a command)
+          config check [FILE]        tell all that is wrong with the configuration
+          config show [FILE]         print the effective configuration [--origins] [--json]
+          config docs                print the reference of all options (Markdown)
+          config import --from soketi|reverb|env [FILE|env]
+                                     print another server's configuration as ours
+          health [URL]               ask a running broker; exit code 0 when it is ready [--timeout SECONDS]
+          version                    print the version [--json]
+          help [COMMAND]             print help
+
+        Options:
+        \(meta)
+        starling serve --help lists all options. Precedence: flags, STARLING_* variables, variables of
+        soketi, Reverb, Pusher and sockudo, the file, what is built in.
+
+        Exit codes: 0 fine, 1 failed while running, 2 wrong command line, 69 address in use,
+        70 a defect of ours, 78 wrong configuration.
+
+        """
+
+    static let serve = """
+        Usage: starling [serve] [OPTIONS]
+
+        Every option is also a variable: --path-prefix is STARLING_PATH_PREFIX.
+
+        \(meta)
+        \(OptionGroup.sorted(Option.server).map { section($0.group.rawValue, $0.options, ServerSettings()) }.joined(separator: "\n"))
+        The options below speak of the only app; several apps are written in the file.
+
+        \(OptionGroup.sorted(Option.app).map { section($0.group.rawValue, $0.options, AppDraft()) }.joined(separator: "\n"))
+        """
+
+    static let config = """
+        Usage: starling config check|show [FILE] [OPTIONS of serve]
+               starling config docs
+               starling config import --from soketi|reverb|env [FILE|env] [--env-file FILE]
+
+          check      exit code 0, or 78 and all problems with file:line:column
+          show       the effective values; secrets are hidden
+                     --origins  where each came from
+                     --json     as a document
+          docs       the reference of all options as Markdown
+          import     a native file, with its secrets, on standard output
+
+        """
+
+    static let health = """
+        Usage: starling health [http://HOST:PORT/PATH] [--timeout SECONDS] [OPTIONS of serve]
+
+        Asks /ready of the broker; without a URL, of the one that this configuration would start.
+        Exit code 0 when it answers 200 in time (5 seconds), else 1.
+
+        """
+
+    private static let meta = MetaOption.all.map { option in
+        let short = option.shortFlag.map { "-\($0), " } ?? "    "
+        return line(short + "--" + option.name + (option.argument.map { " " + $0 } ?? ""), option.help)
+    }.joined()
+
+    private static func section<Settings>(_ title: String, _ options: [Option<Settings>], _ defaults: Settings)
+        -> String
+    {
+        title + ":\n"
+            + options.map { option in
+                let short = option.shortFlag.map { "-\($0), " } ?? "    "
+                let flag = option.field.isBoolean ? "--[no-]\(option.name)" : "--\(option.name) \(option.placeholder)"
+                return line(short + flag, option.help + option.defaultNote(defaults))
+            }.joined()
+    }
+
+    private static func line(_ left: String, _ right: String) -> String {
+        "  " + left + String(repeating: " ", count: max(2, 40 - left.count)) + right + "\n"
+    }
+}
+
+extension Option {
+    /// What stands for the value in help.
+    var placeholder: String {
+        switch field {
+        case .text, .secret: "TEXT"
+        case .boolean: ""
+        case .integer, .limit: "N"
+        case .numbers(_, let numbers): numbers.map(String.init).joined(separator: "|")
+        case .list, .keys: "A,B,…"
+        case .words(let words, _, _): words.joined(separator: "|")
+        }
+    }
+
+    /// ` (default 6001)`; nothing for empty ones.
+    fileprivate func defaultNote(_ defaults: Settings) -> String {
+        switch field.read(defaults) {
+        case .text(""), .list([]), .keys([]): ""
+        case .text(let text): " [\(text)]"
+        case .limit(nil): " [unlimited]"
+        case .limit(let number?), .integer(let number): " [\(number)\(unit.isEmpty ? "" : " " + unit)]"
+        case .boolean(let isTrue): isTrue ? " [on]" : ""
+        case .list(let texts): " [\(texts.joined(separator: ","))]"
+        case .keys: ""
+        }
+    }
+}

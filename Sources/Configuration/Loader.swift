@@ -1,0 +1,195 @@
+import BrokerCore
+
+/// Puts the layers on one another, lowest first: built-in, `PORT`, file, foreign names, `STARLING_*`, flags.
+struct Loader {
+    let flags: FlagParser.Result
+    var variables: Variables
+    var settings = ServerSettings()
+    var origins: [String: Origin] = [:]
+    var drafts: [AppDraft] = []
+    var isDefaultApp = false
+    var file: String?
+    var problems: ProblemList
+    /// Another server's file is being translated, not used.
+    var isImport = false
+
+    static let serverByName = Dictionary(uniqueKeysWithValues: Option.server.map { ($0.name, $0) })
+    static let appByName = Dictionary(uniqueKeysWithValues: Option.app.map { ($0.name, $0) })
+
+    init(flags: FlagParser.Result, environment: [String: String]) {
+        self.flags = flags
+        variables = Variables(environment: environment)
+        problems = flags.problems
+    }
+
+    mutating func run(_ readFile: Configuration.ReadFile) {
+        for positional in flags.positionals {
+            problems.error("", "unexpected argument \(positional.quoted)", isUsage: true)
+        }
+        readEnvironmentFile(readFile)
+        dropServiceLinks()
+        readSecretFiles(readFile)
+        platformPort()
+        readFileSettings(readFile)
+        readForeign()
+        readNative()
+        readFlags()
+        finishApps()
+        check()
+    }
+
+    var result: Result<Configuration, ConfigurationFailure> {
+        guard !problems.hasErrors else {
+            return .failure(ConfigurationFailure(problems: problems.all, exitCode: problems.exitCode))
+        }
+        var settings = settings
+        settings.apps = drafts.map(\.settings)
+        settings.isDefaultApp = isDefaultApp
+        return .success(
+            Configuration(
+                settings: settings, warnings: problems.warnings, origins: origins, appOrigins: drafts.map(\.origins),
+                file: file))
+    }
+
+    // MARK: Files
+
+    private func metaValue(_ name: String) -> (value: String, origin: Origin)? {
+        if let given = flags.value(name), !given.value.isEmpty { return (given.value, .flag(given.spelled)) }
+        guard let name = MetaOption.all.first(where: { $0.name == name })?.variable, let variable = variables[name]
+        else { return nil }
+        return (variable.value, variable.origin)
+    }
+
+    private mutating func read(_ path: String, _ origin: Origin, _ readFile: Configuration.ReadFile) -> SourceText? {
+        switch readFile(path) {
+        case .success(let bytes): return SourceText(path: path == "-" ? "standard input" : path, bytes: bytes)
+        case .failure(let error):
+            // A wrong path is a wrong configuration, not a wrong command line.
+            problems.error(origin.place(value: path), "cannot be read: \(error.text)")
+            return nil
+        }
+    }
+
+    private mutating func readEnvironmentFile(_ readFile: Configuration.ReadFile) {
+        guard let (path, origin) = metaValue("env-file"), let source = read(path, origin, readFile) else { return }
+        let environment = variables
+        let parsed = EnvironmentFile(source) { environment[$0]?.value }
+        problems.append(parsed.problems.all)
+        variables.add(parsed, path: path)
+    }
+
+    private mutating func readFileSettings(_ readFile: Configuration.ReadFile) {
+        guard let (path, origin) = metaValue("config"), let source = read(path, origin, readFile) else { return }
+        file = path
+        let (node, readProblems) = FileReader.read(source)
+        problems.append(readProblems.all)
+        guard var node else { return }
+        let variables = variables
+        node.interpolate(source, &problems) { variables[$0]?.value }
+        if SoketiFile.isSoketi(node) {
+            let translated = SoketiFile.translate(node, source, isImport: isImport)
+            problems.append(translated.problems.all)
+            node = translated.node
+        }
+        let read = FileSettings(node, source, base: settings, origins: origins)
+        problems.append(read.problems.all)
+        (settings, origins, drafts) = (read.settings, read.origins, read.drafts)
+    }
+
+    /// `STARLING_APP_SECRET_FILE` names a file that holds the secret (Docker and Kubernetes secrets).
+    private mutating func readSecretFiles(_ readFile: Configuration.ReadFile) {
+        for option in Option.app where option.field.isSecret {
+            let name = option.variable + "_FILE"
+            guard let variable = variables[name], let source = read(variable.value, variable.origin, readFile) else {
+                continue
+            }
+            guard variables[option.variable] == nil else {
+                problems.error(variable.origin.place(), "\(option.variable) is set too; give one of them")
+                continue
+            }
+            guard firstInvalidUTF8(in: source.bytes) == nil else {
+                problems.error(variable.origin.place(), "the file is not valid UTF-8")
+                continue
+            }
+            variables.set(option.variable, String(decoding: source.bytes, as: UTF8.self).trimmed, variable.origin)
+        }
+    }
+
+    // MARK: Variables
+
+    /// A Kubernetes Service called `starling` or `soketi` puts `STARLING_PORT=tcp://10.0.0.1:6001` into every pod.
+    private mutating func dropServiceLinks() {
+        for prefix in ["STARLING_", "SOKETI_", "REVERB_", "PUSHER_", "SOCKUDO_"] {
+            for name in variables.names(withPrefix: prefix) {
+                let rest = name.dropFirst(prefix.count)
+                if rest.hasPrefix("SERVICE_HOST") || rest.hasPrefix("SERVICE_PORT") || rest.hasPrefix("PORT_") {
+                    variables.remove(name)
+                } else if rest == "PORT", let variable = variables[name], variable.value.hasPrefix("tcp://") {
+                    problems.warning(
+                        variable.origin.place(value: variable.value),
+                        "a Kubernetes service link, not a port; ignored (enableServiceLinks: false avoids it)")
+                    variables.remove(name)
+                }
+            }
+        }
+    }
+
+    /// What a platform says about the port; anything the operator wrote is stronger.
+    private mutating func platformPort() {
+        let hasReverb = !variables.names(withPrefix: "REVERB_").isEmpty
+        let hasOthers = ["STARLING_APP_", "SOKETI_", "PUSHER_", "SOCKUDO_"].contains {
+            !variables.names(withPrefix: $0).isEmpty
+        }
+        if hasReverb, !hasOthers {
+            settings.port = 8080
+            origins["port"] = .inferred("REVERB_* variables")
+        }
+        if let port = variables["PORT"] { setServer("port", port.value, port.origin) }
+    }
+
+    private mutating func readNative() {
+        if let variable = variables["STARLING_ENV"], variable.value.lowercased() == "production" {
+            setServer("production", "true", variable.origin)
+        }
+        for option in Option.server {
+            if let variable = variables[option.variable] { setServer(option.name, variable.value, variable.origin) }
+        }
+        var known = Set(
+            Option.server.map(\.variable) + Option.app.map(\.variable) + MetaOption.all.compactMap(\.variable))
+        known.formUnion(Option.app.filter(\.field.isSecret).map { $0.variable + "_FILE" })
+        known.insert("STARLING_ENV")
+        warnUnknown("STARLING_", known.sorted(), ignoredPrefixes: [])
+    }
+
+    mutating func warnUnknown(_ prefix: String, _ known: [String], ignoredPrefixes: [String]) {
+        for name in variables.names(withPrefix: prefix) where !known.contains(name) {
+            if ignoredPrefixes.contains(where: name.hasPrefix) { continue }
+            guard let variable = variables[name] else { continue }
+            let hint = NearestName.hint(name, in: known, quote: "")
+            problems.warning(variable.origin.place(), "unknown variable; ignored\(hint)")
+        }
+    }
+
+    // MARK: Flags
+
+    private mutating func readFlags() {
+        for given in flags.given where !given.value.isEmpty {
+            switch given.name {
+            case "verbose": setServer("log-level", "debug", .flag(given.spelled))
+            case "quiet": setServer("log-level", "warning", .flag(given.spelled))
+            default:
+                if Self.serverByName[given.name] != nil { setServer(given.name, given.value, .flag(given.spelled)) }
+            }
+        }
+    }
+
+    mutating func setServer(_ name: String, _ text: String, _ origin: Origin, _ shown: String? = nil) {
+        guard let option = Self.serverByName[name] else { preconditionFailure("no server option is called \(name)") }
+        switch option.field.parse(text) {
+        case .success(let value):
+            option.field.write(value, to: &settings)
+            origins[name] = origin
+        case .failure(let error): problems.error(origin, value: shown ?? text, error.text)
+        }
+    }
+}

@@ -1,0 +1,272 @@
+import BrokerCore
+
+/// Under which heading an option is listed.
+enum OptionGroup: String, Sendable, CaseIterable {
+    case listener = "Listener"
+    case process = "Process"
+    case limits = "Limits of the process"
+    case publicAddress = "Public address (printed snippets only)"
+    case identity = "App: identity"
+    case features = "App: features"
+    case appLimits = "App: limits"
+
+    var isOfApp: Bool { [.identity, .features, .appLimits].contains(self) }
+
+    /// The groups that some option is in, with their options in the order of the table.
+    static func sorted<Settings>(_ options: [Option<Settings>]) -> [(group: OptionGroup, options: [Option<Settings>])] {
+        allCases.compactMap { group in
+            let members = options.filter { $0.group == group }
+            return members.isEmpty ? nil : (group, members)
+        }
+    }
+}
+
+/// One row of the table from which flags, variables, the file's keys, `--help`, `config show` and the reference page come.
+struct Option<Settings: Sendable>: Sendable {
+    /// Kebab-case: `path-prefix` is the flag `--path-prefix` and the variable `STARLING_PATH_PREFIX`.
+    let name: String
+    /// The member in the file; `limits.x` stands one level down.
+    let key: String
+    let field: Field<Settings>
+    let group: OptionGroup
+    var unit = ""
+    /// A new value takes effect on SIGHUP.
+    var isReloadable = false
+    var shortFlag: Character?
+    let help: String
+
+    var flag: String { "--" + name }
+    var variable: String { "STARLING_" + name.screaming }
+}
+
+extension String {
+    /// `path-prefix` → `PATH_PREFIX`.
+    var screaming: String { String(map { $0 == "-" ? "_" : Character($0.uppercased()) }) }
+}
+
+extension Option where Settings == ServerSettings {
+    /// The options of the whole process, in the order of the reference page.
+    static let server: [Option] = [
+        .init(
+            name: "host", key: "host", field: .text(\.host), group: .listener,
+            help: "Address to listen on"),
+        .init(
+            name: "port", key: "port", field: .integer(\.port, 0...65_535), group: .listener, shortFlag: "p",
+            help: "TCP port; 0 picks a free one"),
+        .init(
+            name: "path-prefix", key: "pathPrefix", field: .text(\.pathPrefix), group: .listener,
+            help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
+        .init(
+            name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
+            isReloadable: true,
+            help: "Believe X-Forwarded-For and X-Forwarded-Proto"),
+        .init(
+            name: "loops", key: "loops", field: .integer(\.loops, 0...64), group: .process, unit: "threads",
+            help: "Event loop threads; 0: one per core"),
+        .init(
+            name: "production", key: "production", field: .boolean(\.isProduction), group: .process, isReloadable: true,
+            help: "Refuse the well-known credentials; say less in refusals"),
+        .init(
+            name: "log-level", key: "logLevel", field: .words(\.logLevel), group: .process, isReloadable: true,
+            help: "How much to log"),
+        .init(
+            name: "ready-file", key: "readyFile", field: .text(\.readyFile), group: .process,
+            help: "File that gets one JSON line when the broker listens"),
+        .init(
+            name: "shutdown-grace-seconds", key: "shutdownGraceSeconds",
+            field: .integer(\.shutdownGraceSeconds, 0...3_600), group: .process, unit: "seconds", isReloadable: true,
+            help: "Time over which connections are closed at the end"),
+        .init(
+            name: "pong-timeout-seconds", key: "pongTimeoutSeconds",
+            field: .integer(\.pongTimeoutSeconds, 1...300), group: .limits, unit: "seconds",
+            help: "A silent client is pinged, and closed with 4201 when it stays silent so long"),
+        .init(
+            name: "memory-threshold-percent", key: "memoryThresholdPercent",
+            field: .integer(\.memoryThresholdPercent, 1...100), group: .process, unit: "percent", isReloadable: true,
+            help: "/accept-traffic answers 503 above this share of the memory limit"),
+        .init(
+            name: "connections", key: "connections", field: .limit(\.connectionsMax, 1...10_000_000), group: .limits,
+            isReloadable: true, help: "WebSocket connections of all apps together"),
+        .init(
+            name: "api-reserve", key: "apiReserve", field: .integer(\.apiReserve, 0...65_536), group: .limits,
+            unit: "descriptors", help: "Descriptors kept free for the HTTP API"),
+        .init(
+            name: "backlog-bytes", key: "backlogBytes", field: .integer(\.backlogBytesMax, 4_096...1_073_741_824),
+            group: .limits, unit: "bytes",
+            help: "Unsent bytes one connection may have before it is closed (4100)"),
+        .init(
+            name: "backlog-total-bytes", key: "backlogTotalBytes",
+            field: .integer(\.backlogTotalBytesMax, 1_048_576...1_099_511_627_776), group: .limits, unit: "bytes",
+            help: "Unsent bytes of all connections together"),
+        .init(
+            name: "message-bytes", key: "messageBytes", field: .integer(\.messageBytesMax, 512...134_217_728),
+            group: .limits, unit: "bytes", help: "One inbound WebSocket message"),
+        .init(
+            name: "request-body-bytes", key: "requestBodyBytes",
+            field: .integer(\.requestBodyBytesMax, 512...134_217_728), group: .limits, unit: "bytes",
+            help: "Body of one HTTP request"),
+        .init(
+            name: "request-head-bytes", key: "requestHeadBytes",
+            field: .integer(\.requestHeadBytesMax, 1_024...65_536), group: .limits, unit: "bytes",
+            help: "Request line and headers of one HTTP request"),
+        .init(
+            name: "public-host", key: "publicHost", field: .text(\.publicAddress.host), group: .publicAddress,
+            isReloadable: true, help: "Host under which clients reach the broker"),
+        .init(
+            name: "public-port", key: "publicPort", field: .integer(\.publicAddress.port, 0...65_535),
+            group: .publicAddress, isReloadable: true, help: "Its port; 0: the port that was bound"),
+        .init(
+            name: "public-scheme", key: "publicScheme", field: .words(\.publicAddress.scheme), group: .publicAddress,
+            isReloadable: true, help: "Its scheme"),
+    ]
+}
+
+extension Option where Settings == AppDraft {
+    /// The options of one app: members of `apps[]`, and flags and variables of the single app.
+    static let app: [Option] =
+        [
+            .init(
+                name: "app-id", key: "id", field: .text(\.app.id), group: .identity, isReloadable: true,
+                help: "Id in HTTP paths, /apps/{id}/…"),
+            .init(
+                name: "app-aliases", key: "aliases", field: .list(\.app.aliases), group: .identity, isReloadable: true,
+                help: "Other ids of the same app; some libraries accept only digits"),
+            .init(
+                name: "app-key", key: "key", field: .text(\.key), group: .identity, isReloadable: true,
+                help: "Public key, /app/{key}"),
+            .init(
+                name: "app-secret", key: "secret", field: .secret(\.secret), group: .identity, isReloadable: true,
+                help: "Secret that signs requests and subscriptions"),
+            .init(
+                name: "app-keys", key: "keys", field: .keys(\.moreKeys), group: .identity, isReloadable: true,
+                help: "Further pairs of key and secret, for rotation (as text: key:secret,…)"),
+            .init(
+                name: "app-enabled", key: "enabled", field: .boolean(\.app.isEnabled), group: .identity,
+                isReloadable: true,
+                help: "A disabled app refuses everything"),
+            .init(
+                name: "client-events", key: "clientEvents", field: .boolean(\.app.clientEventsEnabled),
+                group: .features,
+                isReloadable: true, help: "Clients may send client-… events; on for the built-in app"),
+            .init(
+                name: "subscription-count", key: "subscriptionCount", field: .boolean(\.app.subscriptionCountEnabled),
+                group: .features, isReloadable: true, help: "Send subscription_count events"),
+            .init(
+                name: "watchlist", key: "watchlist", field: .boolean(\.app.watchlistEnabled), group: .features,
+                isReloadable: true, help: "Tell signed-in users who of their watchlist is online"),
+            .init(
+                name: "require-tls", key: "requireTLS", field: .boolean(\.app.requiresTLS), group: .features,
+                isReloadable: true, help: "Refuse plaintext connections (4000)"),
+            .init(
+                name: "strict-protocol", key: "strictProtocol", field: .boolean(\.app.isProtocolStrict),
+                group: .features,
+                isReloadable: true, help: "Refuse connections without ?protocol= (4008)"),
+            .init(
+                name: "allowed-origins", key: "allowedOrigins", field: .list(\.app.allowedOrigins), group: .features,
+                isReloadable: true, help: "Origins of pages that may connect; empty or *: all"),
+            .init(
+                name: "authorized-connections", key: "authorizedConnections",
+                field: .boolean(\.app.authorizedConnectionsRequired), group: .features, isReloadable: true,
+                help: "Close connections that neither sign in nor join a private channel"),
+            .init(
+                name: "authorization-timeout-seconds", key: "authorizationTimeoutSeconds",
+                field: .integer(\.app.authorizationTimeoutSeconds, 1...3_600), group: .features, unit: "seconds",
+                isReloadable: true, help: "How long they may take"),
+            .init(
+                name: "subscription-errors", key: "subscriptionErrors", field: .words(\.app.subscriptionErrors),
+                group: .features, isReloadable: true, help: "How a refused subscription is reported"),
+            .init(
+                name: "quota-code", key: "quotaCode", field: .numbers(\.app.quotaCode, [4004, 4100]), group: .features,
+                isReloadable: true, help: "Close code over quota: 4004 clients give up, 4100 they come back"),
+            .init(
+                name: "activity-timeout-seconds", key: "activityTimeoutSeconds",
+                field: .integer(\.app.activityTimeoutSeconds, 1...300), group: .features, unit: "seconds",
+                isReloadable: true, help: "Silence after which a connection is pinged; sensible from 10"),
+        ] + limits
+
+    private static func limit(
+        _ name: String, _ key: String, unit: String = "", _ field: Field<AppDraft>, _ help: String
+    ) -> Option {
+        .init(
+            name: name, key: "limits." + key, field: field, group: .appLimits, unit: unit, isReloadable: true,
+            help: help)
+    }
+
+    private static let limits: [Option] = [
+        limit(
+            "app-connections", "connections", .limit(\.app.limits.connectionsMax, 0...10_000_000),
+            "Connections of the app"),
+        limit(
+            "app-channels", "channels", .limit(\.app.limits.channelsMax, 1...100_000_000),
+            "Occupied channels of the app"),
+        limit(
+            "channels-per-connection", "channelsPerConnection",
+            .integer(\.app.limits.channelsPerConnectionMax, 1...1_000_000), "Channels one connection may join"),
+        limit(
+            "channel-name-bytes", "channelNameBytes", unit: "bytes",
+            .integer(\.app.limits.channelNameBytesMax, 1...1_000), "Length of a channel name"),
+        limit(
+            "event-name-characters", "eventNameCharacters", unit: "characters",
+            .integer(\.app.limits.eventNameCharactersMax, 1...1_000), "Length of an event name"),
+        limit(
+            "event-data-bytes", "eventDataBytes", unit: "bytes",
+            .integer(\.app.limits.eventDataBytesMax, 1...67_108_864), "Data of one published event"),
+        limit(
+            "event-channels", "eventChannels", .integer(\.app.limits.eventChannelsMax, 1...10_000),
+            "Channels of one published event"),
+        limit(
+            "batch-events", "batchEvents", .integer(\.app.limits.batchEventsMax, 1...10_000), "Events of one batch"),
+        limit(
+            "presence-members", "presenceMembers", .integer(\.app.limits.presenceMembersMax, 1...1_000_000),
+            "Users of one presence channel"),
+        limit(
+            "presence-member-bytes", "presenceMemberBytes", unit: "bytes",
+            .integer(\.app.limits.presenceMemberBytesMax, 64...1_048_576), "channel_data of one member"),
+        limit(
+            "user-id-characters", "userIDCharacters", unit: "characters",
+            .integer(\.app.limits.userIDCharactersMax, 1...1_000), "Length of a user id"),
+        limit(
+            "client-event-bytes", "clientEventBytes", unit: "bytes",
+            .integer(\.app.limits.clientEventBytesMax, 1...67_108_864), "Data of one client event"),
+        limit(
+            "client-events-per-second", "clientEventsPerSecond",
+            .limit(\.app.limits.clientEventsPerSecondMax, 1...1_000_000), "Client events of one connection per second"),
+        limit(
+            "backend-events-per-second", "backendEventsPerSecond",
+            .limit(\.app.limits.backendEventsPerSecondMax, 1...100_000_000), "Published channel-events per second"),
+        limit(
+            "read-requests-per-second", "readRequestsPerSecond",
+            .limit(\.app.limits.readRequestsPerSecondMax, 1...100_000_000), "Reading API requests per second"),
+        limit(
+            "messages-per-day", "messagesPerDay", .limit(\.app.limits.messagesPerDayMax, 1...1_000_000_000_000_000),
+            "Published channel-events and client events per UTC day"),
+        limit(
+            "watchlist-users", "watchlist", .integer(\.app.limits.watchlistMax, 0...10_000),
+            "Users of one watchlist"),
+        limit(
+            "cache-seconds", "cacheSeconds", unit: "seconds", .integer(\.app.limits.cacheSeconds, 1...86_400),
+            "How long a cache channel keeps its last event"),
+    ]
+}
+
+/// What the command line takes besides the options of the table: where to find the rest.
+struct MetaOption: Sendable {
+    let name: String
+    var shortFlag: Character?
+    var variable: String?
+    var argument: String?
+    let help: String
+
+    static let all = [
+        MetaOption(
+            name: "config", shortFlag: "c", variable: "STARLING_CONFIG", argument: "FILE",
+            help: "Configuration file (JSON with comments)"),
+        MetaOption(
+            name: "env-file", variable: "STARLING_ENV_FILE", argument: "FILE",
+            help: "File of variables, e.g. the .env of a Laravel app; the real environment wins"),
+        MetaOption(name: "verbose", shortFlag: "v", help: "Short for --log-level debug"),
+        MetaOption(name: "quiet", shortFlag: "q", help: "Short for --log-level warning"),
+        MetaOption(name: "help", shortFlag: "h", help: "Print help"),
+        MetaOption(name: "version", shortFlag: "V", help: "Print the version"),
+    ]
+}

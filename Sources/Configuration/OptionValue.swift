@@ -1,0 +1,207 @@
+import BrokerCore
+
+/// The value of an option, apart from where it is stored.
+enum OptionValue: Sendable, Equatable {
+    case text(String)
+    case boolean(Bool)
+    case integer(Int)
+    /// `nil`: unlimited, written -1.
+    case limit(Int?)
+    case list([String])
+    case keys([AppSettings.Key])
+
+    /// As in a configuration file. Secrets are hidden unless asked for.
+    func json(showingSecrets: Bool = false) -> JSONText {
+        switch self {
+        case .text(let text): .string(text)
+        case .boolean(let isTrue): .literal(isTrue ? "true" : "false")
+        case .integer(let number): .literal(String(number))
+        case .limit(let number): .literal(number.map(String.init) ?? "-1")
+        case .list(let texts): .array(texts.map(JSONText.string))
+        case .keys(let keys):
+            .array(
+                keys.map { pair in
+                    .object([
+                        ("key", .string(pair.key)),
+                        ("secret", .string(showingSecrets ? pair.secret : OptionValue.redacted)),
+                    ])
+                })
+        }
+    }
+
+    static let redacted = "********"
+}
+
+/// How a field is read from text and from a file, and where in the settings it lives. Type and default come from the key path.
+enum Field<Settings: Sendable>: Sendable {
+    case text(any WritableKeyPath<Settings, String> & Sendable)
+    /// Text that is never shown.
+    case secret(any WritableKeyPath<Settings, String> & Sendable)
+    case boolean(any WritableKeyPath<Settings, Bool> & Sendable)
+    case integer(any WritableKeyPath<Settings, Int> & Sendable, ClosedRange<Int>)
+    /// One of a few numbers.
+    case numbers(any WritableKeyPath<Settings, Int> & Sendable, [Int])
+    /// -1 (unlimited) or a number of the range.
+    case limit(any WritableKeyPath<Settings, Int?> & Sendable, ClosedRange<Int>)
+    case list(any WritableKeyPath<Settings, [String]> & Sendable)
+    case keys(any WritableKeyPath<Settings, [AppSettings.Key]> & Sendable)
+    case words([String], read: @Sendable (Settings) -> String, write: @Sendable (inout Settings, String) -> Void)
+
+    static func words<Word: RawRepresentable<String> & CaseIterable & Sendable>(
+        _ path: any WritableKeyPath<Settings, Word> & Sendable
+    ) -> Field {
+        .words(
+            Word.allCases.map(\.rawValue), read: { $0[keyPath: path].rawValue },
+            write: { if let word = Word(rawValue: $1) { $0[keyPath: path] = word } })
+    }
+
+    func read(_ settings: Settings) -> OptionValue {
+        switch self {
+        case .text(let path), .secret(let path): .text(settings[keyPath: path])
+        case .boolean(let path): .boolean(settings[keyPath: path])
+        case .integer(let path, _), .numbers(let path, _): .integer(settings[keyPath: path])
+        case .limit(let path, _): .limit(settings[keyPath: path])
+        case .list(let path): .list(settings[keyPath: path])
+        case .keys(let path): .keys(settings[keyPath: path])
+        case .words(_, let read, _): .text(read(settings))
+        }
+    }
+
+    /// The value must be of the field's own kind, as `parse` gives it.
+    func write(_ value: OptionValue, to settings: inout Settings) {
+        switch (self, value) {
+        case (.text(let path), .text(let text)), (.secret(let path), .text(let text)): settings[keyPath: path] = text
+        case (.boolean(let path), .boolean(let isTrue)): settings[keyPath: path] = isTrue
+        case (.integer(let path, _), .integer(let number)), (.numbers(let path, _), .integer(let number)):
+            settings[keyPath: path] = number
+        case (.limit(let path, _), .limit(let number)): settings[keyPath: path] = number
+        case (.list(let path), .list(let texts)): settings[keyPath: path] = texts
+        case (.keys(let path), .keys(let keys)): settings[keyPath: path] = keys
+        case (.words(_, _, let write), .text(let text)): write(&settings, text)
+        default: preconditionFailure("a value of another kind than its field: our parser made it")
+        }
+    }
+
+    var isBoolean: Bool { if case .boolean = self { true } else { false } }
+    /// Holds a secret, so its text is never shown.
+    var isSecret: Bool {
+        switch self {
+        case .secret, .keys: true
+        default: false
+        }
+    }
+
+    /// What a value has to look like: for messages, help and the reference page.
+    var expectation: String {
+        switch self {
+        case .text: "text"
+        case .secret: "a secret text"
+        case .boolean: "true or false"
+        case .integer(_, let range): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .numbers(_, let numbers): numbers.map(String.init).joined(separator: " or ")
+        case .limit(_, let range): "-1 (unlimited) or a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .list: "a list of texts"
+        case .keys: "a list of {\"key\": …, \"secret\": …}"
+        case .words(let words, _, _): words.joined(separator: ", ")
+        }
+    }
+}
+
+/// Why a value was refused: a sentence that ends "…, not" what was found.
+struct ValueError: Error, Equatable {
+    var text: String
+}
+
+extension Field {
+    /// A value from a flag, a variable or an interpolated string. Lists are separated by commas.
+    func parse(_ text: String) -> Result<OptionValue, ValueError> {
+        switch self {
+        case .text, .secret: return .success(.text(text))
+        case .boolean:
+            guard let isTrue = Boolean.parse(text) else { return refusal("1, 0, true, false, yes, no, on or off") }
+            return .success(.boolean(isTrue))
+        case .integer, .numbers, .limit:
+            guard let number = Int(text) else { return refusal(expectation) }
+            return check(number)
+        case .words: return check(word: text)
+        case .list: return .success(.list(text.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }))
+        case .keys:
+            var keys: [AppSettings.Key] = []
+            for pair in text.split(separator: ",") {
+                guard let colon = pair.firstIndex(of: ":") else {
+                    return refusal("key:secret pairs separated by commas")
+                }
+                keys.append(.init(key: pair[..<colon].trimmed, secret: pair[colon...].dropFirst().trimmed))
+            }
+            return .success(.keys(keys))
+        }
+    }
+
+    /// A value from a file, for all fields but `keys`, whose problems have places of their own.
+    func parse(_ node: Node) -> Result<OptionValue, ValueError> {
+        switch (self, node.content) {
+        case (.text, .string(let text, _)), (.secret, .string(let text, _)): return .success(.text(text))
+        case (.boolean, .boolean(let isTrue)): return .success(.boolean(isTrue))
+        case (.integer, .number(let literal)), (.numbers, .number(let literal)), (.limit, .number(let literal)):
+            guard let number = Int(literal) else { return refusal(expectation, "\(literal.shortened)") }
+            return check(number)
+        case (.words, .string(let text, _)): return check(word: text)
+        case (.list, .array(let elements)):
+            var texts: [String] = []
+            for element in elements {
+                guard case .string(let text, _) = element.content else {
+                    return refusal(expectation, "one with \(element.kindName) in it")
+                }
+                texts.append(text)
+            }
+            return .success(.list(texts))
+        case (.boolean, .string(let text, true)), (.integer, .string(let text, true)),
+            (.limit, .string(let text, true)),
+            (.numbers, .string(let text, true)), (.list, .string(let text, true)):
+            return parse(text)
+        default: return refusal(expectation, node.kindName)
+        }
+    }
+
+    private func check(_ number: Int) -> Result<OptionValue, ValueError> {
+        switch self {
+        case .integer(_, let range) where range.contains(number): .success(.integer(number))
+        case .numbers(_, let numbers) where numbers.contains(number): .success(.integer(number))
+        case .limit(_, let range) where range.contains(number): .success(.limit(number))
+        case .limit where number == -1: .success(.limit(nil))
+        default: refusal(expectation, String(number))
+        }
+    }
+
+    private func check(word: String) -> Result<OptionValue, ValueError> {
+        guard case .words(let words, _, _) = self, !words.contains(word) else { return .success(.text(word)) }
+        return .failure(
+            ValueError(
+                text: "must be one of \(words.joined(separator: ", ")), not \(word.quoted)"
+                    + NearestName.hint(word, in: words)))
+    }
+
+    private func refusal(_ wanted: String, _ found: String? = nil) -> Result<OptionValue, ValueError> {
+        .failure(ValueError(text: "must be \(wanted)" + (found.map { ", not \($0)" } ?? "")))
+    }
+}
+
+/// The words that stand for true and false in variables and flags.
+enum Boolean {
+    static func parse(_ text: String) -> Bool? {
+        switch text.lowercased() {
+        case "1", "true", "yes", "on": true
+        case "0", "false", "no", "off": false
+        default: nil
+        }
+    }
+}
+
+extension StringProtocol {
+    var trimmed: String {
+        var text = Substring(self)
+        while let first = text.first, first.isWhitespace { text.removeFirst() }
+        while let last = text.last, last.isWhitespace { text.removeLast() }
+        return String(text)
+    }
+}

@@ -1,0 +1,51 @@
+/// Where an effective value came from, or where a problem is.
+public enum Origin: Sendable, Equatable, CustomStringConvertible {
+    case builtIn
+    /// Chosen because of what else was configured, e.g. port 8080 when only `REVERB_*` names are present.
+    case inferred(String)
+    /// `line` and `column` count from 1; a column is one Unicode scalar.
+    case file(path: String, line: Int, column: Int)
+    case environment(String)
+    /// A variable from a `--env-file`.
+    case environmentFile(name: String, path: String, line: Int)
+    case flag(String)
+
+    /// As printed by `config show --origins`.
+    public var description: String {
+        switch self {
+        case .builtIn: "default"
+        case .inferred(let why): "default for \(why)"
+        case .file(let path, let line, let column): "file \(path):\(line):\(column)"
+        case .environment(let name): "env \(name)"
+        case .environmentFile(let name, let path, let line): "env \(name) (\(path):\(line))"
+        case .flag(let name): "flag \(name)"
+        }
+    }
+
+    /// As it starts a problem's line. A value is shown only by callers that know it is no secret.
+    func place(value: String? = nil) -> String {
+        switch self {
+        case .file(let path, let line, let column): "\(path):\(line):\(column)"
+        case .builtIn, .inferred: description
+        case .environment, .environmentFile, .flag: description + (value.map { "=\($0.shortened)" } ?? "")
+        }
+    }
+}
+
+extension String {
+    /// Fit to be quoted in a message: one line, no control characters, at most 60 characters.
+    var shortened: String {
+        var shown = ""
+        for (index, scalar) in unicodeScalars.enumerated() {
+            guard index < 60 else { return shown + "…" }
+            if scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) {
+                shown += "?"
+            } else {
+                shown.unicodeScalars.append(scalar)
+            }
+        }
+        return shown
+    }
+
+    var quoted: String { "\"\(shortened)\"" }
+}

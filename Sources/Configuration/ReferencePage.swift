@@ -1,0 +1,74 @@
+/// The reference of all options as Markdown, from the option tables.
+enum ReferencePage {
+    static let text = """
+        # Options
+
+        Made by `starling config docs`; do not edit. Precedence: flags, `STARLING_*` variables, variables of other servers, the
+        file, what is built in. Empty variables count as unset. Booleans: 1/0, true/false, yes/no, on/off.
+        "Reload": a new value takes effect on SIGHUP; others need a restart.
+
+        ## Finding the configuration
+
+        | Flag | Variable | Meaning |
+        |---|---|---|
+        \(MetaOption.all.map(row).joined())
+        \(OptionGroup.sorted(Option.server).map { section($0.group, $0.options, ServerSettings()) }.joined(separator: "\n"))
+        \(OptionGroup.sorted(Option.app).map { section($0.group, $0.options, AppDraft()) }.joined(separator: "\n"))
+        ## Variables of other servers
+
+        | Variable | Meaning here |
+        |---|---|
+        \(ForeignFamily.all.flatMap(\.variables).map { "| `\($0.name)` | \($0.effect.meaning) |\n" }.joined())| `PORT` | `--port`, when nothing else says it |
+        """
+
+    private static func row(_ option: MetaOption) -> String {
+        let short = option.shortFlag.map { ", `-\($0)`" } ?? ""
+        return "| `--\(option.name)`\(short) | \(option.variable.map { "`\($0)`" } ?? "") | \(option.help) |\n"
+    }
+
+    private static func section<Settings>(_ group: OptionGroup, _ options: [Option<Settings>], _ defaults: Settings)
+        -> String
+    {
+        var text =
+            "## \(group.rawValue)\n\n| Key | Flag | Variable | Value | Default | Reload | Meaning |\n|---|---|---|---|---|---|---|\n"
+        for option in options {
+            let key = group.isOfApp ? "apps[].\(option.key)" : option.key
+            let value =
+                option.field.expectation.replacing("|", with: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
+            let standard = option.field.read(defaults).json().printed()
+            text += "| `\(key)` | `\(option.flag)` | `\(option.variable)` | \(value) | `\(standard)` |"
+            text += " \(option.isReloadable ? "yes" : "no") | \(option.help) |\n"
+        }
+        return text
+    }
+}
+
+extension ForeignFamily.Effect {
+    /// For the reference page.
+    fileprivate var meaning: String {
+        switch self {
+        case .server(let name, let conversion): "`--\(name)`\(conversion.note)"
+        case .app(let name, let conversion): "`--\(name)` of that app\(conversion.note)"
+        case .everyApp(let names, let conversion):
+            names.map { "`--\($0)`" }.joined(separator: ", ") + " of every app\(conversion.note)"
+        case .debug: "`--log-level debug`"
+        case .driver(let supported, _): supported.joined(separator: ", ") + "; anything else is an error"
+        case .refused(let text): "an error: \(text)"
+        case .later(let text): "a warning: \(text)"
+        case .webhooks: "a warning: webhooks come in a later release"
+        case .ignored: "accepted, has no effect"
+        }
+    }
+}
+
+extension ForeignFamily.Conversion {
+    fileprivate var note: String {
+        switch self {
+        case .none: ""
+        case .kilobytes: ", in KiB"
+        case .megabytes: ", in MiB"
+        case .milliseconds: ", in milliseconds"
+        case .clientEventSenders: ": all, members or none"
+        }
+    }
+}

@@ -1,0 +1,92 @@
+public import BrokerCore
+
+/// What the operator decided for one broker process, checked and complete.
+///
+/// `Configuration.load` builds it and nothing changes it afterwards, so it may be read from any thread. Units end the names.
+public struct ServerSettings: Sendable, Equatable {
+    /// How much the log says; each level includes the ones above it.
+    public enum LogLevel: String, Sendable, CaseIterable, Comparable {
+        case error, warning, info, debug
+
+        public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rank < right.rank }
+
+        private var rank: Int {
+            switch self {
+            case .error: 0
+            case .warning: 1
+            case .info: 2
+            case .debug: 3
+            }
+        }
+    }
+
+    /// Where browsers and back ends reach the broker from outside: for printed snippets only, never to bind.
+    public struct PublicAddress: Sendable, Equatable {
+        public enum Scheme: String, Sendable, CaseIterable {
+            case http, https
+        }
+        /// Empty: say `localhost`.
+        public var host = ""
+        /// 0: the port that was bound; 0...65535.
+        public var port = 0
+        public var scheme = Scheme.http
+    }
+
+    /// The address to bind: a name, an IPv4 or an IPv6 address without brackets.
+    public var host = "0.0.0.0"
+    /// 0 lets the kernel pick a free port; 0...65535.
+    public var port = 6001
+    /// Threads that run an event loop; 0 means one per core; 0...64.
+    public var loops = 0
+    /// Stands before `/app/…` and `/apps/…`; empty, or `/…` without a slash at its end.
+    public var pathPrefix = ""
+    /// Refuses the well-known credentials, and makes refusals of the HTTP API say less.
+    public var isProduction = false
+    public var logLevel = LogLevel.info
+    /// Gets one JSON line when the broker listens; empty: none.
+    public var readyFile = ""
+    /// How long a drain may take; 0...3600.
+    public var shutdownGraceSeconds = 10
+    /// How long a client that was silent for its app's activity timeout may take to answer a ping.
+    public var pongTimeoutSeconds = 30
+    /// Unsent bytes one connection may have before it is closed with 4100.
+    public var backlogBytesMax = 262_144
+    /// Unsent bytes of all connections of the process together.
+    public var backlogTotalBytesMax = 268_435_456
+    /// One inbound WebSocket message after reassembly.
+    public var messageBytesMax = 65_536
+    public var requestBodyBytesMax = 1_048_576
+    /// Request line and headers together.
+    public var requestHeadBytesMax = 8_192
+    /// WebSocket connections of all apps together; `nil`: as many as there are descriptors.
+    public var connectionsMax: Int?
+    /// Descriptors kept free for the HTTP API when WebSocket connections have used up the rest.
+    public var apiReserve = 64
+    /// Believes `X-Forwarded-For` and `X-Forwarded-Proto`.
+    public var trustsProxy = false
+    /// `/accept-traffic` answers 503 above this share of the memory limit; 1...100.
+    public var memoryThresholdPercent = 85
+    public var publicAddress = PublicAddress()
+    /// Never empty in a checked configuration; keys, ids and aliases are unique over all of them.
+    public var apps: [AppSettings] = []
+    /// No app was configured, so `apps` holds the built-in one with its well-known credentials.
+    public var isDefaultApp = false
+
+    public init() {}
+
+    /// Some app can be used by anybody who has read the documentation of soketi or of this broker.
+    public var usesWellKnownCredentials: Bool {
+        apps.contains { app in
+            app.keys.contains { $0.key == BuiltInApp.key || $0.secret == BuiltInApp.secret }
+        }
+    }
+}
+
+/// The app of a broker that was told nothing; the same credentials as soketi, so that its users need no change.
+enum BuiltInApp {
+    static let id = "app-id"
+    /// Official libraries for Python, Go and Node accept only digits as an id.
+    static let aliases = ["1"]
+    static let key = "app-key"
+    static let secret = "app-secret"
+}

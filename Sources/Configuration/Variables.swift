@@ -1,0 +1,159 @@
+/// The process's variables over those of a `--env-file`, each with its origin. Empty ones are left out.
+struct Variables: Sendable {
+    struct Variable: Sendable, Equatable {
+        var value: String
+        var origin: Origin
+    }
+
+    private(set) var all: [String: Variable] = [:]
+
+    init(environment: [String: String]) {
+        for (name, value) in environment where !value.isEmpty {
+            all[name] = Variable(value: value, origin: .environment(name))
+        }
+    }
+
+    subscript(_ name: String) -> Variable? { all[name] }
+
+    mutating func set(_ name: String, _ value: String, _ origin: Origin) {
+        all[name] = Variable(value: value, origin: origin)
+    }
+
+    mutating func remove(_ name: String) { all[name] = nil }
+
+    func names(withPrefix prefix: String) -> [String] { all.keys.filter { $0.hasPrefix(prefix) }.sorted() }
+
+    /// Adds what the environment does not have.
+    mutating func add(_ file: EnvironmentFile, path: String) {
+        for entry in file.entries where !entry.value.isEmpty && all[entry.name] == nil {
+            let origin = Origin.environmentFile(name: entry.name, path: path, line: entry.line)
+            all[entry.name] = Variable(value: entry.value, origin: origin)
+        }
+    }
+}
+
+/// A `.env` file: `NAME=value`, `export`, comments, quotes (`'` literal; `"` with `\n \" \\ \$` and `${…}`; may span lines).
+struct EnvironmentFile: Sendable {
+    struct Entry: Sendable, Equatable {
+        var name: String
+        var value: String
+        var line: Int
+    }
+
+    /// In order of first appearance; a later line of the same name has replaced the value.
+    private(set) var entries: [Entry] = []
+    private(set) var problems = ProblemList()
+
+    private let source: SourceText
+    private var at = 0
+
+    init(_ source: SourceText, lookUp: (String) -> String?) {
+        self.source = source
+        if let bad = firstInvalidUTF8(in: source.bytes) {
+            problems.error(source.place(bad), "byte is not valid UTF-8")
+            return
+        }
+        if source.bytes.starts(with: [0xEF, 0xBB, 0xBF]) { at = 3 }
+        while at < source.bytes.count { line(lookUp) }
+    }
+
+    private var peek: UInt8? { at < source.bytes.count ? source.bytes[at] : nil }
+
+    private mutating func skipSpaces() {
+        while peek == 0x20 || peek == 0x09 || peek == 0x0D { at += 1 }
+    }
+
+    private mutating func takeLine() -> String {
+        let start = at
+        while let byte = peek, byte != 0x0A { at += 1 }
+        defer { at += 1 }
+        return String(decoding: source.bytes[start..<at], as: UTF8.self)
+    }
+
+    private mutating func line(_ lookUp: (String) -> String?) {
+        skipSpaces()
+        guard let first = peek, first != 0x0A, first != UInt8(ascii: "#") else { return _ = takeLine() }
+        let start = at
+        if source.bytes[at...].starts(with: Array("export ".utf8))
+            || source.bytes[at...].starts(with: Array("export\t".utf8))
+        {
+            at += 7
+            skipSpaces()
+        }
+        let nameStart = at
+        while let byte = peek, byte != UInt8(ascii: "="), byte != 0x0A { at += 1 }
+        let name = String(decoding: source.bytes[nameStart..<at], as: UTF8.self).trimmed
+        guard peek == UInt8(ascii: "=") else {
+            // `export NAME` alone is legal in a shell and says nothing here.
+            if !(nameStart > start && Interpolation.isName(name)) {
+                problems.error(source.place(start), "expected NAME=value")
+            }
+            return _ = takeLine()
+        }
+        at += 1
+        guard Interpolation.isName(name) else {
+            problems.error(
+                source.place(nameStart), "a name takes letters, digits and _, and does not begin with a digit")
+            return _ = takeLine()
+        }
+        skipSpaces()
+        guard let value = value(lookUp), case .file(_, let line, _) = source.origin(at: nameStart) else { return }
+        if let index = entries.firstIndex(where: { $0.name == name }) {
+            entries[index] = Entry(name: name, value: value, line: line)
+        } else {
+            entries.append(Entry(name: name, value: value, line: line))
+        }
+    }
+
+    private mutating func value(_ lookUp: (String) -> String?) -> String? {
+        let start = at
+        guard let quote = peek, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else {
+            var text = takeLine()
+            if text.hasPrefix("#") { text = "" }
+            for mark in [" #", "\t#"] {
+                if let comment = text.firstRange(of: mark) { text = String(text[..<comment.lowerBound]) }
+            }
+            return expanded(text.trimmed, start, lookUp)
+        }
+        var bytes: [UInt8] = []
+        at += 1
+        while let byte = peek, byte != quote {
+            at += 1
+            guard byte == UInt8(ascii: "\\"), quote == UInt8(ascii: "\""), let next = peek else {
+                bytes.append(byte)
+                continue
+            }
+            at += 1
+            switch next {
+            case UInt8(ascii: "n"): bytes.append(0x0A)
+            case UInt8(ascii: "r"): bytes.append(0x0D)
+            case UInt8(ascii: "t"): bytes.append(0x09)
+            case UInt8(ascii: "\""), UInt8(ascii: "\\"): bytes.append(next)
+            case UInt8(ascii: "$"): bytes += peek == UInt8(ascii: "{") ? Array("$$".utf8) : [next]
+            default: bytes += [byte, next]
+            }
+        }
+        guard peek == quote else {
+            problems.error(source.place(start), "quote is not closed")
+            return nil
+        }
+        at += 1
+        let after = at
+        let rest = takeLine().trimmed
+        if !rest.isEmpty, !rest.hasPrefix("#") {
+            problems.error(source.place(after), "unexpected text after the closing quote")
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        return quote == UInt8(ascii: "'") ? text : expanded(text, start, lookUp)
+    }
+
+    /// A name that is not set is empty, as in the tools that write such files.
+    private mutating func expanded(_ text: String, _ offset: Int, _ lookUp: (String) -> String?) -> String {
+        let entries = entries
+        let result = Interpolation.expand(text) { name in lookUp(name) ?? entries.last { $0.name == name }?.value }
+        if result.isMalformed {
+            problems.error(source.place(offset), "malformed ${…}; write ${NAME} or ${NAME:-default}")
+        }
+        return result.text
+    }
+}

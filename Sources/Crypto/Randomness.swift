@@ -1,0 +1,31 @@
+internal import COpenSSL
+
+/// Unpredictable bytes from libcrypto's generator, which seeds itself from the kernel. Any thread.
+public enum Randomness {
+    /// Overwrites every byte of `out`.
+    public static func fill(_ out: inout [UInt8]) {
+        out.withUnsafeMutableBytes { fill($0) }
+    }
+
+    /// A number from the whole range.
+    public static func uint64() -> UInt64 {
+        var number: UInt64 = 0
+        withUnsafeMutableBytes(of: &number) { fill($0) }
+        return number
+    }
+
+    /// A number from the whole range; half of a `socket_id`, for instance (Pusher protocol §2.2).
+    public static func uint32() -> UInt32 {
+        var number: UInt32 = 0
+        withUnsafeMutableBytes(of: &number) { fill($0) }
+        return number
+    }
+
+    private static func fill(_ buffer: UnsafeMutableRawBufferPointer) {
+        guard let base = buffer.baseAddress, !buffer.isEmpty else { return }
+        let count = CInt(clamping: buffer.count)
+        precondition(Int(count) == buffer.count, "more random bytes asked for in one call than RAND_bytes can count")
+        // A predictable socket_id or WebSocket mask would be worse than a stop.
+        OpenSSL.require(RAND_bytes(base.assumingMemoryBound(to: UInt8.self), count), "RAND_bytes")
+    }
+}

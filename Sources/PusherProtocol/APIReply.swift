@@ -1,0 +1,126 @@
+internal import Wire
+
+/// What a reply says about one channel; nil attributes are left out (Pusher protocol §6.5, §6.7).
+public struct ChannelReport: Sendable, Equatable {
+    public var name: [UInt8]
+    /// Distinct users; presence channels only.
+    public var userCount: Int?
+    /// Connections.
+    public var subscriptionCount: Int?
+
+    /// A report with the attributes that were asked for.
+    public init(name: [UInt8], userCount: Int? = nil, subscriptionCount: Int? = nil) {
+        self.name = name
+        self.userCount = userCount
+        self.subscriptionCount = subscriptionCount
+    }
+}
+
+/// The bodies of HTTP API replies: always a JSON object, also when empty (Pusher protocol §6.1, PW-139, PW-158).
+public enum APIReply {
+    /// The `cache` of a single channel's reply (PW-162).
+    public enum CachedEvent: Sendable, Equatable {
+        /// Not asked for: no member.
+        case notAsked
+        /// Nothing cached: `null`.
+        case empty
+        /// The data as a JSON string literal, and the whole seconds it still lives, at least 1.
+        case event(dataLiteral: [UInt8], ttlSeconds: Int)
+    }
+
+    /// Success with nothing to say.
+    public static func empty(to out: inout [UInt8]) { out.append(text: "{}") }
+
+    /// A refusal: `{"error":…,"code":…}` (Pusher protocol §6.9).
+    public static func error(status: Int, text: String, to out: inout [UInt8]) {
+        out.append(text: #"{"error":"#)
+        out.appendQuoted(text)
+        out.append(text: #","code":"#)
+        JSON.appendInteger(status, to: &out)
+        out.append(UInt8(ascii: "}"))
+    }
+
+    /// A refusal thrown in this room.
+    public static func error(_ error: APIError, to out: inout [UInt8]) {
+        Self.error(status: error.status, text: error.text, to: &out)
+    }
+
+    /// `GET …/channels`, and a publish with `info` (PW-148): one entry per channel, `{}` where nothing applies.
+    public static func channels(_ reports: [ChannelReport], to out: inout [UInt8]) {
+        out.append(text: #"{"channels":{"#)
+        for (index, report) in reports.enumerated() {
+            if index > 0 { out.append(UInt8(ascii: ",")) }
+            JSON.appendQuoted(report.name.span, to: &out)
+            out.append(UInt8(ascii: ":"))
+            appendAttributes(report, to: &out)
+        }
+        out.append(text: "}}")
+    }
+
+    /// A publish with `info` has the same body.
+    public static func publishInfo(_ reports: [ChannelReport], to out: inout [UInt8]) {
+        channels(reports, to: &out)
+    }
+
+    /// A batch of which an event asked for `info` (PW-152): as many items as events; nil for one that did not ask.
+    public static func batchInfo(_ reports: [ChannelReport?], to out: inout [UInt8]) {
+        out.append(text: #"{"batch":["#)
+        for (index, report) in reports.enumerated() {
+            if index > 0 { out.append(UInt8(ascii: ",")) }
+            if let report { appendAttributes(report, to: &out) } else { out.append(text: "{}") }
+        }
+        out.append(text: "]}")
+    }
+
+    /// `GET …/channels/{name}`: also for a channel nobody is on (PW-160…PW-162).
+    public static func channel(
+        isOccupied: Bool, userCount: Int?, subscriptionCount: Int?, cache: CachedEvent, to out: inout [UInt8]
+    ) {
+        out.append(text: isOccupied ? #"{"occupied":true"# : #"{"occupied":false"#)
+        if let userCount { appendCount(#","user_count":"#, userCount, to: &out) }
+        if let subscriptionCount { appendCount(#","subscription_count":"#, subscriptionCount, to: &out) }
+        switch cache {
+        case .notAsked: break
+        case .empty: out.append(text: #","cache":null"#)
+        case .event(let dataLiteral, let ttlSeconds):
+            out.append(text: #","cache":{"data":"#)
+            out.append(contentsOf: dataLiteral)
+            appendCount(#","ttl":"#, ttlSeconds, to: &out)
+            out.append(UInt8(ascii: "}"))
+        }
+        out.append(UInt8(ascii: "}"))
+    }
+
+    /// `GET …/channels/{name}/users`: distinct ids, as text (PW-163).
+    public static func users(_ ids: [[UInt8]], to out: inout [UInt8]) {
+        out.append(text: #"{"users":["#)
+        for index in ids.indices {
+            let id = ids[index]
+            out.append(text: index > 0 ? #",{"id":"# : #"{"id":"#)
+            JSON.appendQuoted(id.span, to: &out)
+            out.append(UInt8(ascii: "}"))
+        }
+        out.append(text: "]}")
+    }
+
+    /// `GET …/connections` (Pusher protocol §6.10).
+    public static func connections(_ count: Int, to out: inout [UInt8]) {
+        appendCount(#"{"connections":"#, count, to: &out)
+        out.append(UInt8(ascii: "}"))
+    }
+
+    private static func appendAttributes(_ report: ChannelReport, to out: inout [UInt8]) {
+        out.append(UInt8(ascii: "{"))
+        if let count = report.userCount { appendCount(#""user_count":"#, count, to: &out) }
+        if let count = report.subscriptionCount {
+            if report.userCount != nil { out.append(UInt8(ascii: ",")) }
+            appendCount(#""subscription_count":"#, count, to: &out)
+        }
+        out.append(UInt8(ascii: "}"))
+    }
+
+    private static func appendCount(_ head: StaticString, _ count: Int, to out: inout [UInt8]) {
+        out.append(text: head)
+        JSON.appendInteger(count, to: &out)
+    }
+}

@@ -1,0 +1,115 @@
+public import Crypto
+internal import Wire
+
+/// Authentication of an HTTP API call (Pusher protocol §6.2–§6.4, PW-124…PW-137).
+///
+///     METHOD "\n" PATH "\n" k1=v1&k2=v2…      signed with HMAC-SHA256, as hex, in auth_signature
+///
+/// Libraries disagree on what PATH and the values are, so five readings are tried, the common one first.
+public enum APISignature {
+    /// What a check found.
+    public enum Outcome: Sendable, Equatable {
+        /// Signed with the secret of this key (its index in the app's list).
+        case ok(keyIndex: Int)
+        /// Refused: always 401, with a sentence that says what to change.
+        case failure(status: Int, text: String)
+    }
+
+    /// `auth_timestamp` must be nearer to the server's clock than this.
+    public static let windowSeconds = 600
+
+    /// Checks a call in the order key, version, timestamp, signature, body digest; the first that fails is told.
+    ///
+    /// `method` and `rawPath` are as on the wire; `prefix` is the configured path prefix (`/pusher`) or empty; `keys` are
+    /// the app's; `nowSeconds` is Unix time. Thread: the owner of `workspace`.
+    public static func verify(
+        method: Span<UInt8>, rawPath: Span<UInt8>, query: APIQuery, body: Span<UInt8>, prefix: Span<UInt8>,
+        keys: [AppKey], nowSeconds: Int, workspace: HMACWorkspace
+    ) -> Outcome {
+        do throws(APIError) {
+            let key = try keyIndex(query, keys)
+            try checkVersion(query)
+            try checkTimestamp(query, nowSeconds: nowSeconds)
+            guard let signature = query.value("auth_signature"), !signature.isEmpty else {
+                throw missing("auth_signature")
+            }
+            let call = Call(signature: signature, secret: keys[key].secret, workspace: workspace)
+            guard isSigned(call, method, rawPath, query, prefix) else {
+                throw mismatch(method, rawPath, query, keys[key])
+            }
+            try checkBody(query, body)
+            return .ok(keyIndex: key)
+        } catch {
+            return .failure(status: error.status, text: error.text)
+        }
+    }
+
+    /// The same from the raw query string.
+    public static func verify(
+        method: Span<UInt8>, rawPath: Span<UInt8>, rawQuery: Span<UInt8>, body: Span<UInt8>, prefix: Span<UInt8>,
+        keys: [AppKey], nowSeconds: Int, workspace: HMACWorkspace
+    ) -> Outcome {
+        verify(
+            method: method, rawPath: rawPath, query: APIQuery(rawQuery), body: body, prefix: prefix, keys: keys,
+            nowSeconds: nowSeconds, workspace: workspace)
+    }
+
+    private struct Call {
+        var signature: [UInt8]
+        var secret: HMACKey
+        var workspace: HMACWorkspace
+
+        func signs(_ text: [UInt8]) -> Bool {
+            secret.sign(text.span, using: workspace).equalsHex(signature.span)
+        }
+    }
+
+    /// The readings A…E of Pusher protocol §6.4; only a wrong signature costs more than the first.
+    private static func isSigned(
+        _ call: Call, _ method: Span<UInt8>, _ path: Span<UInt8>, _ query: APIQuery, _ prefix: Span<UInt8>
+    ) -> Bool {
+        if call.signs(canonical(method, path, query)) { return true }  // A
+        // PHP signs the path without the base path it was configured with.
+        let bare = isUnder(prefix, path) ? prefix.count : 0
+        if bare > 0, call.signs(canonical(method, path.extracting(bare..<path.count), query)) { return true }  // B
+        if Percent.containsEscapes(path), let decoded = Percent.decode(path),
+            call.signs(canonical(method, decoded.span, query))  // C
+        {
+            return true
+        }
+        if query.hasPlus, call.signs(canonical(method, path, query.withPlusAsSpace)) { return true }  // D
+        guard query.hasElements else { return false }
+        if call.signs(canonical(method, path, query, isCollapsed: true)) { return true }  // E
+        guard bare > 0 else { return false }
+        return call.signs(canonical(method, path.extracting(bare..<path.count), query, isCollapsed: true))  // B with E
+    }
+
+    private static func canonical(
+        _ method: Span<UInt8>, _ path: Span<UInt8>, _ query: APIQuery, isCollapsed: Bool = false
+    ) -> [UInt8] {
+        var text: [UInt8] = []
+        text.reserveCapacity(method.count + path.count + query.storage.count - query.rawCount + 16)
+        text.append(bytes: method)
+        text.append(UInt8(ascii: "\n"))
+        text.append(bytes: path)
+        text.append(UInt8(ascii: "\n"))
+        query.appendCanonical(isCollapsed: isCollapsed, to: &text)
+        return text
+    }
+
+    private static func isUnder(_ prefix: Span<UInt8>, _ path: Span<UInt8>) -> Bool {
+        guard !prefix.isEmpty, path.count > prefix.count, path[prefix.count] == UInt8(ascii: "/") else { return false }
+        return path.extracting(0..<prefix.count).equals(prefix)
+    }
+
+    private static func mismatch(
+        _ method: Span<UInt8>, _ path: Span<UInt8>, _ query: APIQuery, _ key: AppKey
+    ) -> APIError {
+        let text = canonical(method, path, query)
+        return APIError(
+            status: 401,
+            text: "Invalid signature: auth_signature must be the HMAC-SHA256, as hex, made with the secret of key "
+                + "'\(key.key.span.excerpt(bytesMax: 64))' over these three lines:\n"
+                + text.span.excerpt(bytesMax: 4_096))
+    }
+}

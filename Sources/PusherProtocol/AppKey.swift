@@ -1,0 +1,15 @@
+public import Crypto
+
+/// An app's key with its secret made ready to sign. Read-only, shared by all loops.
+public struct AppKey: Sendable {
+    /// The public half, as it stands in URLs and in `auth`.
+    public let key: [UInt8]
+    /// The secret half; there is no way back to its text.
+    public let secret: HMACKey
+
+    /// Prepares a key. Configuration does it once.
+    public init(key: String, secret: String) {
+        self.key = Array(key.utf8)
+        self.secret = HMACKey(secret: Array(secret.utf8).span)
+    }
+}

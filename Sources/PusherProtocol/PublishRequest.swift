@@ -1,0 +1,147 @@
+internal import Wire
+
+/// One event to publish, checked whole (Pusher protocol §6.5). Holding one is the proof that every limit was kept.
+///
+/// Name and data stay the JSON literals of the request's body where they can, so that a frame is encoded by copying.
+/// Whatever had to be built (decoded channel names, literals of query parameters and of non-string data) is in `storage`.
+public struct PublishRequest: Sendable, Equatable {
+    /// Where a JSON string literal, quotes included, stands.
+    public struct Literal: Sendable, Equatable {
+        /// In the request's body, else in `storage`.
+        public var isInBody: Bool
+        /// Offsets there.
+        public var range: Range<Int>
+    }
+
+    /// A channel that gets the event.
+    public struct Channel: Sendable, Equatable {
+        /// The name's offsets in `storage`.
+        public var name: Range<Int>
+        /// What the name means; also user channels, which every other rule treats apart (Pusher protocol §5.4).
+        public var kind: ChannelKind
+    }
+
+    /// What is not in the body.
+    public internal(set) var storage: [UInt8] = []
+    /// The event's name; not reserved, within its limit.
+    public internal(set) var name = Literal(isInBody: false, range: 0..<0)
+    /// The event's data.
+    public internal(set) var data = Literal(isInBody: false, range: 0..<0)
+    /// Bytes of `data` after unescaping.
+    public internal(set) var dataBytes = 0
+    /// At least one channel, each once, in the order given (PW-141).
+    public internal(set) var channels: [Channel] = []
+    /// The connection that does not get the event; nil also for a well-formed id that this broker cannot have given out (PW-146).
+    public internal(set) var excluded: SocketID?
+    /// The attributes the reply shows per channel; `user_count` and `subscription_count` only.
+    public internal(set) var info: ChannelInfo = []
+
+    init() {}
+
+    /// Reads the body of `POST /apps/{id}/events`; a parameter that the body lacks is taken from the query. Any thread.
+    ///
+    /// Throws 400, or 413 when `data` is too large, naming the field and its rule (PW-140…PW-150, PW-155, PW-156).
+    public static func parse(
+        body: Span<UInt8>, query: APIQuery, limits: PayloadLimits
+    ) throws(APIError) -> PublishRequest {
+        var fields = EventFields()
+        if !body.isEmpty {
+            do throws(JSONError) {
+                var cursor = JSONCursor()
+                try fields.read(&cursor, body)
+                try cursor.finish(body)
+            } catch {
+                throw .invalid(error.text)
+            }
+        }
+        let reader = PublishReader(query: query, limits: limits, label: "")
+        return try reader.event(fields, in: body)
+    }
+
+    /// Appends the frame one channel's subscribers get (Pusher protocol §3.10). `body` is the request's.
+    public func appendFrame(channel index: Int, body: Span<UInt8>, to out: inout [UInt8]) {
+        out.append(text: #"{"event":"#)
+        appendName(body: body, to: &out)
+        out.append(text: #","channel":"#)
+        ServerFrame.appendChannel(storage.span.extracting(channels[index].name), to: &out)
+        out.append(text: #","data":"#)
+        appendData(body: body, to: &out)
+        out.append(UInt8(ascii: "}"))
+    }
+
+    /// Appends the name's literal. `body` is the request's.
+    public func appendName(body: Span<UInt8>, to out: inout [UInt8]) { append(name, body: body, to: &out) }
+
+    /// Appends the data's literal. `body` is the request's.
+    public func appendData(body: Span<UInt8>, to out: inout [UInt8]) { append(data, body: body, to: &out) }
+
+    private func append(_ literal: Literal, body: Span<UInt8>, to out: inout [UInt8]) {
+        if literal.isInBody {
+            out.append(bytes: body, literal.range)
+        } else {
+            out.append(contentsOf: storage[literal.range])
+        }
+    }
+}
+
+/// Several events, published all or not at all (Pusher protocol §6.6).
+public struct BatchRequest: Sendable, Equatable {
+    /// At least one, in the order given. Their body ranges are offsets into the whole body.
+    public private(set) var events: [PublishRequest] = []
+
+    /// Whether the reply has a `batch` member (PW-152).
+    public var hasInfo: Bool { events.contains { !$0.info.isEmpty } }
+
+    /// Reads the body of `POST /apps/{id}/batch_events`. The first invalid event fails it, 400 or 413 (PW-151). Any thread.
+    public static func parse(body: Span<UInt8>, limits: PayloadLimits) throws(APIError) -> BatchRequest {
+        let items = try items(body, limits)
+        var batch = BatchRequest()
+        batch.events.reserveCapacity(items.count)
+        for (index, item) in items.enumerated() {
+            guard item.kind == .object else {
+                throw .invalid("\"batch[\(index)]\": must be an object, not \(item.kind.noun)")
+            }
+            var fields = EventFields()
+            do throws(JSONError) {
+                var cursor = JSONCursor(over: item)
+                try fields.read(&cursor, body)
+            } catch {
+                throw .invalid(error.text)
+            }
+            let reader = PublishReader(query: nil, limits: limits, label: "batch[\(index)].")
+            batch.events.append(try reader.event(fields, in: body))
+        }
+        return batch
+    }
+
+    private static func items(_ body: Span<UInt8>, _ limits: PayloadLimits) throws(APIError) -> [JSONValue] {
+        let rule = "an array of 1 to \(limits.batchEventsMax) events"
+        var list: JSONValue?, isTwice = false, items: [JSONValue] = [], isTooLong = false
+        do throws(JSONError) {
+            var cursor = JSONCursor()
+            try cursor.beginObject(body)
+            while let (key, value) = try cursor.nextMember(body) {
+                guard JSON.equals(key, "batch", in: body) else { continue }
+                if list != nil { isTwice = true }
+                list = value
+            }
+            try cursor.finish(body)
+            if let list, list.kind == .array {
+                var elements = JSONCursor(over: list)
+                try elements.beginArray(body)
+                while !isTooLong, let element = try elements.nextElement(body) {
+                    items.append(element)
+                    isTooLong = items.count > limits.batchEventsMax
+                }
+            }
+        } catch {
+            throw .invalid(error.text)
+        }
+        if isTwice { throw .invalid("\"batch\": given twice") }
+        guard let list, list.kind != .null else { throw .invalid("\"batch\": required; \(rule)") }
+        guard list.kind == .array else { throw .invalid("\"batch\": must be \(rule), not \(list.kind.noun)") }
+        guard !items.isEmpty else { throw .invalid("\"batch\": must be \(rule), not empty") }
+        guard !isTooLong else { throw .invalid("\"batch\": must be \(rule), not more") }
+        return items
+    }
+}

@@ -1,0 +1,142 @@
+internal import Wire
+
+/// The text of every frame the broker sends (Pusher protocol §2–§5). Each function appends one JSON object to `out`.
+///
+/// `data` is a JSON *string* in all of them but `pusher:error` and `pusher:subscription_error`, where it is an object
+/// (§0 rule 1). Frames about the connection have no `channel` member at all (PW-183). Any thread; no `String` is built
+/// but for messages to people.
+public enum ServerFrame {
+    /// The first frame of every connection (PW-001…PW-005). `activityTimeoutSeconds` must be at least 1.
+    public static func connectionEstablished(
+        socketID: SocketID, activityTimeoutSeconds: Int, to out: inout [UInt8]
+    ) {
+        out.append(text: #"{"event":"pusher:connection_established","data":"{\"socket_id\":\""#)
+        socketID.append(to: &out)
+        out.append(text: #"\",\"activity_timeout\":"#)
+        JSON.appendInteger(activityTimeoutSeconds, to: &out)
+        out.append(text: #"}"}"#)
+    }
+
+    /// The reply to `pusher:ping` (PW-024).
+    public static func pong(to out: inout [UInt8]) {
+        out.append(text: #"{"event":"pusher:pong","data":"{}"}"#)
+    }
+
+    /// A failure; whether the connection also closes is the caller's business (Pusher protocol §2.5, PW-038).
+    ///
+    /// `code` nil is sent as `null`, which is how hosted Pusher reports that one command failed.
+    public static func error(code: Int?, message: String, to out: inout [UInt8]) {
+        out.append(text: #"{"event":"pusher:error","data":{"code":"#)
+        if let code { JSON.appendInteger(code, to: &out) } else { out.append(text: "null") }
+        out.append(text: #","message":"#)
+        out.appendQuoted(message)
+        out.append(text: "}}")
+    }
+
+    /// A failure with its code's own text.
+    public static func error(_ code: PusherErrorCode, to out: inout [UInt8]) {
+        error(code: Int(code.rawValue), message: code.text, to: &out)
+    }
+
+    /// The answer to a subscription of any but a presence channel (PW-039).
+    public static func subscriptionSucceeded(channel: Span<UInt8>, to out: inout [UInt8]) {
+        out.append(text: #"{"event":"pusher_internal:subscription_succeeded","channel":"#)
+        appendChannel(channel, to: &out)
+        out.append(text: #","data":"{}"}"#)
+    }
+
+    /// The answer to a refused subscription (Pusher protocol §3.4, PW-063). `channel` may be any UTF-8 the client sent.
+    public static func subscriptionError(
+        channel: Span<UInt8>, type: String, error: String, status: Int, to out: inout [UInt8]
+    ) {
+        out.append(text: #"{"event":"pusher:subscription_error","channel":"#)
+        JSON.appendQuoted(channel, to: &out)
+        out.append(text: #","data":{"type":"#)
+        out.appendQuoted(type)
+        out.append(text: #","error":"#)
+        out.appendQuoted(error)
+        out.append(text: #","status":"#)
+        JSON.appendInteger(status, to: &out)
+        out.append(text: "}}")
+    }
+
+    /// The same with type and status of a known failure.
+    public static func subscriptionError(
+        channel: Span<UInt8>, _ failure: SubscriptionFailure, error: String, to out: inout [UInt8]
+    ) {
+        subscriptionError(channel: channel, type: failure.type, error: error, status: failure.status, to: &out)
+    }
+
+    /// A cache channel has nothing to replay (Pusher protocol §3.8, PW-085).
+    public static func cacheMiss(channel: Span<UInt8>, to out: inout [UInt8]) {
+        out.append(text: #"{"event":"pusher:cache_miss","channel":"#)
+        appendChannel(channel, to: &out)
+        out.append(text: #","data":"{}"}"#)
+    }
+
+    /// How many connections a channel has (Pusher protocol §3.9, PW-181).
+    public static func subscriptionCount(channel: Span<UInt8>, count: Int, to out: inout [UInt8]) {
+        out.append(text: #"{"event":"pusher_internal:subscription_count","channel":"#)
+        appendChannel(channel, to: &out)
+        out.append(text: #","data":"{\"subscription_count\":"#)
+        JSON.appendInteger(count, to: &out)
+        out.append(text: #"}"}"#)
+    }
+
+    /// The answer to `pusher:signin`; `userData` is the decoded text exactly as the client sent it (PW-109).
+    public static func signinSuccess(userData: Span<UInt8>, to out: inout [UInt8]) {
+        out.append(text: #"{"event":"pusher:signin_success","data":"{\"user_data\":\""#)
+        out.appendEscapedTwice(userData)
+        out.append(text: #"\"}"}"#)
+    }
+
+    /// Which watched users are there and which are not; an empty list is left out (Pusher protocol §5.3, PW-119).
+    public static func watchlistEvents(online: [[UInt8]], offline: [[UInt8]], to out: inout [UInt8]) {
+        out.append(text: #"{"event":"pusher_internal:watchlist_events","data":"{\"events\":["#)
+        appendWatchlist(#"{\"name\":\"online\",\"user_ids\":["#, online, to: &out)
+        if !online.isEmpty, !offline.isEmpty { out.append(UInt8(ascii: ",")) }
+        appendWatchlist(#"{\"name\":\"offline\",\"user_ids\":["#, offline, to: &out)
+        out.append(text: #"]}"}"#)
+    }
+
+    /// An event on a channel (Pusher protocol §3.10, §4; PW-042, PW-096). The hot one.
+    ///
+    /// `nameLiteral` and `dataLiteral` are JSON string literals with their quotes, as the publisher sent them, so encoding
+    /// is four copies. `userID` is the sender of a client event on a presence channel, else nil.
+    public static func event(
+        nameLiteral: Span<UInt8>, channel: Span<UInt8>, dataLiteral: Span<UInt8>, userID: Span<UInt8>?,
+        to out: inout [UInt8]
+    ) {
+        out.append(text: #"{"event":"#)
+        out.append(bytes: nameLiteral)
+        out.append(text: #","channel":"#)
+        appendChannel(channel, to: &out)
+        out.append(text: #","data":"#)
+        out.append(bytes: dataLiteral)
+        if let userID {
+            out.append(text: #","user_id":"#)
+            JSON.appendQuoted(userID, to: &out)
+        }
+        out.append(UInt8(ascii: "}"))
+    }
+
+    /// Only a user channel's name can hold a byte that JSON escapes: its id is not bound to the channel charset.
+    @inline(__always)
+    static func appendChannel(_ name: Span<UInt8>, to out: inout [UInt8]) {
+        if !name.isEmpty, name[0] == UInt8(ascii: "#") { return JSON.appendQuoted(name, to: &out) }
+        out.append(UInt8(ascii: "\""))
+        out.append(bytes: name)
+        out.append(UInt8(ascii: "\""))
+    }
+
+    private static func appendWatchlist(_ head: StaticString, _ ids: [[UInt8]], to out: inout [UInt8]) {
+        guard !ids.isEmpty else { return }
+        out.append(text: head)
+        for index in ids.indices {
+            if index > 0 { out.append(UInt8(ascii: ",")) }
+            let id = ids[index]
+            appendIDFragment(userID: id.span, to: &out)
+        }
+        out.append(text: "]}")
+    }
+}

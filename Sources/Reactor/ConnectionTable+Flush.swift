@@ -1,0 +1,177 @@
+internal import Glibc
+
+/// The runs of one dirty entry, oldest first.
+private struct RunWalk {
+    private let entry: DirtyEntry
+    private var older: UInt32
+    private var isDone = false
+
+    init(_ entry: DirtyEntry, _ outbox: borrowing OutboxState) {
+        self.entry = entry
+        older = entry.tail == OutboxState.none ? OutboxState.none : outbox.runs[Int(entry.tail)].next
+    }
+
+    mutating func next(_ outbox: borrowing OutboxState) -> (first: Int, end: Int)? {
+        if older != OutboxState.none {
+            let run = outbox.runs[Int(older)]
+            older = older == entry.tail ? OutboxState.none : run.next
+            return (Int(run.first), Int(run.end))
+        }
+        if isDone { return nil }
+        isDone = true
+        return (Int(entry.first), Int(entry.end))
+    }
+}
+
+extension ConnectionTable {
+    /// Flushes one entry of the turn: one send straight from the arena when its frames are one run, else gathered through the cork.
+    mutating func flush<Sink: ByteSink>(
+        entry index: Int, _ outbox: inout OutboxState, _ sink: inout Sink
+    ) -> FlushOutcome {
+        let entry = outbox.entries[index]
+        let state = states + Int(entry.slot)
+        let isCurrent = outbox.dirtyIndex[Int(entry.slot)] == UInt32(truncatingIfNeeded: index)
+        guard isCurrent || state.pointee.flags.contains(.sealed) else { return .skipped }
+        if isCurrent { outbox.mark(entry.slot, OutboxState.clean) }
+        statistics.flushedConnections &+= 1
+        let outcome: FlushOutcome
+        if state.pointee.backlog != nil {
+            outcome = queueBehindBacklog(entry, outbox)
+        } else if entry.tail == OutboxState.none {
+            let start = outbox.offsets[Int(entry.first)]
+            outcome = sendRun(entry, start, outbox.offsets[Int(entry.end)], outbox, &sink)
+        } else {
+            outcome = sendRuns(entry, outbox, &sink)
+        }
+        if outcome == .overflowed {
+            state.pointee.flags.insert(.overflowed)
+            outbox.mark(entry.slot, OutboxState.refusing)
+            statistics.overflows &+= 1
+        }
+        state.pointee.flags.remove(.sealed)
+        return outcome
+    }
+
+    private mutating func sendRun<Sink: ByteSink>(
+        _ entry: DirtyEntry, _ start: Int, _ end: Int, _ outbox: borrowing OutboxState, _ sink: inout Sink
+    ) -> FlushOutcome {
+        let taken = sendOnce(entry.slot, outbox.arena + start, end - start, &sink)
+        if taken == end - start { return .sent }
+        guard taken >= 0 else { return .failed(CInt(truncatingIfNeeded: -taken)) }
+        let isKept = keep(entry.slot, from: start + taken, to: end, run: (Int(entry.first), Int(entry.end)), outbox)
+        return isKept ? .backlogged : .failed(ENOMEM)
+    }
+
+    /// Bytes taken (EAGAIN: 0), or a negative errno.
+    private mutating func sendOnce<Sink: ByteSink>(
+        _ slot: UInt32, _ bytes: UnsafeRawPointer, _ count: Int, _ sink: inout Sink
+    ) -> Int {
+        let taken = sink.send(states[Int(slot)].descriptor, bytes, count)
+        statistics.sends &+= 1
+        if taken == count {
+            statistics.bytesOut &+= UInt64(count)
+            return count
+        }
+        if taken < 0 && taken != -Int(EAGAIN) { return taken }
+        statistics.shortWrites &+= 1
+        statistics.bytesOut &+= UInt64(max(0, taken))
+        return max(0, taken)
+    }
+
+    /// Several runs. Small ones are copied into the cork and sent together; a run that would fill half of it goes out by itself.
+    private mutating func sendRuns<Sink: ByteSink>(
+        _ entry: DirtyEntry, _ outbox: borrowing OutboxState, _ sink: inout Sink
+    ) -> FlushOutcome {
+        var sent = RunWalk(entry, outbox)  // the run that holds the first unsent byte
+        var sentRun = sent.next(outbox)
+        var sentOffset = 0  // within that run
+        var gather = RunWalk(entry, outbox)
+        var corked = 0
+        var run = gather.next(outbox)
+        while run != nil || corked > 0 {
+            var pieceStart = UnsafeRawPointer(cork)
+            var pieceCount = corked
+            if let (first, end) = run {
+                let start = outbox.offsets[first]
+                let count = outbox.offsets[end] - start
+                if count <= Self.corkBytes - corked && count < Self.corkBytes / 2 {
+                    (cork + corked).copyMemory(from: outbox.arena + start, byteCount: count)
+                    corked += count
+                    run = gather.next(outbox)
+                    continue
+                }
+                if corked == 0 {
+                    (pieceStart, pieceCount) = (UnsafeRawPointer(outbox.arena + start), count)
+                    run = gather.next(outbox)
+                }
+            }
+            corked = 0
+            let taken = sendOnce(entry.slot, pieceStart, pieceCount, &sink)
+            guard taken >= 0 else { return .failed(CInt(truncatingIfNeeded: -taken)) }
+            sentOffset += taken
+            while let (first, end) = sentRun, sentOffset >= outbox.offsets[end] - outbox.offsets[first] {
+                sentOffset -= outbox.offsets[end] - outbox.offsets[first]
+                sentRun = sent.next(outbox)
+            }
+            if taken < pieceCount {
+                return keepRuns(entry.slot, sentRun, sentOffset, &sent, outbox) ? .backlogged : .failed(ENOMEM)
+            }
+        }
+        return .sent
+    }
+
+    private mutating func keepRuns(
+        _ slot: UInt32, _ firstRun: (first: Int, end: Int)?, _ offset: Int, _ walk: inout RunWalk,
+        _ outbox: borrowing OutboxState
+    ) -> Bool {
+        var skip = offset
+        var run = firstRun
+        while let (first, end) = run {
+            guard keep(slot, from: outbox.offsets[first] + skip, to: outbox.offsets[end], run: (first, end), outbox)
+            else {
+                return false
+            }
+            skip = 0
+            run = walk.next(outbox)
+        }
+        return true
+    }
+
+    /// Copies arena[from..<to], the end of a run, to the backlog.
+    private mutating func keep(
+        _ slot: UInt32, from start: Int, to end: Int, run: (first: Int, end: Int), _ outbox: borrowing OutboxState
+    ) -> Bool {
+        var frame = run.first  // the first frame that starts at or after `start`, by bisection
+        var behind = run.end
+        while frame < behind {
+            let middle = (frame + behind) / 2
+            if outbox.offsets[middle] < start { frame = middle + 1 } else { behind = middle }
+        }
+        return appendBacklog(slot, outbox.arena + start, end - start, boundary: outbox.offsets[frame] - start)
+    }
+
+    /// The kernel is full already: the frames join the backlog, or the connection overflows and none of them is taken.
+    private mutating func queueBehindBacklog(_ entry: DirtyEntry, _ outbox: borrowing OutboxState) -> FlushOutcome {
+        let state = states + Int(entry.slot)
+        var total = 0
+        var walk = RunWalk(entry, outbox)
+        while let (first, end) = walk.next(outbox) { total += outbox.offsets[end] - outbox.offsets[first] }
+        let count = state.pointee.backlogCount
+        // A finishing connection's last words (bounded by one turn) are taken: it ends by its linger time anyhow.
+        if !state.pointee.flags.contains(.sealed) {
+            let isOverOwnLimit = count + total > options.backlogBytesMax
+            let isOverTotal =
+                statistics.backlogBytes + total > options.backlogTotalBytesMax
+                && count + total > options.backlogGraceBytes
+            if isOverOwnLimit || isOverTotal { return .overflowed }
+        }
+        walk = RunWalk(entry, outbox)
+        while let (first, end) = walk.next(outbox) {
+            let start = outbox.offsets[first]
+            guard appendBacklog(entry.slot, outbox.arena + start, outbox.offsets[end] - start, boundary: 0) else {
+                return .failed(ENOMEM)
+            }
+        }
+        return .backlogged
+    }
+}

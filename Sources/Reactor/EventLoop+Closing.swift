@@ -1,0 +1,37 @@
+internal import CLinux
+
+extension EventLoop {
+    /// Closes now, with a reset when bytes were still unsent. `closed(.local)` comes from the loop, never from inside this call.
+    public func abort(_ slot: UInt32) {
+        let hasFrames = outbox.state.pointee.dirtyIndex[Int(slot)] < OutboxState.refusing
+        guard state(slot).pointee.isOpen() else { return }
+        if hasFrames || state(slot).pointee.backlog != nil { clinux_set_reset_on_close(state(slot).pointee.descriptor) }
+        close(slot, .local)
+    }
+
+    /// Keeps the slot's number from standing for another connection after `closed`, because the owner still has it in tables that it clears
+    /// in slices. From inside `closed` at the latest; each hold needs one `releaseSlot`.
+    public func holdSlot(_ slot: UInt32) { table.pointee.hold(slot) }
+
+    /// Ends a hold: the number is free from the next turn on.
+    public func releaseSlot(_ slot: UInt32) { table.pointee.release(slot) }
+
+    func close(_ slot: UInt32, _ why: TransportClose) {
+        guard state(slot).pointee.isOpen() else { return }
+        clinux_close(state(slot).pointee.descriptor)  // which also takes it out of epoll
+        table.pointee.kill(slot, &outbox.state.pointee)
+        closing.append((slot, why))
+    }
+
+    func deliverCloses(_ handler: any LoopHandler) {
+        // The dirty list is empty here, so a number retired in an earlier turn can no longer get somebody else's frames.
+        if outbox.state.pointee.entryCount == 0 { table.pointee.endRest() }
+        guard !closing.isEmpty else { return }
+        let due = closing
+        closing.removeAll(keepingCapacity: due.count < 4_096)
+        for one in due {
+            if state(one.slot).pointee.flags.contains(.announced) { handler.closed(one.slot, one.why) }
+            table.pointee.retire(one.slot)
+        }
+    }
+}

@@ -1,0 +1,127 @@
+internal import CLinux
+internal import Glibc
+
+extension EventLoop {
+    /// Sets how much unconsumed input the connection may have; above it, it is closed with `.overflow`.
+    public func inputLimit(_ slot: UInt32, bytes: Int) {
+        state(slot).pointee.inputBytesMax = UInt32(clamping: bytes)
+    }
+
+    /// Takes no more bytes from the socket, so that TCP slows the peer down. What is buffered stays.
+    public func pauseReading(_ slot: UInt32) {
+        state(slot).pointee.flags.insert(.readPaused)
+        updateInterest(slot)
+    }
+
+    /// Ends a pause; buffered bytes are handed over again in the next turn.
+    public func resumeReading(_ slot: UInt32) {
+        guard state(slot).pointee.flags.contains(.readPaused) else { return }
+        state(slot).pointee.flags.remove(.readPaused)
+        updateInterest(slot)
+        if state(slot).pointee.inputCount > 0 { replays.append((slot, state(slot).pointee.generation)) }
+    }
+
+    /// One recv. New bytes land in the loop's shared buffer, or behind the connection's own when it holds unconsumed ones.
+    func readable(_ slot: UInt32, _ mask: UInt32, _ handler: any LoopHandler) {
+        let flags = state(slot).pointee.flags
+        if flags.contains(.endSeen) || (flags.contains(.readPaused) && !flags.contains(.finishing)) {
+            // Not asked for input, so this is EPOLLERR or EPOLLHUP, which cannot be masked.
+            guard mask & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 else { return }
+            return failed(slot, clinux_socket_error(state(slot).pointee.descriptor))
+        }
+        if flags.contains(.finishing) { return discardInput(slot) }
+        let isBuffered = state(slot).pointee.inputCount > 0
+        var target = receiveBuffer
+        var room = options.receiveBufferBytes
+        if isBuffered {
+            // The more a message has grown, the more is read at once; small leftovers do not claim big buffers.
+            room = min(options.receiveBufferBytes, max(16_384, Int(state(slot).pointee.inputCount)))
+            guard table.pointee.reserveInput(slot, more: room), let own = state(slot).pointee.input else {
+                return close(slot, .error(ENOMEM))
+            }
+            target = own + Int(state(slot).pointee.inputCount)
+        }
+        let count = clinux_receive(state(slot).pointee.descriptor, target, room)
+        table.pointee.statistics.receives &+= 1
+        guard count > 0 else { return receivedNothing(slot, CInt(truncatingIfNeeded: -count), handler) }
+        table.pointee.statistics.bytesIn &+= UInt64(count)
+        if isBuffered {
+            state(slot).pointee.inputCount += UInt32(count)
+            table.pointee.statistics.inputBytes += count
+            handOverBuffered(slot, handler)
+        } else {
+            let consumed = handler.received(slot, UnsafeMutableBufferPointer(start: target, count: count))
+            precondition(consumed >= 0 && consumed <= count, "a handler consumed bytes that are not there")
+            keepInput(slot, target + consumed, count - consumed)
+        }
+    }
+
+    private func receivedNothing(_ slot: UInt32, _ code: CInt, _ handler: any LoopHandler) {
+        switch code {
+        case 0:
+            state(slot).pointee.flags.insert(.endSeen)
+            updateInterest(slot)
+            handler.endOfStream(slot)
+        case EAGAIN: return
+        default: failed(slot, code)
+        }
+    }
+
+    /// Hands a connection's own buffer over and slides the rest to its front.
+    private func handOverBuffered(_ slot: UInt32, _ handler: any LoopHandler) {
+        guard let input = state(slot).pointee.input else { return }
+        let count = Int(state(slot).pointee.inputCount)
+        let consumed = handler.received(slot, UnsafeMutableBufferPointer(start: input, count: count))
+        precondition(consumed >= 0 && consumed <= count, "a handler consumed bytes that are not there")
+        guard state(slot).pointee.isOpen() else { return }  // its memory is freed when `closed` is delivered
+        if consumed == count || state(slot).pointee.flags.contains(.finishing) { return table.pointee.freeInput(slot) }
+        if consumed > 0 {
+            memmove(input, input + consumed, count - consumed)
+            state(slot).pointee.inputCount -= UInt32(consumed)
+            table.pointee.statistics.inputBytes -= consumed
+        }
+        if state(slot).pointee.inputCount > state(slot).pointee.inputBytesMax { close(slot, .overflow) }
+    }
+
+    /// Copies what the handler left of the shared buffer.
+    private func keepInput(_ slot: UInt32, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
+        guard count > 0, state(slot).pointee.isOpen(), !state(slot).pointee.flags.contains(.finishing) else { return }
+        guard count <= state(slot).pointee.inputBytesMax else { return close(slot, .overflow) }
+        guard table.pointee.reserveInput(slot, more: count), let own = state(slot).pointee.input else {
+            return close(slot, .error(ENOMEM))
+        }
+        own.update(from: bytes, count: count)
+        state(slot).pointee.inputCount = UInt32(count)
+        table.pointee.statistics.inputBytes += count
+    }
+
+    func replayInput(_ handler: any LoopHandler) {
+        guard !replays.isEmpty else { return }
+        let due = replays
+        replays.removeAll(keepingCapacity: true)
+        for one in due where isLive(one.slot, one.generation) {
+            let flags = state(one.slot).pointee.flags
+            if flags.isDisjoint(with: [.readPaused, .finishing]) { handOverBuffered(one.slot, handler) }
+        }
+    }
+
+    /// A finishing connection is read so that its kernel buffer does not turn our close into a reset; the bytes mean nothing.
+    private func discardInput(_ slot: UInt32) {
+        table.pointee.freeInput(slot)
+        let count = clinux_receive(state(slot).pointee.descriptor, receiveBuffer, options.receiveBufferBytes)
+        if count > 0 || count == -Int(EAGAIN) { return }
+        if count < 0 { return failed(slot, CInt(truncatingIfNeeded: -count)) }
+        state(slot).pointee.flags.insert(.endSeen)
+        if state(slot).pointee.flags.contains(.shutDown) { close(slot, .local) } else { updateInterest(slot) }
+    }
+
+    /// Closes for an errno of the socket.
+    func failed(_ slot: UInt32, _ code: CInt) {
+        switch code {
+        case 0, EPIPE: close(slot, .peerClosed)
+        case ECONNRESET: close(slot, .reset)
+        case ETIMEDOUT: close(slot, .timeout)
+        default: close(slot, .error(code))
+        }
+    }
+}

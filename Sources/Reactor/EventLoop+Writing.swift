@@ -1,0 +1,109 @@
+internal import CLinux
+
+/// The sink of production: send(2) with MSG_NOSIGNAL.
+struct SocketSink: ByteSink {
+    func send(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+        clinux_send(descriptor, bytes, count)
+    }
+}
+
+extension EventLoop {
+    /// Sends the turn's frames, forgets the arena, then tells the handler who overflowed.
+    func flushOutbox(_ handler: any LoopHandler) {
+        let turnBox = outbox.state
+        if turnBox.pointee.entryCount > 0 || turnBox.pointee.frameCount > 0 {
+            var sink = SocketSink()
+            for index in 0..<turnBox.pointee.entryCount {
+                let outcome = table.pointee.flush(entry: index, &turnBox.pointee, &sink)
+                if outcome != .skipped { settle(turnBox.pointee.entries[index].slot, outcome) }
+            }
+            turnBox.pointee.reset()
+        }
+        guard !overflowing.isEmpty else { return }
+        let due = overflowing
+        overflowing.removeAll(keepingCapacity: true)
+        for one in due where isLive(one.slot, one.generation) { handler.overflowed(one.slot) }
+    }
+
+    private func settle(_ slot: UInt32, _ outcome: FlushOutcome) {
+        switch outcome {
+        case .skipped: return
+        case .sent: if state(slot).pointee.flags.contains(.finishing) { allSent(slot) }
+        case .backlogged: updateInterest(slot)
+        case .overflowed: overflowing.append((slot, state(slot).pointee.generation))
+        case .failed(let code): failed(slot, code)
+        }
+    }
+
+    /// EPOLLOUT: the kernel takes bytes again.
+    func writable(_ slot: UInt32) {
+        var sink = SocketSink()
+        switch table.pointee.drainBacklog(slot, &sink) {
+        case .sent:
+            updateInterest(slot)
+            let isFinishing = state(slot).pointee.flags.contains(.finishing)
+            if isFinishing && !state(slot).pointee.flags.contains(.sealed) { allSent(slot) }
+        case .failed(let code): failed(slot, code)
+        case .skipped, .backlogged, .overflowed: return
+        }
+    }
+
+    /// Ends the connection in good order: what is queued goes out, then our FIN; input is read and dropped until the peer's FIN, or until
+    /// the linger time (which counts from now and covers the flush) is over. Frames queued from now on are dropped, `timerFired` and
+    /// `received` come no more, `closed` does.
+    public func finish(_ slot: UInt32, lingerNanoseconds: UInt64) {
+        guard state(slot).pointee.isOpen(), !state(slot).pointee.flags.contains(.finishing) else { return }
+        let hasFrames = outbox.state.pointee.dirtyIndex[Int(slot)] < OutboxState.refusing
+        outbox.state.pointee.mark(slot, OutboxState.refusing)
+        state(slot).pointee.flags.insert(hasFrames ? [.finishing, .sealed] : .finishing)
+        arm(slot, after: lingerNanoseconds)
+        updateInterest(slot)
+        if !hasFrames && state(slot).pointee.backlog == nil { allSent(slot) }
+    }
+
+    /// Ends an overflowed (or any) connection with a last message: the backlog is dropped but for the rest of the WebSocket frame the peer
+    /// has begun to receive, this turn's frames are dropped, `bytes` are added, then as `finish`.
+    public func finishWithFrame(
+        _ slot: UInt32, _ bytes: UnsafeRawBufferPointer, lingerNanoseconds: UInt64 = 5_000_000_000
+    ) {
+        guard state(slot).pointee.isOpen() else { return }
+        outbox.state.pointee.mark(slot, OutboxState.refusing)
+        state(slot).pointee.flags.remove(.sealed)
+        table.pointee.keepStartedMessage(slot)
+        if let base = bytes.baseAddress, !state(slot).pointee.flags.contains(.shutDown) {
+            guard table.pointee.appendBacklog(slot, base, bytes.count, boundary: 0) else {
+                return close(slot, .error(ENOMEM))
+            }
+        }
+        if !state(slot).pointee.flags.contains(.finishing) {
+            state(slot).pointee.flags.insert(.finishing)
+            arm(slot, after: lingerNanoseconds)
+        }
+        updateInterest(slot)
+        if state(slot).pointee.backlog == nil { allSent(slot) }
+    }
+
+    /// Everything of a finishing connection is with the kernel.
+    private func allSent(_ slot: UInt32) {
+        guard !state(slot).pointee.flags.contains(.shutDown) else { return }
+        state(slot).pointee.flags.insert(.shutDown)
+        _ = clinux_shutdown_write(state(slot).pointee.descriptor)
+        if state(slot).pointee.flags.contains(.endSeen) { close(slot, .local) }
+    }
+
+    /// Asks epoll for what the connection's state needs, when that changed.
+    func updateInterest(_ slot: UInt32) {
+        let one = state(slot)
+        let flags = one.pointee.flags
+        guard flags.contains(.open) else { return }
+        var wanted: UInt32 = 0
+        let isReading = flags.contains(.finishing) || !flags.contains(.readPaused)
+        if isReading && !flags.contains(.endSeen) && flags.contains(.announced) { wanted |= EPOLLIN.rawValue }
+        if one.pointee.backlog != nil { wanted |= EPOLLOUT.rawValue }
+        guard wanted != one.pointee.interest else { return }
+        one.pointee.interest = wanted
+        let token = EventToken(slot: slot, generation: one.pointee.generation)
+        let answer = clinux_epoll_modify(epoll.raw, one.pointee.descriptor, wanted, token.packed)
+        if answer < 0 { close(slot, .error(-answer)) }
+    }
+}

@@ -1,0 +1,64 @@
+internal import CLinux
+internal import Synchronization
+
+/// The only door into a loop from another thread. Safe anywhere, also after the loop has ended.
+public final class LoopHandle: Sendable {
+    typealias Job = @Sendable (EventLoop) -> Void
+
+    private let wakeDescriptor: Descriptor
+    private let asleep = Atomic<Bool>(false)
+    private let stopRequested = Atomic<Bool>(false)
+    private let jobs = Mutex<[Job]>([])
+
+    init() throws(IOError) { wakeDescriptor = Descriptor(owning: try IOError.check(clinux_eventfd(), "eventfd")) }
+
+    var eventDescriptor: CInt { wakeDescriptor.raw }
+
+    /// Makes the loop look at its work. Publish the work first, then call this; a system call is made only when the loop sleeps.
+    ///
+    /// Dekker's pattern: we store work then load `asleep`, the loop stores `asleep` then loads work, and a full fence stands
+    /// between on both sides, so at least one of us sees the other.
+    public func wake() {
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+        guard asleep.load(ordering: .relaxed) else { return }
+        if asleep.exchange(false, ordering: .sequentiallyConsistent) { _ = clinux_eventfd_signal(wakeDescriptor.raw) }
+    }
+
+    /// Runs `job` on the loop's thread in its next turn. Jobs run in the order of posting; not for the data path (a closure each).
+    public func post(_ job: @escaping @Sendable () -> Void) { submit { _ in job() } }
+
+    /// The same for a job that needs the loop.
+    public func submit(_ job: @escaping @Sendable (EventLoop) -> Void) {
+        jobs.withLock { $0.append(job) }
+        wake()
+    }
+
+    /// Lets `EventLoop.run` return after the turn it is in.
+    public func stop() {
+        stopRequested.store(true, ordering: .sequentiallyConsistent)
+        wake()
+    }
+
+    var isStopRequested: Bool { stopRequested.load(ordering: .acquiring) }
+
+    func takeJobs() -> [Job] {
+        jobs.withLock { waiting in
+            if waiting.isEmpty { return [] }
+            let taken = waiting
+            waiting = []
+            return taken
+        }
+    }
+
+    /// Loop side: announces sleep. After it, all work must be looked at once more.
+    func fallAsleep() {
+        asleep.store(true, ordering: .sequentiallyConsistent)
+        atomicMemoryFence(ordering: .sequentiallyConsistent)
+    }
+
+    func hasJobs() -> Bool { jobs.withLock { !$0.isEmpty } || isStopRequested }
+
+    func wakeUp() { asleep.store(false, ordering: .sequentiallyConsistent) }
+
+    func drainEvent() { _ = clinux_eventfd_drain(wakeDescriptor.raw) }
+}

@@ -1,0 +1,47 @@
+/// Why a connection ended.
+public enum TransportClose: Equatable, Sendable {
+    /// The peer closed and nothing was left to say.
+    case peerClosed
+    /// The peer reset the connection.
+    case reset
+    /// The kernel gave up on unacknowledged bytes (TCP_USER_TIMEOUT), or the linger time of `finish` ran out.
+    case timeout
+    /// Buffered input passed `inputLimit`.
+    case overflow
+    /// `finish` was completed or `abort` was called.
+    case local
+    /// Another errno.
+    case error(CInt)
+}
+
+/// What a loop tells its owner. Every call comes on the loop's own thread, and never from inside a call into the loop.
+public protocol LoopHandler: AnyObject {
+    /// A connection was accepted (`listener`: the tag given to `listen`) or adopted (the tag given to `adopt`).
+    func opened(_ slot: UInt32, peer: PeerAddress, listener: Int)
+
+    /// Bytes buffered so far: what was left plus what is new. The buffer is writable (unmasking in place) and valid during the call.
+    /// - Returns: how many were consumed, 0...count; the rest comes again, longer.
+    func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int
+
+    /// The peer half-closed: nothing more will be read. Once, and not after `finish`.
+    func endOfStream(_ slot: UInt32)
+
+    /// The connection's one timer went off; it is disarmed until the handler sets it again.
+    func timerFired(_ slot: UInt32)
+
+    /// The connection's backlog passed its limit: the frames of this turn were NOT taken and later ones are dropped, until the
+    /// handler decides (`finishWithFrame` or `abort`). Once per connection.
+    func overflowed(_ slot: UInt32)
+
+    /// The last call for the slot; the number may stand for another connection from the next turn on (see `EventLoop.holdSlot`).
+    func closed(_ slot: UInt32, _ why: TransportClose)
+
+    /// Once per turn after the events: drain the delivery queue (bounded). True: more is waiting, so do not sleep.
+    func turn() -> Bool
+
+    /// About each 100 ms.
+    func tick()
+
+    /// Asked just before sleeping, after the loop marked itself asleep; true keeps it awake. Closes the lost-wake race.
+    func hasWork() -> Bool
+}

@@ -1,0 +1,60 @@
+/// Sizes and bounds of one loop.
+public struct LoopOptions: Sendable {
+    /// The one buffer every connection's bytes are received into; also the most one connection may read in a turn.
+    public var receiveBufferBytes = 256 * 1_024
+    /// Unsent bytes one connection may have before it overflows. What one turn left over onto an empty backlog is always taken,
+    /// so that a single message larger than the limit can be delivered.
+    public var backlogBytesMax = 256 * 1_024
+    /// Unsent bytes of all connections of the loop; above it each connection with more than `backlogGraceBytes` overflows.
+    public var backlogTotalBytesMax = 256 * 1_024 * 1_024
+    /// What a connection may owe although the loop's total is passed.
+    public var backlogGraceBytes = 16 * 1_024
+    /// Unconsumed input one connection may have, unless `inputLimit` says otherwise.
+    public var inputBytesMax = 128 * 1_024
+    /// Connections accepted per listener and turn.
+    public var acceptsPerTurn = 64
+    /// Events taken from the kernel per turn.
+    public var eventsPerTurn = 1_024
+    /// Arena bytes after which a turn is flushed early, between two events.
+    public var arenaBytesSoftMax = 4 * 1_024 * 1_024
+    /// TCP_USER_TIMEOUT: how long bytes may stay unacknowledged.
+    public var userTimeoutMilliseconds: UInt32 = 30_000
+    /// TCP_NOTSENT_LOWAT: unsent bytes the kernel holds per connection, so that a slow peer's queue stands in our accounted backlog and
+    /// not in kernel memory (reliability goal S1). 0 leaves it to the kernel.
+    public var unsentLowBytes: Int32 = 16 * 1_024
+
+    public init() {}
+}
+
+/// What a loop did since it was made; plain numbers, read on the loop's thread (see `Telemetry.Published` for other threads).
+public struct LoopStatistics: Sendable, Equatable {
+    public var turns: UInt64 = 0
+    /// Times the loop was woken by its eventfd.
+    public var wakeups: UInt64 = 0
+    public var accepted: UInt64 = 0
+    /// Connections answered 503 and closed because descriptors ran out.
+    public var acceptsRefused: UInt64 = 0
+    /// Failed accepts of any kind.
+    public var acceptErrors: UInt64 = 0
+    public var closed: UInt64 = 0
+    /// Events for a connection that was already gone.
+    public var staleEvents: UInt64 = 0
+    public var bytesIn: UInt64 = 0
+    public var bytesOut: UInt64 = 0
+    public var receives: UInt64 = 0
+    public var sends: UInt64 = 0
+    /// Sends the kernel took only in part or not at all.
+    public var shortWrites: UInt64 = 0
+    public var overflows: UInt64 = 0
+    public var timersFired: UInt64 = 0
+    /// Frames written into the arena, and (frame, connection) pairs queued and flushed.
+    public var frames: UInt64 = 0
+    public var flushedConnections: UInt64 = 0
+    /// Now: unsent bytes held for slow peers, and unconsumed input bytes held.
+    public var backlogBytes: Int = 0
+    public var inputBytes: Int = 0
+    /// Now: open connections.
+    public var connections: Int = 0
+
+    public init() {}
+}

@@ -1,0 +1,49 @@
+internal import CLinux
+internal import Glibc
+
+/// The signals a daemon answers.
+public enum ProcessSignal: Sendable, CaseIterable {
+    case terminate, interrupt, hangup, user1, user2
+
+    init?(number: CInt) {
+        switch number {
+        case SIGTERM: self = .terminate
+        case SIGINT: self = .interrupt
+        case SIGHUP: self = .hangup
+        case SIGUSR1: self = .user1
+        case SIGUSR2: self = .user2
+        default: return nil
+        }
+    }
+}
+
+/// Signals as readable data instead of handlers. Make it on the main thread before any other thread exists: those inherit the
+/// blocked set, so that no thread is interrupted. SIGPIPE is ignored from then on.
+public final class SignalSource: Sendable {
+    private let descriptor: Descriptor
+
+    /// Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 in this thread and opens a signalfd for them.
+    public init() throws(IOError) {
+        descriptor = Descriptor(owning: try IOError.check(clinux_signal_source(), "signalfd"))
+    }
+
+    /// Readable when a signal is pending; for `EventLoop.watch`.
+    public var raw: CInt { descriptor.raw }
+
+    /// The next pending signal without waiting.
+    public func next() -> ProcessSignal? {
+        while true {
+            let number = clinux_signal_next(descriptor.raw)
+            if number == 0 { return nil }
+            if let signal = ProcessSignal(number: number) { return signal }
+        }
+    }
+
+    /// Waits for a signal on a plain thread. nil: the time ran out. Negative milliseconds wait for ever.
+    public func wait(milliseconds: Int32 = -1) -> ProcessSignal? {
+        while true {
+            if let signal = next() { return signal }
+            if clinux_wait_readable(descriptor.raw, milliseconds) == 0 && milliseconds >= 0 { return nil }
+        }
+    }
+}

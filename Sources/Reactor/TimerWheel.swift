@@ -1,0 +1,52 @@
+/// One timer per connection in 100 ms steps, lazily: re-arming to a later time only stores the deadline; when the old bucket comes up,
+/// the slot is filed again. A message therefore never touches the wheel, and 100,000 idle timers cost nothing per turn.
+///
+/// A slot's valid entry is the one filed under its `filedTick`; others (re-armed to an earlier time, closed) are void when they fire.
+struct TimerWheel {
+    struct Entry {
+        var slot: UInt32
+        var generation: UInt32
+    }
+
+    static let stepNanoseconds: UInt64 = 100_000_000
+    static let bucketCount = 2_048
+
+    private let origin: MonotonicTime
+    private var buckets = [ContiguousArray<Entry>](repeating: [], count: TimerWheel.bucketCount)
+    /// The last tick that was served; 0 at start.
+    private(set) var tick: UInt32 = 0
+
+    init(origin: MonotonicTime) { self.origin = origin }
+
+    /// The tick that has passed at a time.
+    func passedTick(at time: MonotonicTime) -> UInt32 {
+        UInt32(clamping: time.nanosecondsSince(origin) / Self.stepNanoseconds)
+    }
+
+    /// The first tick that is not before `time`, and in the future: a timer is up to a step late, never early.
+    func deadlineTick(at time: MonotonicTime) -> UInt32 {
+        let steps = time.after(nanoseconds: Self.stepNanoseconds - 1).nanosecondsSince(origin) / Self.stepNanoseconds
+        return max(UInt32(clamping: steps), tick &+ 1)
+    }
+
+    /// When the next tick is due.
+    var nextTickTime: MonotonicTime { origin.after(nanoseconds: (UInt64(tick) + 1) * Self.stepNanoseconds) }
+
+    /// Files an entry; a deadline beyond the wheel's span is filed at its end and filed again from there.
+    /// - Returns: the tick under which it was filed.
+    mutating func file(slot: UInt32, generation: UInt32, deadlineTick: UInt32) -> UInt32 {
+        let at = min(deadlineTick, tick &+ UInt32(Self.bucketCount - 1))
+        buckets[Int(at) % Self.bucketCount].append(Entry(slot: slot, generation: generation))
+        return at
+    }
+
+    /// Steps to the next tick and takes its entries (the bucket's memory goes with them).
+    mutating func step() -> ContiguousArray<Entry> {
+        tick &+= 1
+        let index = Int(tick) % Self.bucketCount
+        guard !buckets[index].isEmpty else { return [] }
+        let due = buckets[index]
+        buckets[index] = []
+        return due
+    }
+}

@@ -1,0 +1,83 @@
+/// Reads request heads strictly (RFC 9112): whatever two servers could read differently is refused, because behind a proxy a
+/// difference of opinion about where a request ends is an attack.
+///
+///     *2CRLF method SP target SP HTTP/1.x CRLF  *( name ":" OWS value OWS CRLF )  CRLF
+public enum HTTPRequestParser {
+    /// Reads the head at the start of `bytes`. Nil: more bytes are needed; call again with the same bytes and more.
+    ///
+    /// Refuses as soon as the offending byte is there, so that no more than `headBytesMax` bytes are ever waited for. After an
+    /// error answer and close. Any thread; no allocation unless it throws.
+    public static func parse(_ bytes: Span<UInt8>, limits: HTTPLimits) throws(HTTPFailure) -> HTTPRequestHead? {
+        let end = min(bytes.count, limits.headBytesMax)
+        var head = HTTPRequestHead()
+        var offset = 0
+        if try requestLine(bytes, &offset, end, limits, &head), try fields(bytes, &offset, end, limits, &head) {
+            return head
+        }
+        guard bytes.count < limits.headBytesMax else {
+            throw HTTPFailure(
+                status: 431, text: "The request head is larger than \(limits.headBytesMax) bytes")
+        }
+        return nil
+    }
+
+    /// Reads the header fields and the blank line; false: not all there yet.
+    private static func fields(
+        _ bytes: Span<UInt8>, _ offset: inout Int, _ end: Int, _ limits: HTTPLimits, _ head: inout HTTPRequestHead
+    ) throws(HTTPFailure) -> Bool {
+        var seen = HTTPFieldsSeen()
+        var count = 0
+        while true {
+            guard offset < end else { return false }
+            if bytes[offset] == Byte.carriageReturn { break }
+            count += 1
+            guard count <= limits.headersMax else {
+                throw HTTPFailure(status: 431, text: "The request has more than \(limits.headersMax) header fields")
+            }
+            let name = offset
+            while offset < end, HTTPText.isToken(bytes[offset]) { offset += 1 }
+            guard offset < end else { return false }
+            guard bytes[offset] == Byte.colon, offset > name else {
+                throw badName(bytes[offset], atLineStart: offset == name)
+            }
+            let colon = offset
+            offset += 1
+            while offset < end, HTTPText.isFieldByte(bytes[offset]) { offset += 1 }
+            let value = HTTPText.trimmed(colon + 1..<offset, in: bytes)
+            guard try lineEnd(bytes, &offset, end) else { return false }
+            try seen.book(name..<colon, value, bytes, limits, &head)
+        }
+        guard try lineEnd(bytes, &offset, end) else { return false }
+        head.headBytes = offset
+        try seen.finish(bytes, &head)
+        return true
+    }
+
+    /// Steps over CR LF; false: not there yet.
+    static func lineEnd(_ bytes: Span<UInt8>, _ offset: inout Int, _ end: Int) throws(HTTPFailure) -> Bool {
+        guard offset < end else { return false }
+        guard bytes[offset] == Byte.carriageReturn else {
+            throw .bad(
+                bytes[offset] == Byte.lineFeed
+                    ? "Lines must end in CR LF, not in a bare LF" : "The request head contains an illegal character")
+        }
+        guard offset + 1 < end else { return false }
+        guard bytes[offset + 1] == Byte.lineFeed else { throw .bad("A CR must be followed by LF") }
+        offset += 2
+        return true
+    }
+
+    /// Says what is wrong with a header line that has this byte where its colon should be.
+    static func badName(_ byte: UInt8, atLineStart: Bool) -> HTTPFailure {
+        switch byte {
+        case Byte.space, Byte.tab:
+            .bad(
+                atLineStart
+                    ? "Folded header lines are not accepted" : "White space before a header's colon is not allowed")
+        case Byte.lineFeed: .bad("Lines must end in CR LF, not in a bare LF")
+        case Byte.colon: .bad("A header has no name")
+        case Byte.carriageReturn: .bad("A header line has no colon")
+        default: .bad("A header name contains an illegal character")
+        }
+    }
+}

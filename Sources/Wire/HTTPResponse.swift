@@ -1,0 +1,77 @@
+/// Writing responses.
+public enum HTTPResponse {
+    /// Appends a whole response.
+    ///
+    /// `extraHeaders`: complete lines, each ending in CR LF; the caller answers for their content. `omitBody`: for HEAD, the
+    /// header still says the length. A 1xx, 204 or 304 has neither body nor length (RFC 9112 §6.3).
+    public static func append(
+        status: Int, contentType: StaticString?, extraHeaders: String = "", body: Span<UInt8>, keepAlive: Bool,
+        omitBody: Bool = false, to out: inout [UInt8]
+    ) {
+        assert(extraHeaders.isEmpty || extraHeaders.utf8.last == Byte.lineFeed, "extra headers are whole lines")
+        let isBodiless = status < 200 || status == 204 || status == 304
+        out.append(text: "HTTP/1.1 ")
+        JSON.appendInteger(status, to: &out)
+        out.append(Byte.space)
+        out.append(text: reason(status))
+        out.append(text: keepAlive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n")
+        if let contentType, !isBodiless {
+            out.append(text: "Content-Type: ")
+            out.append(text: contentType)
+            out.append(text: "\r\n")
+        }
+        if !isBodiless {
+            out.append(text: "Content-Length: ")
+            JSON.appendInteger(body.count, to: &out)
+            out.append(text: "\r\n")
+        }
+        out.append(contentsOf: extraHeaders.utf8)
+        out.append(text: "\r\n")
+        if !isBodiless, !omitBody { out.append(bytes: body) }
+    }
+
+    /// Appends the interim answer to `Expect: 100-continue`.
+    public static func appendContinue(to out: inout [UInt8]) {
+        out.append(text: "HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    /// The reason phrase of a status (RFC 9110 §15); a class name for one that is not listed.
+    public static func reason(_ status: Int) -> StaticString {
+        switch status {
+        case 100: "Continue"
+        case 101: "Switching Protocols"
+        case 200: "OK"
+        case 202: "Accepted"
+        case 204: "No Content"
+        case 304: "Not Modified"
+        case 400: "Bad Request"
+        case 401: "Unauthorized"
+        case 403: "Forbidden"
+        case 404: "Not Found"
+        case 405: "Method Not Allowed"
+        case 406: "Not Acceptable"
+        case 408: "Request Timeout"
+        case 409: "Conflict"
+        case 411: "Length Required"
+        case 413: "Content Too Large"
+        case 414: "URI Too Long"
+        case 415: "Unsupported Media Type"
+        case 417: "Expectation Failed"
+        case 422: "Unprocessable Content"
+        case 426: "Upgrade Required"
+        case 429: "Too Many Requests"
+        case 431: "Request Header Fields Too Large"
+        case 500: "Internal Server Error"
+        case 501: "Not Implemented"
+        case 502: "Bad Gateway"
+        case 503: "Service Unavailable"
+        case 504: "Gateway Timeout"
+        case 505: "HTTP Version Not Supported"
+        case 500...: "Server Error"
+        case 400...: "Client Error"
+        case 300...: "Redirection"
+        case 200...: "Success"
+        default: "Informational"
+        }
+    }
+}

@@ -1,0 +1,71 @@
+/// Character classes and list values of HTTP fields (RFC 9110 §5.6).
+public enum HTTPText {
+    /// Whether a comma-separated field value contains this token, compared without case. `token` is lower-case ASCII.
+    public static func list(_ value: Range<Int>, contains token: StaticString, in bytes: Span<UInt8>) -> Bool {
+        var offset = value.lowerBound
+        while let item = nextItem(of: value, at: &offset, in: bytes) {
+            if equals(item, token, in: bytes) { return true }
+        }
+        return false
+    }
+
+    /// The first non-empty item of a comma-separated field value.
+    public static func firstItem(of value: Range<Int>, in bytes: Span<UInt8>) -> Range<Int>? {
+        var offset = value.lowerBound
+        return nextItem(of: value, at: &offset, in: bytes)
+    }
+
+    /// The last non-empty item of a comma-separated field value.
+    public static func lastItem(of value: Range<Int>, in bytes: Span<UInt8>) -> Range<Int>? {
+        var offset = value.lowerBound
+        var last: Range<Int>?
+        while let item = nextItem(of: value, at: &offset, in: bytes) { last = item }
+        return last
+    }
+
+    /// Whether the bytes at `range` are this text, compared without case. `text` is lower-case ASCII.
+    public static func equals(_ range: Range<Int>, _ text: StaticString, in bytes: Span<UInt8>) -> Bool {
+        guard range.count == text.utf8CodeUnitCount else { return false }
+        return text.withUTF8Buffer { text in
+            for index in 0..<text.count {
+                let byte = bytes[range.lowerBound + index]
+                let isUpper = byte >= 0x41 && byte <= 0x5A
+                guard (isUpper ? byte | 0x20 : byte) == text[index] else { return false }
+            }
+            return true
+        }
+    }
+
+    /// The next non-empty item from `offset` on, without the white space around it; `offset` moves past its comma.
+    static func nextItem(of value: Range<Int>, at offset: inout Int, in bytes: Span<UInt8>) -> Range<Int>? {
+        while offset < value.upperBound {
+            let start = offset
+            while offset < value.upperBound, bytes[offset] != Byte.comma { offset += 1 }
+            let item = trimmed(start..<offset, in: bytes)
+            offset += 1
+            if !item.isEmpty { return item }
+        }
+        return nil
+    }
+
+    /// The range without spaces and tabs at its ends.
+    static func trimmed(_ range: Range<Int>, in bytes: Span<UInt8>) -> Range<Int> {
+        var (lower, upper) = (range.lowerBound, range.upperBound)
+        while lower < upper, bytes[lower] == Byte.space || bytes[lower] == Byte.tab { lower += 1 }
+        while lower < upper, bytes[upper - 1] == Byte.space || bytes[upper - 1] == Byte.tab { upper -= 1 }
+        return lower..<upper
+    }
+
+    /// Letters, digits and ``!#$%&'*+-.^_`|~``: what names and methods are made of. (RFC 9110 §5.6.2)
+    @inline(__always)
+    static func isToken(_ byte: UInt8) -> Bool {
+        let set: UInt64 = byte < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
+        return byte < 128 && set &>> UInt64(byte & 63) & 1 == 1
+    }
+
+    /// Visible ASCII, space, tab and bytes above 0x7F: what field values are made of. (RFC 9110 §5.5)
+    @inline(__always)
+    static func isFieldByte(_ byte: UInt8) -> Bool {
+        byte >= Byte.space ? byte != 0x7F : byte == Byte.tab
+    }
+}

@@ -1,0 +1,28 @@
+/// The parts of the opening handshake that need no digest (RFC 6455 §4.2).
+public enum WebSocketHandshake {
+    /// What is appended to the client's key before the SHA-1 whose base 64 is `Sec-WebSocket-Accept`.
+    public static let keySuffix: StaticString = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+    /// Whether `Sec-WebSocket-Key` is the base 64 of 16 bytes. (§4.2.1)
+    public static func isValidKey(_ key: Span<UInt8>) -> Bool {
+        guard key.count == 24 else { return false }
+        return Base64.decode(key)?.count == 16
+    }
+
+    /// Appends the 101 response. `accept`: the base 64 text; `subprotocol`: the one chosen, or nil for no such header.
+    /// Both must be free of line ends, as the parser's field values are. (§4.2.2)
+    public static func appendResponse(
+        accept: Span<UInt8>, subprotocol: Span<UInt8>?, extraHeaders: String = "", to out: inout [UInt8]
+    ) {
+        out.append(text: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+        out.append(text: "Sec-WebSocket-Accept: ")
+        out.append(bytes: accept)
+        if let subprotocol {
+            out.append(text: "\r\nSec-WebSocket-Protocol: ")
+            out.append(bytes: subprotocol)
+        }
+        out.append(text: "\r\n")
+        out.append(contentsOf: extraHeaders.utf8)
+        out.append(text: "\r\n")
+    }
+}

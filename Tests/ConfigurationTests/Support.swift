@@ -1,0 +1,40 @@
+import BrokerCore
+import Testing
+
+@testable import Configuration
+
+/// Files that exist only here.
+func files(_ files: [String: String]) -> Configuration.ReadFile {
+    { path in
+        files[path].map { .success(Array($0.utf8)) } ?? .failure(.init(text: "No such file or directory"))
+    }
+}
+
+func load(
+    _ arguments: [String] = [], env: [String: String] = [:], file: String? = nil, others: [String: String] = [:]
+) -> Result<Configuration, ConfigurationFailure> {
+    var all = others
+    all["config.json"] = file
+    let path = file == nil ? [] : ["-c", "config.json"]
+    return Configuration.load(arguments: path + arguments, environment: env, readFile: files(all))
+}
+
+func run(_ arguments: [String], env: [String: String] = [:], _ named: [String: String] = [:]) -> CommandLineRequest {
+    CommandLineRequest.parse(
+        arguments: arguments, environment: env, build: BuildInformation(version: "1.2.3", commit: "abc"),
+        readFile: files(named))
+}
+
+func output(_ arguments: [String], env: [String: String] = [:], _ named: [String: String] = [:]) -> CommandOutput? {
+    if case .text(let output) = run(arguments, env: env, named) { output } else { nil }
+}
+
+extension Result where Success == Configuration, Failure == ConfigurationFailure {
+    /// All problems, or the warnings of a success.
+    var lines: [String] {
+        switch self {
+        case .success(let configuration): configuration.warnings.map(\.description)
+        case .failure(let failure): failure.problems.map(\.description)
+        }
+    }
+}

@@ -1,0 +1,307 @@
+internal import CLinux
+internal import Glibc
+@testable import Reactor
+import Testing
+
+@Suite("Event loop on socketpairs") struct LoopTests {
+    @Test("back-pressure at any peer speed delivers everything in order", arguments: 0..<20)
+    func anySpeed(seed: Int) throws {
+        var random = SeededRandom(seed)
+        let loop = try EventLoop.manual { $0.backlogBytesMax = .max / 2 }
+        let script = Script()
+        let (slot, end) = try loop.pair(script)
+        let peer = Peer(end)
+        var expected: [UInt8] = []
+        for turn in 0..<120 {
+            for _ in 0..<Int.random(in: 0...6, using: &random) {
+                let frame = serverFrame([UInt8](repeating: UInt8(turn), count: .random(in: 0...20_000, using: &random)))
+                expected += frame
+                loop.outbox.send(frame, to: slot)
+            }
+            loop.turns(1, script)
+            peer.read(Int.random(in: 0...60_000, using: &random))
+        }
+        while peer.received.count < expected.count {
+            let before = peer.received.count
+            peer.read(200_000)
+            loop.turns(1, script)
+            try #require(peer.received.count > before || loop.backlogBytes(slot) > 0)
+        }
+        #expect(peer.received == expected)
+        #expect(loop.statistics.backlogBytes == 0)
+        #expect(seed > 0 || loop.statistics.shortWrites > 0)
+    }
+
+    @Test func aPeerThatDoesNotReadOverflowsOnceAndIsToldWhy() throws {
+        let loop = try EventLoop.manual { $0.backlogBytesMax = 64 * 1_024 }
+        let script = Script()
+        let goodbye = serverFrame([0x10, 0x04], opcode: 8)
+        script.onOverflow = { slot in goodbye.withUnsafeBytes { loop.finishWithFrame(slot, $0) } }
+        let (slot, end) = try loop.pair(script)
+        let peer = Peer(end)
+        for _ in 0..<1_000 {
+            loop.outbox.send(serverFrame([UInt8](repeating: 9, count: 3_000)), to: slot)
+            loop.turns(1, script)
+        }
+        #expect(script.overflows == [slot])
+        #expect(loop.backlogBytes(slot) < 4_000)
+        while !peer.sawEnd {
+            peer.read(100_000)
+            loop.turns(1, script)
+        }
+        #expect(splitFrames(peer.received)?.last == goodbye)
+        peer.close()
+        loop.turns(2, script)
+        #expect(script.closes.map(\.why) == [.local])
+    }
+
+    @Test func whatTheHandlerLeavesComesAgainLongerAndAnIdleConnectionHoldsNoBuffer() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        var seen: [[UInt8]] = []
+        script.onReceived = { _, bytes in
+            seen.append(Array(bytes))
+            return bytes.count < 6 ? 0 : 6
+        }
+        let (slot, end) = try loop.pair(script)
+        let peer = Peer(end)
+        for piece in [[1, 2], [3], [4, 5, 6, 7], [8, 9, 10, 11, 12]] as [[UInt8]] {
+            _ = peer.send(piece)
+            loop.turns(1, script)
+        }
+        #expect(seen == [[1, 2], [1, 2, 3], [1, 2, 3, 4, 5, 6, 7], [7, 8, 9, 10, 11, 12]])
+        #expect(loop.state(slot).pointee.input == nil)
+        #expect(loop.statistics.inputBytes == 0)
+    }
+
+    @Test func inputBeyondTheLimitClosesTheConnection() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        script.onReceived = { _, _ in 0 }
+        let (slot, end) = try loop.pair(script)
+        loop.inputLimit(slot, bytes: 1_000)
+        let peer = Peer(end)
+        _ = peer.send([UInt8](repeating: 1, count: 1_000))
+        loop.turns(2, script)
+        #expect(script.closes.isEmpty)
+        _ = peer.send([1])
+        loop.turns(2, script)
+        #expect(script.closes.map(\.why) == [.overflow])
+        #expect(loop.statistics.inputBytes == 0)
+    }
+
+    @Test func anEventForAConnectionClosedInTheSameBatchIsStale() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        let (first, firstEnd) = try loop.pair(script)
+        let (second, secondEnd) = try loop.pair(script)
+        let peers = (Peer(firstEnd), Peer(secondEnd))
+        var receivers: [UInt32] = []
+        script.onReceived = { slot, bytes in
+            receivers.append(slot)
+            loop.abort(slot == first ? second : first)
+            return bytes.count
+        }
+        _ = peers.0.send([1])
+        _ = peers.1.send([1])
+        loop.turns(2, script)
+        #expect(receivers.count == 1)
+        #expect(loop.statistics.staleEvents == 1)
+        #expect(script.closes.count == 1)
+    }
+
+    @Test func aReusedSlotGetsNothingOfItsPredecessor() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        let (slot, end) = try loop.pair(script)
+        _ = Peer(end)
+        loop.setTimer(slot, after: 500_000_000)
+        loop.outbox.send([1], to: slot)
+        loop.abort(slot)
+        loop.outbox.send([2], to: slot)
+        script.onClosed = { slot, _ in loop.outbox.send([3], to: slot) }
+        loop.turns(1, script)
+        loop.outbox.send([4], to: slot)
+        loop.turns(1, script)
+        let (again, nextEnd) = try loop.pair(script)
+        let peer = Peer(nextEnd)
+        #expect(again == slot)
+        var fired = 0
+        script.onTimer = { _ in fired += 1 }
+        loop.advance(milliseconds: 1_000)
+        loop.outbox.send([9], to: again)
+        loop.turns(2, script)
+        peer.read(10)
+        #expect(peer.received == [9])
+        #expect(fired == 0)
+    }
+
+    @Test func aHeldSlotIsNotReusedUntilItIsReleased() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        script.onClosed = { slot, _ in loop.holdSlot(slot) }
+        let (slot, end) = try loop.pair(script)
+        _ = Peer(end)
+        loop.abort(slot)
+        loop.turns(3, script)
+        let (other, otherEnd) = try loop.pair(script)
+        _ = Peer(otherEnd)
+        #expect(other != slot)
+        loop.releaseSlot(slot)
+        loop.turns(2, script)
+        let (third, thirdEnd) = try loop.pair(script)
+        _ = Peer(thirdEnd)
+        #expect(third == slot)
+    }
+
+    @Test func finishSendsWhatIsQueuedThenWaitsForThePeersEnd() throws {
+        let loop = try EventLoop.manual { $0.backlogBytesMax = .max / 2 }
+        let script = Script()
+        script.onReceived = { _, _ in
+            Issue.record("input after finish must be discarded")
+            return 0
+        }
+        let (slot, end) = try loop.pair(script)
+        let peer = Peer(end)
+        let body = [UInt8](repeating: 5, count: 900_000)
+        loop.outbox.send(body, to: slot)
+        loop.finish(slot, lingerNanoseconds: 5_000_000_000)
+        loop.outbox.send([6], to: slot)
+        _ = peer.send([1, 2, 3])
+        while !peer.sawEnd {
+            peer.read(50_000)
+            loop.turns(1, script)
+        }
+        #expect(peer.received == body)
+        #expect(script.closes.isEmpty)
+        peer.close()
+        loop.turns(2, script)
+        #expect(script.closes.map(\.why) == [.local])
+    }
+
+    @Test func aPeerThatNeverClosesIsCutAfterTheLingerTime() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        let (slot, end) = try loop.pair(script)
+        let peer = Peer(end)
+        loop.finish(slot, lingerNanoseconds: 1_000_000_000)
+        loop.setTimer(slot, after: 60_000_000_000)  // must not prolong the linger time
+        loop.advance(milliseconds: 900)
+        loop.turns(2, script)
+        #expect(script.closes.isEmpty)
+        loop.advance(milliseconds: 200)
+        loop.turns(2, script)
+        #expect(script.closes.map(\.why) == [.timeout])
+        _ = peer.send([1])
+    }
+
+    @Test func aHalfClosedPeerStillGetsItsAnswer() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        script.onEnd = { slot in
+            loop.outbox.send([7, 7], to: slot)
+            loop.finish(slot, lingerNanoseconds: 1_000_000_000)
+        }
+        let (_, end) = try loop.pair(script)
+        let peer = Peer(end)
+        peer.shutDown()
+        loop.turns(3, script)
+        peer.read(10)
+        peer.read(10)
+        #expect(peer.received == [7, 7])
+        #expect(peer.sawEnd)
+        #expect(script.closes.map(\.why) == [.local])
+    }
+
+    @Test func aPausedConnectionIsNotReadAndItsRestIsReplayed() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        var seen: [Int] = []
+        script.onReceived = { slot, bytes in
+            seen.append(bytes.count)
+            if seen.count == 1 {
+                loop.pauseReading(slot)
+                return 0
+            }
+            return bytes.count
+        }
+        let (slot, end) = try loop.pair(script)
+        let peer = Peer(end)
+        _ = peer.send([1, 2, 3])
+        loop.turns(3, script)
+        #expect(seen == [3])
+        loop.resumeReading(slot)
+        loop.turns(2, script)
+        #expect(seen == [3, 3])
+        loop.pauseReading(slot)
+        _ = peer.send([4])
+        loop.turns(3, script)
+        #expect(seen == [3, 3])
+        loop.resumeReading(slot)
+        loop.turns(2, script)
+        #expect(seen == [3, 3, 1])
+    }
+
+    @Test func closedIsNeverCalledFromInsideACall() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        var isInside = false
+        script.onClosed = { _, _ in #expect(!isInside) }
+        script.onReceived = { slot, bytes in
+            isInside = true
+            loop.abort(slot)
+            bytes[0] = 1  // still ours to touch
+            isInside = false
+            return bytes.count
+        }
+        let (_, end) = try loop.pair(script)
+        let peer = Peer(end)
+        _ = peer.send([1, 2])
+        loop.turns(2, script)
+        #expect(script.closes.map(\.why) == [.local])
+        #expect(loop.connectionCount == 0)
+    }
+
+    @Test("a timer is never early and at most a step late", arguments: [1, 99, 100, 101, 5_000, 250_000, 500_000])
+    func timers(milliseconds: Int) throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        let (slot, end) = try loop.pair(script)
+        let peer = Peer(end)
+        var waited: UInt64 = 0
+        var firedAt: UInt64?
+        script.onTimer = { _ in firedAt = waited }
+        loop.setTimer(slot, after: 400_000_000_000)
+        loop.setTimer(slot, after: UInt64(milliseconds) * 1_000_000)
+        while firedAt == nil && waited < 600_000 {
+            waited += 50
+            loop.advance(milliseconds: 50)
+            loop.turns(1, script)
+        }
+        let fired = try #require(firedAt)
+        #expect(fired >= UInt64(milliseconds) && fired <= UInt64(milliseconds) + 150)
+        #expect(peer.send([1]) == 1)
+    }
+
+    @Test func aTimerMovedLaterFiresOnceAtItsLastDeadlineAndAClearedOneNever() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        let (slot, end) = try loop.pair(script)
+        let (cleared, clearedEnd) = try loop.pair(script)
+        let peers = (Peer(end), Peer(clearedEnd))
+        var fired: [UInt32] = []
+        script.onTimer = { fired.append($0) }
+        loop.setTimer(cleared, after: 300_000_000)
+        loop.clearTimer(cleared)
+        for _ in 0..<20 {
+            loop.setTimer(slot, after: 1_000_000_000)
+            loop.advance(milliseconds: 500)
+            loop.turns(1, script)
+        }
+        #expect(fired.isEmpty)
+        loop.advance(milliseconds: 600)
+        loop.turns(5, script)
+        #expect(fired == [slot])
+        #expect(peers.0.send([1]) + peers.1.send([1]) == 2)
+    }
+}

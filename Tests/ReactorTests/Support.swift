@@ -1,0 +1,128 @@
+internal import CLinux
+internal import Glibc
+@testable import Reactor
+
+/// A seeded generator, so that a failing row can be repeated.
+struct SeededRandom: RandomNumberGenerator {
+    var state: UInt64
+    init(_ seed: Int) { state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
+    mutating func next() -> UInt64 {
+        state ^= state << 13
+        state ^= state >> 7
+        state ^= state << 17
+        return state &* 0x2545_F491_4F6C_DD1D
+    }
+}
+
+/// A handler made of closures; what a test does not set does nothing.
+final class Script: LoopHandler {
+    var onOpened: (UInt32, PeerAddress, Int) -> Void = { _, _, _ in }
+    var onReceived: (UInt32, UnsafeMutableBufferPointer<UInt8>) -> Int = { $1.count }
+    var onEnd: (UInt32) -> Void = { _ in }
+    var onTimer: (UInt32) -> Void = { _ in }
+    var onOverflow: (UInt32) -> Void = { _ in }
+    var onClosed: (UInt32, TransportClose) -> Void = { _, _ in }
+    var onTurn: () -> Bool = { false }
+    var onTick: () -> Void = {}
+    var onHasWork: () -> Bool = { false }
+    private(set) var closes: [(slot: UInt32, why: TransportClose)] = []
+    private(set) var overflows: [UInt32] = []
+
+    func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) { onOpened(slot, peer, listener) }
+    func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int { onReceived(slot, bytes) }
+    func endOfStream(_ slot: UInt32) { onEnd(slot) }
+    func timerFired(_ slot: UInt32) { onTimer(slot) }
+    func overflowed(_ slot: UInt32) {
+        overflows.append(slot)
+        onOverflow(slot)
+    }
+    func closed(_ slot: UInt32, _ why: TransportClose) {
+        closes.append((slot, why))
+        onClosed(slot, why)
+    }
+    func turn() -> Bool { onTurn() }
+    func tick() { onTick() }
+    func hasWork() -> Bool { onHasWork() }
+}
+
+/// The far end of a connection, read and written by the test itself.
+final class Peer {
+    private var descriptor: CInt
+    private(set) var received: [UInt8] = []
+    private(set) var sawEnd = false
+
+    init(_ descriptor: CInt) { self.descriptor = descriptor }
+    deinit { if descriptor >= 0 { clinux_close(descriptor) } }
+
+    func close() {
+        clinux_close(descriptor)
+        descriptor = -1
+    }
+    func shutDown() { _ = clinux_shutdown_write(descriptor) }
+    func send(_ bytes: [UInt8]) -> Int { bytes.withUnsafeBytes { clinux_send(descriptor, $0.baseAddress, $0.count) } }
+
+    /// Reads up to `count` bytes that are there.
+    func read(_ count: Int) {
+        guard count > 0, !sawEnd else { return }
+        var chunk = [UInt8](repeating: 0, count: count)
+        let taken = chunk.withUnsafeMutableBytes { clinux_receive(descriptor, $0.baseAddress, count) }
+        if taken == 0 { sawEnd = true }
+        if taken > 0 { received += chunk[..<taken] }
+    }
+}
+
+extension EventLoop {
+    /// A loop whose time stands still until a test moves it.
+    static func manual(_ change: (inout LoopOptions) -> Void = { _ in }) throws -> EventLoop {
+        var options = LoopOptions()
+        change(&options)
+        let loop = try EventLoop(options)
+        loop.manualTime = loop.now
+        return loop
+    }
+
+    func advance(milliseconds: UInt64) {
+        manualTime = manualTime?.after(nanoseconds: milliseconds * 1_000_000)
+    }
+
+    func turns(_ count: Int, _ handler: Script) {
+        for _ in 0..<count { _ = runTurn(handler, mayWait: false) }
+    }
+
+    /// A socketpair: one end on the loop, the other for the test.
+    func pair(_ handler: Script) throws -> (slot: UInt32, peer: CInt) {
+        var ends: (CInt, CInt) = (0, 0)
+        let answer = withUnsafeMutableBytes(of: &ends) { clinux_socket_pair($0.bindMemory(to: CInt.self).baseAddress) }
+        guard answer == 0 else { throw IOError(call: "socketpair", code: -answer) }
+        let slot = try adopt(Descriptor(owning: ends.0))
+        turns(1, handler)
+        return (slot, ends.1)
+    }
+}
+
+/// An unmasked server frame as the broker sends them (RFC 6455 §5.2).
+func serverFrame(_ payload: [UInt8], opcode: UInt8 = 1) -> [UInt8] {
+    var frame: [UInt8] = [0x80 | opcode]
+    switch payload.count {
+    case ..<126: frame.append(UInt8(payload.count))
+    case ..<65_536: frame += [126, UInt8(payload.count >> 8), UInt8(payload.count & 255)]
+    default: frame += [127] + (0..<8).reversed().map { UInt8(truncatingIfNeeded: payload.count >> ($0 * 8)) }
+    }
+    return frame + payload
+}
+
+/// Splits a byte stream into whole server frames; nil when it ends inside one.
+func splitFrames(_ bytes: [UInt8]) -> [[UInt8]]? {
+    var frames: [[UInt8]] = []
+    var at = 0
+    while at < bytes.count {
+        let length = bytes.withUnsafeBufferPointer { all -> Int? in
+            guard let base = all.baseAddress else { return nil }
+            return FrameBoundary.length(base + at, all.count - at)
+        }
+        guard let length, at + length <= bytes.count else { return nil }
+        frames.append(Array(bytes[at..<at + length]))
+        at += length
+    }
+    return frames
+}

@@ -1,0 +1,212 @@
+internal import CLinux
+internal import Glibc
+@testable import Reactor
+import Synchronization
+import Testing
+
+/// A loop on its own thread, ready when `init` returns.
+private final class LoopOnThread: Sendable {
+    let handle: LoopHandle
+    let thread: LoopThread
+
+    init(_ name: String) throws {
+        let made = Mutex<LoopHandle?>(nil)
+        let box = Box(made)
+        let ready = Descriptor(owning: clinux_eventfd())
+        let raw = ready.raw
+        thread = try LoopThread.start(name: name) {
+            guard let loop = try? EventLoop(LoopOptions()) else { return }
+            box.value.withLock { $0 = loop.handle }
+            _ = clinux_eventfd_signal(raw)
+            loop.run(Script())
+        }
+        _ = clinux_wait_readable(raw, 10_000)
+        handle = try #require(box.value.withLock { $0 })
+    }
+
+    private final class Box: Sendable {
+        let value: Mutex<LoopHandle?>
+        init(_ value: consuming Mutex<LoopHandle?>) { self.value = value }
+    }
+}
+
+/// What two loops throw to each other.
+private final class Ball: Sendable {
+    let left: Atomic<Int>
+    let sides: [LoopHandle]
+    init(_ throwsLeft: Int, _ sides: [LoopHandle]) {
+        left = Atomic(throwsLeft)
+        self.sides = sides
+    }
+
+    func pass(to side: Int) {
+        sides[side].submit { _ in
+            if self.left.subtract(1, ordering: .relaxed).newValue > 0 { return self.pass(to: 1 - side) }
+            for handle in self.sides { handle.stop() }
+        }
+    }
+}
+
+@Suite("Threads, listeners and the process") struct ThreadTests {
+    /// Each side sleeps while the other holds the ball. A lost wake would be mended by the next 100 ms tick, so the time tells.
+    @Test func wakingASleepingLoopLosesNoWake() throws {
+        let sides = [try LoopOnThread("left"), try LoopOnThread("right")]
+        let ball = Ball(20_000, sides.map(\.handle))
+        let start = MonotonicTime.now()
+        ball.pass(to: 0)
+        for side in sides { side.thread.join() }
+        #expect(ball.left.load(ordering: .relaxed) == 0)
+        #expect(MonotonicTime.now().nanosecondsSince(start) < 30_000_000_000)  // 20,000 lost wakes would be 2,000 s
+    }
+
+    @Test func postedJobsRunInOrderOnTheLoop() throws {
+        let side = try LoopOnThread("jobs")
+        let order = Mutex<[Int]>([])
+        let box = Shared(order)
+        for number in 0..<1_000 { side.handle.post { box.value.withLock { $0.append(number) } } }
+        side.handle.submit { loop in loop.stop() }
+        side.thread.join()
+        #expect(box.value.withLock { $0 } == Array(0..<1_000))
+    }
+
+    private final class Shared: Sendable {
+        let value: Mutex<[Int]>
+        init(_ value: consuming Mutex<[Int]>) { self.value = value }
+    }
+
+    @Test func anAcceptBurstIsServedInSlicesWithTheListenersOptions() throws {
+        let loop = try EventLoop.manual { $0.acceptsPerTurn = 16 }
+        let script = Script()
+        var opened: [(slot: UInt32, peer: PeerAddress, tag: Int)] = []
+        script.onOpened = { opened.append(($0, $1, $2)) }
+        let listener = try Listener(host: "127.0.0.1", port: 0, reusePort: true, backlog: 256)
+        let port = listener.port
+        loop.listen(on: listener, tag: 3)
+        let clients = (0..<100).map { _ in clinux_connect("127.0.0.1", port) }
+        loop.turns(1, script)
+        #expect(opened.count == 16)
+        loop.turns(10, script)
+        #expect(opened.count == 100)
+        #expect(opened.allSatisfy { $0.peer.host == "127.0.0.1" && $0.peer.isLoopback && $0.tag == 3 })
+        let first = try #require(opened.first)
+        let descriptor = loop.state(first.slot).pointee.descriptor
+        #expect(option(descriptor, TCP_NODELAY) == 1)
+        #expect(option(descriptor, TCP_USER_TIMEOUT) == 30_000)
+        #expect(option(descriptor, TCP_NOTSENT_LOWAT) == 16 * 1_024)
+        for client in clients { clinux_close(client) }
+        loop.turns(3, script)
+        loop.stopListening()
+        #expect(clinux_connect("127.0.0.1", port) == -ECONNREFUSED)
+    }
+
+    private func option(_ descriptor: CInt, _ name: CInt) -> CInt {
+        var value: CInt = -1
+        var length = socklen_t(MemoryLayout<CInt>.size)
+        getsockopt(descriptor, CInt(IPPROTO_TCP), name, &value, &length)
+        return value
+    }
+
+    @Test func aResetPeerIsReportedAsReset() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        let listener = try Listener(host: "127.0.0.1", port: 0, reusePort: false, backlog: 8)
+        let client = clinux_connect("127.0.0.1", listener.port)
+        loop.listen(on: listener, tag: 0)
+        loop.turns(1, script)
+        clinux_set_reset_on_close(client)
+        clinux_close(client)
+        loop.turns(2, script)
+        #expect(script.closes.map(\.why) == [.reset])
+    }
+
+    /// In a process of its own, because the limit is the process's.
+    @Test func withoutDescriptorsNewClientsGetA503AndOldOnesAreServed() async {
+        await #expect(processExitsWith: .success) {
+            let loop = try EventLoop.manual()
+            let script = Script()
+            var echoed = 0
+            script.onReceived = { slot, bytes in
+                loop.outbox.send(Array(bytes), to: slot)
+                echoed += 1
+                return bytes.count
+            }
+            let listener = try Listener(host: "127.0.0.1", port: 0, reusePort: false, backlog: 64)
+            let port = listener.port
+            loop.listen(on: listener, tag: 0)
+            let old = Peer(clinux_connect("127.0.0.1", port))
+            loop.turns(1, script)
+            var late: [CInt] = []
+            for _ in 0..<5 { late.append(clinux_connect("127.0.0.1", port)) }
+            let next = clinux_open_null()
+            clinux_close(next)
+            _ = clinux_set_descriptor_limit(UInt64(next))
+            loop.turns(1, script)
+            precondition(loop.statistics.acceptsRefused == 5, "the waiting clients are refused")
+            let errors = loop.statistics.acceptErrors
+            loop.turns(50, script)
+            precondition(loop.statistics.acceptErrors == errors, "the listener rests until the next tick")
+            var answer = [UInt8](repeating: 0, count: 256)
+            let count = clinux_receive(late[0], &answer, 256)
+            let text = String(decoding: answer.prefix(max(0, count)), as: UTF8.self)
+            precondition(text.hasPrefix("HTTP/1.1 503 "), "they are told why")
+            _ = old.send([42])
+            loop.turns(2, script)
+            old.read(1)
+            precondition(old.received == [42], "who is connected is served")
+            for client in late { clinux_close(client) }
+            loop.advance(milliseconds: 100)
+            loop.turns(1, script)
+            let again = clinux_connect("127.0.0.1", port)
+            loop.turns(2, script)
+            precondition(again >= 0 && loop.connectionCount == 2, "it recovers alone")
+            exit(0)
+        }
+    }
+
+    @Test func aSignalIsReadLikeData() throws {
+        let source = try SignalSource()
+        #expect(source.next() == nil)
+        pthread_kill(pthread_self(), SIGUSR1)
+        let loop = try EventLoop.manual()
+        var seen: [ProcessSignal] = []
+        try loop.watch(source.raw) { while let signal = source.next() { seen.append(signal) } }
+        loop.turns(1, Script())
+        #expect(seen == [.user1])
+        pthread_kill(pthread_self(), SIGHUP)
+        #expect(source.wait(milliseconds: 1_000) == .hangup)
+        #expect(source.wait(milliseconds: 0) == nil)
+    }
+
+    struct AddressRow: CustomTestStringConvertible {
+        let testDescription: String
+        let host: String
+        let expected: String?
+    }
+
+    static let addresses = [
+        AddressRow(testDescription: "IPv4", host: "192.0.2.1", expected: "192.0.2.1:80"),
+        AddressRow(testDescription: "IPv6 is shortened", host: "2001:db8:0:0:0:0:0:1", expected: "[2001:db8::1]:80"),
+        AddressRow(testDescription: "brackets", host: "[::1]", expected: "[::1]:80"),
+        AddressRow(testDescription: "IPv4 in IPv6", host: "::ffff:10.1.2.3", expected: "10.1.2.3:80"),
+        AddressRow(testDescription: "a name", host: "localhost", expected: nil),
+        AddressRow(testDescription: "nothing", host: "", expected: nil),
+        AddressRow(testDescription: "a long number", host: "1.2.3.4.5", expected: nil),
+    ]
+
+    @Test(arguments: addresses) func readsAnAddress(_ row: AddressRow) {
+        #expect(PeerAddress.parse(host: row.host, port: 80)?.description == row.expected)
+    }
+
+    @Test func aNameThatDoesNotResolveIsSaidInWords() {
+        let error = #expect(throws: IOError.self) {
+            _ = try Listener(host: "no.such.host.invalid", port: 0, reusePort: false, backlog: 1)
+        }
+        #expect(error?.isResolution == true)
+        #expect(error?.description.contains("no.such.host.invalid") == true)
+    }
+
+    @Test func theSoftDescriptorLimitBecomesTheHardOne() {
+        let limit = DescriptorLimit.raise()
+        #expect(limit.soft == limit.hard && limit.soft > 0)
+    }
+}

@@ -1,0 +1,86 @@
+internal import Glibc
+@testable import Telemetry
+import Testing
+
+@Suite("Log lines") struct LogTests {
+    struct Row: CustomTestStringConvertible {
+        let testDescription: String
+        let value: String
+        let expected: String
+    }
+
+    static let rows = [
+        Row(testDescription: "a plain word stands bare", value: "127.0.0.1:80", expected: "k=127.0.0.1:80"),
+        Row(testDescription: "a space needs quotes", value: "a b", expected: "k=\"a b\""),
+        Row(testDescription: "nothing is visible", value: "", expected: "k=\"\""),
+        Row(testDescription: "a newline cannot start a line", value: "a\nb=1", expected: "k=\"a\\u{a}b=1\""),
+        Row(
+            testDescription: "an escape sequence cannot reach the terminal", value: "\u{1B}[2J",
+            expected: "k=\"\\u{1b}[2J\""),
+        Row(testDescription: "quotes and backslashes", value: "\"\\", expected: "k=\"\\\"\\\\\""),
+        Row(testDescription: "a right-to-left override", value: "\u{202E}x", expected: "k=\"\\u{202e}x\""),
+        Row(testDescription: "a line separator", value: "\u{2028}", expected: "k=\"\\u{2028}\""),
+        Row(testDescription: "letters of any script stay", value: "käse", expected: "k=\"käse\""),
+    ]
+
+    private func line(_ fields: [LogField], dropped: UInt64 = 0) -> String {
+        var bytes: [UInt8] = []
+        let time = timespec(tv_sec: 951_827_696, tv_nsec: 7_000_000)
+        LogLine.append(.warning, "it happened", fields, dropped: dropped, at: time, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test(arguments: rows) func escapes(_ row: Row) {
+        #expect(line([("k", row.value)]) == "2000-02-29T12:34:56.007Z warning \"it happened\" \(row.expected)\n")
+    }
+
+    @Test func aLongValueIsCutAndALineNeverPassesWhatAPipeTakesAtOnce() {
+        let long = String(repeating: "é", count: 10_000)
+        let one = line([("k", long)])
+        #expect(one.hasSuffix("…\"\n") && one.utf8.count < 640)
+        let many = line([LogField](repeating: ("k", long), count: 50))
+        #expect(many.utf8.count <= LogLine.bytesMax && many.hasSuffix("\"\n"))
+    }
+
+    @Test func aFullPipeDropsTheLineAndTheNextOneSaysSo() {
+        var ends: [CInt] = [0, 0]
+        pipe(&ends)
+        defer { for end in ends { close(end) } }
+        var output = LogOutput(descriptor: ends[1])
+        for _ in 0..<2_000 { output.emit(.info, "filler filler filler filler", [("n", 1)]) }
+        #expect(output.droppedTotal > 0)
+        let lost = output.droppedTotal
+        var buffer = [UInt8](repeating: 0, count: 1_000_000)
+        _ = read(ends[0], &buffer, buffer.count)
+        output.emit(.info, "again", [])
+        let count = read(ends[0], &buffer, buffer.count)
+        #expect(String(decoding: buffer[..<count], as: UTF8.self).hasSuffix("\"again\" dropped_lines=\(lost)\n"))
+    }
+
+    @Test func aReaderThatWentAwayCostsLinesAndNotTheProcess() {
+        var ends: [CInt] = [0, 0]
+        pipe(&ends)
+        close(ends[0])
+        var output = LogOutput(descriptor: ends[1])
+        output.emit(.info, "nobody listens", [])
+        #expect(output.droppedTotal == 1)
+        close(ends[1])
+        output.emit(.info, "closed", [])
+        #expect(output.droppedTotal == 2)
+    }
+
+    @Test func aRepeatedMessageIsOneLinePerPeriodWithACount() {
+        var periods = LogPeriods()
+        #expect(periods.admit("full", now: 100, period: 10) == 0)
+        for second in 101..<110 as Range<UInt64> { #expect(periods.admit("full", now: second, period: 10) == nil) }
+        #expect(periods.admit("other", now: 105, period: 10) == 0)
+        #expect(periods.admit("full", now: 110, period: 10) == 9)
+        #expect(periods.admit("full", now: 120, period: 10) == 0)
+    }
+
+    @Test func levelsAreReadByName() {
+        #expect(LogLevel(name: "warn") == .warning)
+        #expect(LogLevel(name: "debug") == .debug)
+        #expect(LogLevel(name: "loud") == nil)
+    }
+}

@@ -1,0 +1,48 @@
+import Testing
+import Wire
+
+@Suite("HTTP responses") struct HTTPResponseTests {
+    @Test func aResponseIsExact() {
+        #expect(
+            response(200, "application/json", body: "{}")
+                == "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+        )
+        #expect(
+            response(400, "text/plain", extra: "Allow: GET\r\n", body: "no\n", keepAlive: false)
+                == "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n"
+                + "Allow: GET\r\n\r\nno\n")
+    }
+
+    @Test func aHeadAnswerSaysTheLengthOnly() {
+        let text = response(200, nil, body: "12345", omitBody: true)
+        #expect(text.hasSuffix("Content-Length: 5\r\n\r\n"))
+    }
+
+    @Test(arguments: [101, 204, 304]) func someStatusesHaveNeitherBodyNorLength(status: Int) {
+        let text = response(status, "text/plain", body: "x")
+        #expect(text.hasSuffix("\r\n\r\n") && !text.contains("Content-"))
+    }
+
+    @Test func continueIsExact() {
+        var out: [UInt8] = []
+        HTTPResponse.appendContinue(to: &out)
+        #expect(String(decoding: out, as: UTF8.self) == "HTTP/1.1 100 Continue\r\n\r\n")
+    }
+
+    @Test func everyStatusHasAReason() {
+        for status in 100..<600 { #expect(HTTPResponse.reason(status).utf8CodeUnitCount > 0) }
+    }
+
+    private func response(
+        _ status: Int, _ type: StaticString?, extra: String = "", body: String, keepAlive: Bool = true,
+        omitBody: Bool = false
+    ) -> String {
+        let body = Array(body.utf8)
+        var out: [UInt8] = []
+        HTTPResponse.append(
+            status: status, contentType: type, extraHeaders: extra, body: body.span, keepAlive: keepAlive,
+            omitBody: omitBody,
+            to: &out)
+        return String(decoding: out, as: UTF8.self)
+    }
+}
