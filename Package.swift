@@ -17,6 +17,11 @@ let rooms: [(name: String, mayImport: [String])] = [
     ),
 ]
 
+/// Rooms that live under `benchmarks/`.
+let benchmarkRooms: [(name: String, mayImport: [String])] = [
+    ("LoadGenerator", ["PusherProtocol", "Reactor", "Crypto", "Wire", "CLinux"])
+]
+
 let tests: [(name: String, mayImport: [String])] = [
     ("WireTests", ["Wire", "TestSupport"]),
     ("CryptoTests", ["Crypto", "Wire", "TestSupport"]),
@@ -25,6 +30,7 @@ let tests: [(name: String, mayImport: [String])] = [
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "TestSupport"]),
+    ("LoadGeneratorTests", ["LoadGenerator", "TestSupport"]),
 ]
 
 let strict: [SwiftSetting] = [
@@ -41,7 +47,8 @@ let package = Package(
     targets: [
         .target(name: "CLinux"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-        .executableTarget(name: "starling", dependencies: ["BrokerServer", "Configuration"], swiftSettings: strict),
+        .executableTarget(
+            name: "starling", dependencies: ["BrokerServer", "Configuration", "LoadGenerator"], swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .executableTarget(
             name: "Echo", dependencies: ["Reactor", "Wire", "Crypto"], path: "Tests/Echo", swiftSettings: strict),
@@ -49,6 +56,11 @@ let package = Package(
         + rooms.map { room in
             .target(
                 name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) }, swiftSettings: strict)
+        }
+        + benchmarkRooms.map { room in
+            .target(
+                name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) },
+                path: "benchmarks/\(room.name)", swiftSettings: strict)
         }
         + tests.map { suite in
             .testTarget(

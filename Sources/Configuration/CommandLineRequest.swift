@@ -6,6 +6,8 @@ public enum CommandLineRequest: Sendable {
     case text(CommandOutput)
     /// Ask a running broker; leave with 0 when it answers 200, else with 1.
     case health(HealthTarget)
+    /// Run the load generator, which reads these arguments itself.
+    case bench([String])
 
     /// - Parameters:
     ///   - arguments: Without the program's name; empty means `serve`.
@@ -22,10 +24,11 @@ public enum CommandLineRequest: Sendable {
         case "config": return .text(commands.config(rest))
         case "version": return .text(commands.version(rest))
         case "health": return commands.health(rest)
+        case "bench": return .bench(rest)
         case "help": return .text(.success(HelpText.of(rest)))
         default:
             let hint = NearestName.hint(
-                first, in: ["serve", "start", "config", "version", "health", "help"], quote: "")
+                first, in: ["serve", "start", "config", "version", "health", "bench", "help"], quote: "")
             return .text(.usage("unknown command \(first.quoted)\(hint)"))
         }
     }

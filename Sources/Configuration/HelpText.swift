@@ -20,6 +20,7 @@ enum HelpText {
           config import --from soketi|reverb|env [FILE|env]
                                      print another server's configuration as ours
           health [URL]               ask a running broker; exit code 0 when it is ready [--timeout SECONDS]
+          bench SCENARIO             put load on a broker and report [bench --help]
           version                    print the version [--json]
           help [COMMAND]             print help
 

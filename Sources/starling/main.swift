@@ -1,6 +1,7 @@
 internal import BrokerServer
 internal import Configuration
 internal import Glibc
+internal import LoadGenerator
 
 /// Raised with each release; `deploy/run` and the tests print it.
 let build = BuildInformation(version: "0.1.0")
@@ -18,6 +19,8 @@ case .health(let target):
     guard let problem = HealthCheck.run(target) else { exit(0) }
     Surroundings.write("starling health: \(problem)\n", to: STDERR_FILENO)
     exit(1)
+case .bench(let arguments):
+    exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments))
 case .serve(let configuration):
     Surroundings.write(configuration.warningText, to: STDERR_FILENO)
     do throws(Server.StartFailure) {
