@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 
 static uint64_t big_endian(const uint8_t *bytes, int count) {
     uint64_t value = 0;
@@ -161,6 +162,18 @@ int clinux_connect(const char *host, uint16_t port) {
 int clinux_open_null(void) {
     int descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return descriptor < 0 ? -errno : descriptor;
+}
+
+int clinux_timer_create(void) {
+    int descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
+int clinux_timer_set(int descriptor, uint64_t monotonic_nanoseconds) {
+    struct itimerspec when = {0};
+    when.it_value.tv_sec = (time_t)(monotonic_nanoseconds / 1000000000u);
+    when.it_value.tv_nsec = (long)(monotonic_nanoseconds % 1000000000u);
+    return timerfd_settime(descriptor, TFD_TIMER_ABSTIME, &when, NULL) < 0 ? -errno : 0;
 }
 
 int clinux_signal_source(void) {

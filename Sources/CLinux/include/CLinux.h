@@ -117,6 +117,11 @@ static inline uint64_t clinux_wall_nanoseconds(void) {
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
+/// A non-blocking timerfd on the monotonic clock, disarmed; read it with clinux_eventfd_drain.
+int clinux_timer_create(void);
+/// Readable from an absolute time on; 0 disarms.
+int clinux_timer_set(int descriptor, uint64_t monotonic_nanoseconds);
+
 // Process.
 
 /// Blocks SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGUSR2 in the calling thread (and in the threads it starts from now on), ignores
