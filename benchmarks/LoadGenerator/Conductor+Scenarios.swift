@@ -1,0 +1,199 @@
+internal import Glibc
+internal import Reactor
+
+extension Conductor {
+    /// Carries out the scenario.
+    func run() throws(Failure) {
+        report.title = title
+        switch options.scenario {
+        case .fanout, .pubsub: try published(alsoChurn: false)
+        case .mixed: try published(alsoChurn: true)
+        case .search: try search()
+        case .rest: try rest()
+        case .clientEvents:
+            try ramp(publishers: 0)
+            add(measure(.clientEvents, rate: options.rate), latency: \.delivery)
+        case .connect: try connect()
+        case .idle: try idle()
+        case .presence: try presence()
+        case .churn: try churning()
+        case .reconnectStorm: try storm()
+        }
+    }
+
+    private var title: String {
+        let pace =
+            options.isOpenLoop ? "\(Text.short(options.rate))/s (open loop)" : "\(max(1, options.inFlight)) in flight"
+        var text = options.label.isEmpty ? "" : "[\(options.label)] "
+        text += "scenario \(options.scenario.rawValue)  "
+        switch options.scenario {
+        case .connect, .idle, .reconnectStorm: text += "\(Text.grouped(plan.clients)) \(options.channelType) clients"
+        case .presence, .churn: text += "\(Text.grouped(plan.clients)) clients, \(pace)"
+        case .rest:
+            text += "\(pace), \(options.publisherCount) connections, batch \(options.batch), \(options.payloadBytes) B"
+        case .clientEvents:
+            text += "\(plan.channels) channels × \(options.peers) peers × \(options.payloadBytes) B, \(pace)"
+        default:
+            text += "\(plan.channels) channels × \(options.subscribers) subs × \(options.payloadBytes) B, \(pace)"
+        }
+        return text + "  for \(Text.short(options.durationSeconds)) s  server \(options.host):\(options.port)"
+    }
+
+    private func published(alsoChurn: Bool) throws(Failure) {
+        try ramp(publishers: options.publisherCount)
+        add(measure(.api, rate: options.rate, alsoChurn: alsoChurn), latency: \.delivery)
+    }
+
+    private func rest() throws(Failure) {
+        try ramp(publishers: options.publisherCount)
+        let traffic: Traffic =
+            switch options.query {
+            case "channel": .query(path: "/channels/\(plan.channelName(0))", info: "subscription_count")
+            case "channels": .query(path: "/channels", info: "")
+            default: .api
+            }
+        add(measure(traffic, rate: options.rate), latency: \.reply)
+    }
+
+    // MARK: Connections
+
+    private func connect() throws(Failure) {
+        let before = meter?.memoryBytes("Rss")
+        let first = snapshot()
+        try ramp(publishers: 0)
+        let last = snapshot()
+        // Threads tell their processor time each 100 ms.
+        usleep(150_000)
+        var measured = difference(first, last)
+        measured.busiest = Double(snapshot().workerNanoseconds.max() ?? 0) / 1e9 / measured.seconds
+        measured.latencies = verify().latencies
+        let rate = Double(plan.clients) / measured.seconds
+        report.add("connects_per_second", rate)
+        report.add("greeting_p99", Double(measured.latencies.greeting.value(atPercentile: 99)) / 1e6, "ms")
+        if measured.serverSeconds > 0 {
+            report.add("connects_per_server_cpu_second", Double(plan.clients) / measured.serverSeconds)
+        }
+        if let before, let after = meter?.memoryBytes("Rss") {
+            report.add("server_rss_bytes_per_connection", Double(after - before) / Double(plan.clients), "B")
+        }
+        add(measured, latency: \.connect)
+        sleep(until: MonotonicTime.now().nanoseconds + UInt64(options.durationSeconds * 1e9))
+    }
+
+    private func idle() throws(Failure) {
+        let before = (meter?.memoryBytes("Anonymous"), meter?.memoryBytes("Rss"))
+        try ramp(publishers: 0)
+        usleep(1_500_000)
+        let after = (meter?.memoryBytes("Anonymous"), meter?.memoryBytes("Rss"))
+        if let start = before.0, let end = after.0 {
+            report.add("anonymous_bytes_per_connection", Double(end - start) / Double(plan.clients), "B")
+        }
+        if let start = before.1, let end = after.1 {
+            report.add("rss_bytes_per_connection", Double(end - start) / Double(plan.clients), "B")
+        }
+        add(measure(.none, rate: 0), latency: \.connect)
+        report.add("idle_server_cpu_percent", report.figure("server_cpu_percent") ?? 0, "%")
+        sendAll(.hangUp)
+        _ = wait(patienceSeconds: 5) { $0.ready == 0 }
+        usleep(1_500_000)
+        if let start = before.0, let end = meter?.memoryBytes("Anonymous") {
+            report.add("anonymous_bytes_kept_afterwards", end - start, "B")
+        }
+    }
+
+    private func storm() throws(Failure) {
+        try ramp(publishers: 0)
+        usleep(300_000)
+        sendAll(.forget)
+        sendAll(.hangUp)
+        guard wait(patienceSeconds: 5, { $0.ready == 0 }) else { throw Failure(text: "could not hang up") }
+        let first = snapshot()
+        sendAll(.dial(ratePerSecond: options.connectRate / Double(plan.workers), window: options.connectWindow))
+        try waitReady(plan.clients)
+        let last = snapshot()
+        usleep(150_000)
+        var measured = difference(first, last)
+        measured.latencies = verify().latencies
+        report.add("seconds_to_whole", measured.seconds, "s")
+        report.add("connects_per_second", Double(plan.clients) / measured.seconds)
+        add(measured, latency: \.connect)
+    }
+
+    // MARK: Memberships
+
+    private func presence() throws(Failure) {
+        try ramp(publishers: 0)
+        usleep(300_000)
+        let users = plan.clients
+        let first = snapshot()
+        let job = MembershipJob(
+            mode: .join, window: max(1, max(1, options.inFlight) / plan.workers),
+            ratePerSecond: options.rate / Double(plan.workers), start: MonotonicTime.now().nanoseconds)
+        for door in team.dropLast() { door.send(.changeMembership(job)) }
+        // User k hears of users k+1…: each pair once.
+        let added = users * (users - 1) / 2
+        guard wait(patienceSeconds: 5, { $0.joins >= users }) else {
+            throw Failure(text: "only \(counters.joins) of \(users) joined\(complaint)")
+        }
+        let joinedAt = snapshot()
+        _ = wait(patienceSeconds: 2) { $0.memberFrames >= added }
+        let last = snapshot()
+        var measured = difference(first, last)
+        measured.latencies = verify().latencies
+        report.add("seconds_to_join", Double(joinedAt.time - first.time) / 1e9, "s")
+        report.add("member_added", last.counters.memberFrames)
+        report.add("member_added_lost", added - last.counters.memberFrames)
+        var leave = job
+        leave.mode = .leave
+        for door in team.dropLast() { door.send(.changeMembership(leave)) }
+        _ = wait(patienceSeconds: 2) { $0.leaves >= users && $0.memberFrames >= 2 * added }
+        let left = snapshot()
+        report.add("member_removed", left.counters.memberFrames - last.counters.memberFrames)
+        if meter != nil { report.add("server_cpu_seconds_leaving", left.serverSeconds - last.serverSeconds, "s") }
+        add(measured, latency: \.join)
+    }
+
+    private func churning() throws(Failure) {
+        try ramp(publishers: 0)
+        let begin = MonotonicTime.now().nanoseconds + UInt64((options.warmupSeconds + options.durationSeconds) * 1e9)
+        churn(start: 0, end: begin + 50_000_000)
+        add(measure(.none, rate: 0), latency: \.join)
+    }
+
+    // MARK: Search
+
+    private func search() throws(Failure) {
+        try ramp(publishers: options.publisherCount)
+        var rate = max(0.1, options.startRate)
+        var lostBefore = 0
+        var best: Measurement?
+        while report.steps.count < 200 {
+            let measured = measure(.api, rate: rate)
+            var step = Report(options: options, commandLine: [])
+            step.latency = measured.latencies.delivery
+            step.addLatency()
+            step.add("lost", measured.lost - lostBefore)
+            step.add("duplicated", measured.counters.duplicated)
+            step.add("rejected", measured.counters.rejected)
+            step.add("connections_lost", measured.counters.lostConnections)
+            lostBefore = measured.lost
+            let isLate = Double(measured.counters.late) > rate * measured.seconds * 0.01
+            let isKept = step.missedLevels.isEmpty && !isLate
+            report.steps.append(
+                SearchStep(
+                    rate: rate, deliveriesPerSecond: Double(measured.counters.deliveries) / measured.seconds,
+                    p50: step.latency.value(atPercentile: 50), p99: step.latency.value(atPercentile: 99),
+                    isKept: isKept))
+            if isLate {
+                report.notes.append(
+                    "the generator was late at \(Text.fixed(rate, digits: 1))/s: the search ends by our fault")
+            }
+            guard isKept else { break }
+            best = measured
+            rate *= options.rateFactor
+        }
+        guard let best else { return }
+        report.add("best_rate", report.steps.last { $0.isKept }?.rate ?? 0)
+        add(best, latency: \.delivery)
+    }
+}

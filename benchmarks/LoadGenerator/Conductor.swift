@@ -1,0 +1,188 @@
+internal import Glibc
+internal import Reactor
+internal import Synchronization
+
+/// Leads the workers through the phases of a run: ramp → warm-up → measure → drain → verify. Main thread.
+final class Conductor {
+    let options: Options
+    let plan: Plan
+    let team: [Door]
+    let meter: ProcessMeter?
+    private let threads: [LoopThread]
+    var report: Report
+    private var progress: Progress
+    /// Where the API connections are.
+    var publisherDoor: Door { team[team.count - 1] }
+
+    struct Failure: Error { var text: String }
+
+    init(_ options: Options, plan: Plan, commandLine: [String]) throws(Failure) {
+        (self.options, self.plan) = (options, plan)
+        _ = DescriptorLimit.raise()
+        meter = options.pid > 0 ? ProcessMeter(pid: options.pid) : nil
+        team = (0...plan.workers).map { _ in Door() }
+        report = Report(options: options, commandLine: commandLine)
+        progress = Progress(isShown: !options.isQuiet && Files.isTerminal)
+        threads = try Self.start(plan, team)
+        report.environment = Surveyor.environment(options, commandLine: commandLine)
+        if meter != nil, meter?.processorSeconds == nil { throw Failure(text: "there is no process \(options.pid)") }
+    }
+
+    private nonisolated static func start(_ plan: Plan, _ team: [Door]) throws(Failure) -> [LoopThread] {
+        var threads: [LoopThread] = []
+        for number in team.indices {
+            do throws(IOError) {
+                threads.append(
+                    try LoopThread.start(name: "bench-\(number)") {
+                        Worker.run(plan: plan, number: number, team: team)
+                    })
+            } catch { throw Failure(text: "\(error)") }
+        }
+        for door in team {
+            while door.handle.withLock({ $0 }) == nil {
+                if let failure = door.failure.withLock({ $0 }) { throw Failure(text: failure) }
+                usleep(200)
+            }
+        }
+        return threads
+    }
+
+    func clearProgress() { progress.clear() }
+
+    func stop() {
+        for door in team { door.send(.stop) }
+        for thread in threads { thread.join() }
+    }
+
+    func sendAll(_ command: Command) { for door in team { door.send(command) } }
+
+    // MARK: State
+
+    var counters: Counters { team.reduce(Counters()) { $0 + $1.counters } }
+
+    /// A moment's figures; two of them make a measurement.
+    struct Snapshot {
+        var time: UInt64
+        var counters: Counters
+        var workerNanoseconds: [UInt64]
+        var serverSeconds: Double
+        var ownSeconds: Double
+    }
+
+    func snapshot() -> Snapshot {
+        Snapshot(
+            time: MonotonicTime.now().nanoseconds, counters: counters,
+            workerNanoseconds: team.map { $0.counters.processorNanoseconds },
+            serverSeconds: meter?.processorSeconds ?? 0, ownSeconds: ProcessMeter.own)
+    }
+
+    // MARK: Waiting
+
+    /// Waits until a condition holds; gives up when nothing has changed for so long.
+    func wait(patienceSeconds: Double, _ condition: (Counters) -> Bool) -> Bool {
+        var last = counters
+        var lastChange = MonotonicTime.now().nanoseconds
+        while true {
+            let now = counters
+            if condition(now) { return true }
+            let time = MonotonicTime.now().nanoseconds
+            var comparable = now
+            comparable.processorNanoseconds = last.processorNanoseconds
+            if comparable != last { (last, lastChange) = (comparable, time) }
+            if Double(time - lastChange) > patienceSeconds * 1e9 { return false }
+            progress.show(self, now)
+            usleep(500)
+        }
+    }
+
+    /// Sleeps to a monotonic time, with progress and timeline.
+    func sleep(until time: UInt64, startedAt start: UInt64 = 0, keepsTimeline: Bool = false) {
+        var nextSecond = start + 1_000_000_000
+        while true {
+            let now = MonotonicTime.now().nanoseconds
+            if keepsTimeline, now >= nextSecond {
+                let histogram = takeInterval()
+                report.timeline.append(
+                    TimelinePoint(
+                        second: Double(nextSecond - start) / 1e9, count: histogram.total,
+                        p50: histogram.value(atPercentile: 50), p99: histogram.value(atPercentile: 99),
+                        maximum: histogram.maximum))
+                progress.latest = histogram
+                nextSecond += 1_000_000_000
+            }
+            if now >= time { return }
+            progress.show(self, counters)
+            let step = min(time - now, 100_000_000)
+            var pause = timespec(tv_sec: 0, tv_nsec: Int(step))
+            nanosleep(&pause, nil)
+        }
+    }
+
+    func takeInterval() -> Histogram {
+        var all = Histogram()
+        for door in team { all.merge(door.takeInterval()) }
+        return all
+    }
+
+    // MARK: Phases
+
+    /// Connects everybody.
+    func ramp(publishers: Int) throws(Failure) {
+        sendAll(.dial(ratePerSecond: options.connectRate / Double(plan.workers), window: options.connectWindow))
+        try waitReady(plan.clients)
+        guard publishers > 0 else { return }
+        publisherDoor.send(.dialPublishers(count: publishers))
+        try waitReady(plan.clients + publishers)
+    }
+
+    func waitReady(_ count: Int) throws(Failure) {
+        let isReady = wait(patienceSeconds: 10) { $0.ready >= count || $0.failedDials > Dialing.failuresMax }
+        let now = counters
+        guard isReady, now.ready >= count else {
+            throw Failure(
+                text: "only \(now.ready) of \(count) connections are ready (\(now.failedDials) failed)\(complaint)")
+        }
+    }
+
+    var complaint: String {
+        team.compactMap { $0.complaint.withLock { $0 } }.first.map { "; first complaint: \($0)" } ?? ""
+    }
+
+    /// Waits until every delivery that is due has come, or none has for two seconds.
+    func drain() {
+        _ = wait(patienceSeconds: 2) { $0.calls == 0 && $0.expected - $0.excused <= $0.deliveries }
+    }
+
+    /// What all workers found, compared with all that was sent.
+    func verify() -> Verdict {
+        var sent: [UInt32] = []
+        for door in team {
+            door.sequences.withLock { $0 = nil }
+            door.send(.tellSequences)
+        }
+        for door in team {
+            let part = Self.await(door.sequences)
+            if sent.isEmpty { sent = part }
+            for index in part.indices where index < sent.count { sent[index] = max(sent[index], part[index]) }
+        }
+        for door in team {
+            door.verdict.withLock { $0 = nil }
+            door.send(.verify(sent: sent))
+        }
+        var all = Verdict()
+        for door in team {
+            let verdict = Self.await(door.verdict)
+            all.lost += verdict.lost
+            all.latencies.merge(verdict.latencies)
+        }
+        return all
+    }
+
+    /// Waits for an answer; a worker's turn is short.
+    private static func await<Answer: Sendable>(_ box: borrowing Mutex<Answer?>) -> Answer {
+        while true {
+            if let answer = box.withLock({ $0 }) { return answer }
+            usleep(500)
+        }
+    }
+}

@@ -1,0 +1,67 @@
+/// Reads the arguments behind `bench`.
+enum OptionParser {
+    enum Result: Sendable {
+        case run(Options)
+        case help(String)
+        case wrong(String)
+    }
+
+    static func parse(_ arguments: [String]) -> Result {
+        guard let first = arguments.first else { return .wrong("which scenario? See starling bench --help") }
+        if ["--help", "-h", "help"].contains(first) || arguments.contains("--help") { return .help(help) }
+        guard let scenario = Scenario(rawValue: first) else {
+            return .wrong("unknown scenario \(first); see starling bench --help")
+        }
+        var options = Options(scenario)
+        var rest = arguments.dropFirst()
+        while let argument = rest.popFirst() {
+            guard argument.hasPrefix("--") else { return .wrong("what is \(argument)? Options begin with --") }
+            let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            let name = parts.first.map(String.init) ?? ""
+            guard let row = OptionRow.all.first(where: { $0.name == name }) else {
+                return .wrong("unknown option --\(name)")
+            }
+            var value = parts.count > 1 ? String(parts[1]) : ""
+            if !row.placeholder.isEmpty, parts.count == 1 {
+                guard let next = rest.popFirst() else { return .wrong("--\(name) needs a value") }
+                value = next
+            }
+            guard row.set(&options, value) else { return .wrong("\(value) is no value for --\(name): \(row.help)") }
+        }
+        if let problem = contradiction(options) { return .wrong(problem) }
+        return .run(options)
+    }
+
+    private static func contradiction(_ options: Options) -> String? {
+        if options.channelsPerClient > options.channels { return "--channels-per-client is more than --channels" }
+        if options.scenario == .search, options.serviceLevels.isEmpty {
+            return "search needs --slo, for instance 'p99<10ms,loss=0'"
+        }
+        if options.rateFactor <= 1 { return "--factor must be above 1" }
+        let needsPace: [Scenario] = [.fanout, .pubsub, .clientEvents, .mixed]
+        if needsPace.contains(options.scenario), !options.isOpenLoop, options.inFlight == 0 {
+            return "give --rate or --in-flight"
+        }
+        return nil
+    }
+
+    static var help: String {
+        var out = "Usage: starling bench SCENARIO [OPTIONS]\n\nScenarios:\n"
+        for scenario in Scenario.allCases { out += line(scenario.rawValue, scenario.help) }
+        out += line("histogram", "percentiles of nanoseconds on standard input, as JSON")
+        out += "\nOptions:\n"
+        for row in OptionRow.all { out += line("--\(row.name) \(row.placeholder)", row.help) }
+        out += """
+
+            Latency counts from the instant the timetable names (open loop) or from sending (closed loop: an event is in flight
+            until its last subscriber has it). A run is INVALID when the generator was the limit. Exit codes: 0 fine, 1 failed,
+            invalid or a service level missed, 2 wrong arguments.
+
+            """
+        return out
+    }
+
+    private static func line(_ left: String, _ right: String) -> String {
+        "  " + Text.left(left, 26) + " " + right + "\n"
+    }
+}

@@ -1,0 +1,67 @@
+/// What the command line asks for.
+struct Options: Sendable {
+    var scenario = Scenario.fanout
+    var host = "127.0.0.1"
+    var port = 6_001
+    var pathPrefix = ""
+    var appID = "app-id"
+    var key = "app-key"
+    var secret = "app-secret"
+    /// The server's process, for its costs; 0: not measured.
+    var pid = 0
+    var threads = 1
+    var sources = 0
+
+    var connections = 1_000
+    var subscribers = 1_000
+    var channels = 1
+    var channelsPerClient = 1
+    var peers = 2
+    var members = 200
+    var memberChannels = 1_000
+    /// 0: as many as are in flight in a closed loop, else 16.
+    var publishers = 0
+    var channelType = "public"
+    var payloadBytes = 128
+    var batch = 1
+    var query = ""
+
+    /// Events a second; 0: closed loop with `inFlight`.
+    var rate = 0.0
+    var inFlight = 0
+    var connectRate = 0.0
+    var connectWindow = 128
+    var warmupSeconds = 1.0
+    var durationSeconds = 10.0
+    var startRate = 10.0
+    var rateFactor = 1.25
+
+    var serviceLevels: [ServiceLevel] = []
+    var json = ""
+    var csv = ""
+    var histogram = ""
+    var plot = ""
+    var label = ""
+    var isQuiet = false
+
+    /// A scenario with what is usual for it.
+    init(_ scenario: Scenario) {
+        self.scenario = scenario
+        switch scenario {
+        case .fanout, .mixed: rate = 50
+        case .search: (rate, durationSeconds) = (10, 3)
+        case .pubsub: (channels, subscribers, rate) = (1_000, 10, 1_000)
+        case .rest: subscribers = 0
+        case .clientEvents: (channels, rate, channelType) = (1_000, 2_000, "private")
+        case .presence: (connections, inFlight) = (1_000, 64)
+        case .churn: (connections, inFlight) = (200, 32)
+        case .connect: (connections, warmupSeconds, durationSeconds) = (5_000, 0, 0)
+        case .idle: (connections, durationSeconds) = (10_000, 10)
+        case .reconnectStorm: connections = 2_000
+        }
+    }
+
+    var isOpenLoop: Bool { rate > 0 }
+
+    var publisherCount: Int { publishers > 0 ? publishers : max(1, isOpenLoop || inFlight == 0 ? 16 : inFlight) }
+}

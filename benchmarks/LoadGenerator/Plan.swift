@@ -1,0 +1,77 @@
+internal import Reactor
+
+/// Whom a run talks to, as which app.
+struct Target: Sendable {
+    var address: PeerAddress
+    /// For the `Host` field.
+    var host: String
+    var pathPrefix = ""
+    var appID = "app-id"
+    var key = "app-key"
+    var secret = "app-secret"
+    /// Local addresses 127.0.0.1…; 0 leaves it to the kernel.
+    var sources = 0
+}
+
+/// Who connects, to which channels, and how large an event is. Shared by all workers; client i belongs to worker i mod `workers`.
+struct Plan: Sendable {
+    var target: Target
+    var workers = 1
+    /// Clients that subscribe when they connect; client i takes the channels (i·K + j) mod C, j < K.
+    var subscribers = 0
+    /// Clients behind the subscribers, which subscribe only as a membership job tells them.
+    var members = 0
+    var channels = 1
+    var channelsPerClient = 1
+    /// `""`, `"private-"`, `"presence-"`.
+    var prefix = ""
+    /// Publishers of one channel: API connections, or peers that send client events.
+    var publishers = 0
+    var payloadBytes = 128
+    /// Members take these instead of the benched channels; presence members join one.
+    var memberChannels = 1
+    var memberPrefix = ""
+
+    var clients: Int { subscribers + members }
+    var needsSignature: Bool { !prefix.isEmpty || !memberPrefix.isEmpty }
+
+    /// Fixed width, so that the stamp stands at the same place in every frame.
+    func channelName(_ channel: Int) -> String { prefix + "bench-" + Self.padded(channel) }
+
+    func memberChannelName(_ channel: Int) -> String { memberPrefix + "churn-" + Self.padded(channel) }
+
+    /// Subscriptions of one channel: the pairs 0..<N·K, counted modulo C.
+    func subscriptions(of channel: Int) -> Int {
+        let pairs = subscribers * channelsPerClient
+        return pairs / channels + (channel < pairs % channels ? 1 : 0)
+    }
+
+    /// The `index`th channel of a client.
+    func channel(of client: Int, _ index: Int) -> Int { (client * channelsPerClient + index) % channels }
+
+    /// Which of a client's channels this one is.
+    func index(of channel: Int, for client: Int) -> Int {
+        let first = client * channelsPerClient % channels
+        return channel >= first ? channel - first : channel - first + channels
+    }
+
+    static func padded(_ number: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 7 - digits.count)) + digits
+    }
+}
+
+/// When events are published.
+struct Timetable: Sendable {
+    /// A second of the whole run's events on this worker; 0: closed loop.
+    var ratePerSecond = 0.0
+    /// Closed loop: publishes that may be under way.
+    var inFlight = 0
+    /// Events in one API call.
+    var batch = 1
+    var start: UInt64 = 0
+    var measureFrom: UInt64 = 0
+    var end: UInt64 = 0
+
+    var isOpenLoop: Bool { ratePerSecond > 0 }
+}

@@ -1,0 +1,43 @@
+internal import CLinux
+internal import Reactor
+
+extension Plan {
+    /// The plan of a command line.
+    /// - Returns: nil when the host is no IP address.
+    static func make(_ options: Options) -> Plan? {
+        let host = options.host == "localhost" ? "127.0.0.1" : options.host
+        guard let address = PeerAddress.parse(host: host, port: UInt16(clamping: options.port)) else { return nil }
+        let target = Target(
+            address: address, host: "\(options.host):\(options.port)", pathPrefix: options.pathPrefix,
+            appID: options.appID, key: options.key, secret: options.secret, sources: options.sources)
+        var plan = Plan(target: target)
+        plan.workers = options.threads
+        plan.payloadBytes = options.payloadBytes
+        plan.prefix = options.channelType == "public" ? "" : options.channelType + "-"
+        plan.channels = options.channels
+        plan.channelsPerClient = options.channelsPerClient
+        switch options.scenario {
+        case .fanout, .search, .mixed, .pubsub:
+            plan.subscribers = max(1, options.channels * options.subscribers / options.channelsPerClient)
+            plan.publishers = options.publisherCount
+            if options.scenario == .mixed {
+                (plan.members, plan.memberChannels) = (options.members, options.memberChannels)
+            }
+        case .rest: plan.publishers = options.publisherCount
+        case .clientEvents:
+            plan.channelsPerClient = 1
+            plan.subscribers = options.channels * options.peers
+            plan.publishers = options.peers
+            if options.channelType == "public" { plan.prefix = "private-" }
+        case .connect, .idle, .reconnectStorm: plan.subscribers = options.connections
+        case .presence:
+            (plan.members, plan.memberPrefix, plan.channelsPerClient) = (options.connections, "presence-", 0)
+        case .churn:
+            plan.members = options.connections
+            plan.memberChannels = options.memberChannels
+            plan.channelsPerClient = 0
+            plan.memberPrefix = plan.prefix
+        }
+        return plan
+    }
+}

@@ -1,0 +1,119 @@
+internal import Reactor
+
+/// Connections still to be made.
+struct Dialing {
+    var next = 0
+    var end = 0
+    var underWay = 0
+    var window = 0
+    var pacer: Pacer?
+    /// Stop trying after so many failures, which are then reported instead.
+    static let failuresMax = 1_000
+}
+
+extension Worker {
+    func beginDialing(rate: Double, window: Int) {
+        dialing = Dialing(next: 0, end: clientSlots.count, underWay: 0, window: max(1, window))
+        isHangingUp = false
+        if rate > 0 { dialing.pacer = Pacer(start: loop.now.nanoseconds, ratePerSecond: rate) }
+    }
+
+    /// Dials what may be dialed now.
+    /// - Returns: whether there is more to do at once.
+    func dial() -> Bool {
+        var inThisTurn = 0
+        while dialing.next < dialing.end, dialing.underWay < dialing.window {
+            if let due = dialing.pacer?.next, due > loop.now.nanoseconds {
+                wake(at: due)
+                return false
+            }
+            if inThisTurn == 64 { return true }
+            inThisTurn += 1
+            dialing.pacer?.step()
+            let local = dialing.next
+            dialing.next += 1
+            guard dialOne(clientNumber(local), tag: Self.clientTag) else { continue }
+            dialing.underWay += 1
+        }
+        return false
+    }
+
+    private func dialOne(_ number: Int, tag: Int) -> Bool {
+        counters.dialed += tag == Self.clientTag ? 1 : 0
+        do throws(IOError) {
+            let slot = try loop.connect(to: plan.target.address, from: source(number), tag: tag)
+            while connections.count <= Int(slot) { connections.append(Connection()) }
+            connections[Int(slot)] = Connection()
+            connections[Int(slot)].number = Int32(number)
+            connections[Int(slot)].since = MonotonicTime.now().nanoseconds
+            return true
+        } catch {
+            counters.failedDials += 1
+            door.complain("\(error)")
+            return false
+        }
+    }
+
+    /// 127.0.0.1 and its neighbours, each for 20,000 clients when their number is not given.
+    private func source(_ number: Int) -> PeerAddress? {
+        let count = plan.target.sources > 0 ? plan.target.sources : 1 + plan.clients / 20_000
+        guard count > 1, plan.target.address.isLoopback, plan.target.address.family == .ipv4 else { return nil }
+        let index = number % count
+        return PeerAddress.parse(host: "127.0.\(index / 250).\(index % 250 + 1)")
+    }
+
+    func dialPublishers(_ count: Int) {
+        sequences = Array(repeating: 0, count: plan.channels * plan.publishers)
+        for number in 0..<count { _ = dialOne(number, tag: Self.publisherTag) }
+    }
+
+    func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
+        let index = Int(slot)
+        if listener == Self.publisherTag {
+            connections[index].phase = .idleCall
+            idleCalls.append(slot)
+            counters.ready += 1
+        } else {
+            clientSlots[localIndex(Int(connections[index].number))] = slot
+            connections[index].phase = .upgrading
+            messages.upgrade()
+            loop.outbox.send(messages.bytes, to: slot)
+        }
+    }
+
+    func hangUp() {
+        isHangingUp = true
+        for slot in clientSlots where slot != .max { loop.abort(slot) }
+        // What they were to get is of no interest any more.
+        for index in trackers.indices { trackers[index] = DeliveryTracker() }
+    }
+
+    func closed(_ slot: UInt32, _ why: TransportClose) {
+        let connection = connections[Int(slot)]
+        connections[Int(slot)] = Connection()
+        switch connection.phase {
+        case .free: return
+        case .idleCall, .busyCall:
+            counters.ready -= 1
+            idleCalls.removeAll { $0 == slot }
+            if connection.phase == .busyCall { callFailed(connection) }
+            // The server may close an idle keep-alive connection; that is no fault, and the next call needs one.
+            _ = dialOne(Int(connection.number), tag: Self.publisherTag)
+        case .ready:
+            clientSlots[localIndex(Int(connection.number))] = .max
+            counters.ready -= 1
+            counters.established -= 1
+            if connection.isJoining { membership?.underWay -= 1 }
+            guard !isHangingUp else { return }
+            counters.lostConnections += 1
+            door.complain("connection lost: \(why)")
+        case .upgrading, .greeting, .subscribing:
+            clientSlots[localIndex(Int(connection.number))] = .max
+            if connection.phase == .subscribing { counters.established -= 1 }
+            dialing.underWay -= 1
+            guard !isHangingUp else { return }
+            counters.failedDials += 1
+            door.complain("connection failed: \(why)")
+        }
+    }
+}
