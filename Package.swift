@@ -30,7 +30,7 @@ let tests: [(name: String, mayImport: [String])] = [
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "TestSupport"]),
-    ("LoadGeneratorTests", ["LoadGenerator", "TestSupport"]),
+    ("LoadGeneratorTests", ["LoadGenerator", "Reactor", "TestSupport"]),
 ]
 
 let strict: [SwiftSetting] = [

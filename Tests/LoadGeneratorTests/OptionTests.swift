@@ -1,0 +1,103 @@
+import Reactor
+import TestSupport
+import Testing
+
+@testable import LoadGenerator
+
+@Suite struct OptionTests {
+    @Test func `flags change what a scenario begins with`() {
+        guard case .run(let options) = OptionParser.parse(["fanout", "--subscribers=5", "--in-flight", "3", "--quiet"])
+        else {
+            Issue.record("not understood")
+            return
+        }
+        #expect(options.subscribers == 5)
+        #expect(options.rate == 0)
+        #expect(options.publisherCount == 3)
+        #expect(options.isQuiet)
+    }
+
+    @Test(arguments: [
+        Row("no scenario", []), Row("unknown scenario", ["fan"]), Row("unknown flag", ["fanout", "--fast"]),
+        Row("no value", ["fanout", "--rate"]), Row("no number", ["fanout", "--rate", "x"]),
+        Row("too small", ["fanout", "--payload", "10"]), Row("bare word", ["fanout", "x"]),
+        Row("search without levels", ["search"]), Row("no pace", ["fanout", "--rate", "0"]),
+        Row("more channels per client than channels", ["pubsub", "--channels", "2", "--channels-per-client", "3"]),
+        Row("a level that cannot be read", ["fanout", "--slo", "p99"]),
+    ])
+    func `what makes no sense is refused`(row: Row<[String]>) {
+        guard case .wrong(let text) = OptionParser.parse(row.value) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(!text.isEmpty)
+    }
+
+    @Test(arguments: [
+        Row("below", ("p99<5ms", 4.9, true)), Row("not below", ("p99<5ms", 5, false)),
+        Row("microseconds", ("p50<=250us", 0.25, true)), Row("seconds", ("max<1s", 999, true)),
+        Row("loss", ("loss=0", 0, true)), Row("some loss", ("lost=0", 1, false)),
+        Row("at least", ("deliveries_per_second>=1000", 999, false)),
+    ])
+    func `service levels`(row: Row<(String, Double, Bool)>) throws {
+        let level = try #require(ServiceLevel.parse(row.value.0)?.first)
+        #expect(level.isKept(row.value.1) == row.value.2)
+        #expect(!level.isKept(nil))
+    }
+
+    @Test func `every client knows the place of each of its channels`() {
+        var plan = Plan(target: Target(address: .init(), host: ""))
+        (plan.channels, plan.channelsPerClient, plan.subscribers) = (20, 7, 33)
+        var subscriptions = Array(repeating: 0, count: 20)
+        for client in 0..<33 {
+            for index in 0..<7 {
+                let channel = plan.channel(of: client, index)
+                subscriptions[channel] += 1
+                #expect(plan.index(of: channel, for: client) == index)
+            }
+        }
+        #expect(subscriptions == (0..<20).map { plan.subscriptions(of: $0) })
+    }
+}
+
+@Suite struct ReportTests {
+    private func report() -> Report {
+        var report = Report(options: Options(.fanout), commandLine: ["starling", "bench"])
+        report.title = "a < b"
+        for value in 1...1_000 { report.latency.record(UInt64(value) * 10_000) }
+        report.timeline = (1...3).map { .init(second: Double($0), count: 5, p50: 1_000, p99: 2_000, maximum: 3_000) }
+        report.steps = [1.0, 2].map {
+            .init(rate: $0, deliveriesPerSecond: 10 * $0, p50: 1_000, p99: 2_000, isKept: $0 < 2)
+        }
+        report.addLatency()
+        return report
+    }
+
+    @Test func `a plot has three panels and balanced tags`() {
+        let svg = Plot.document(report())
+        #expect(svg.contains("a &lt; b"))
+        #expect(svg.components("<polyline") == 1 + 3 + 2)
+        #expect(svg.components("<g ") == svg.components("</g>"))
+    }
+
+    @Test func `a missed level fails the run`() throws {
+        var report = report()
+        #expect(!report.hasFailed)
+        report.options.serviceLevels = try #require(ServiceLevel.parse("p99<1ms"))
+        #expect(report.hasFailed)
+        #expect(report.text.contains("MISSED"))
+    }
+}
+
+extension String {
+    /// How often a text occurs.
+    fileprivate func components(_ text: String) -> Int {
+        var count = 0
+        var rest = self[...]
+        while let range = rest.firstRange(of: text) {
+            count += 1
+            rest = rest[range.upperBound...]
+        }
+        return count
+    }
+}
