@@ -38,6 +38,9 @@ enum OptionParser {
             return "search needs --slo, for instance 'p99<10ms,loss=0'"
         }
         if options.rateFactor <= 1 { return "--factor must be above 1" }
+        if options.raw != RawDialect(), options.channelsPerClient != 1 || options.batch != 1 {
+            return "a raw client has one channel, and a raw call one event"
+        }
         let needsPace: [Scenario] = [.fanout, .pubsub, .clientEvents, .mixed]
         if needsPace.contains(options.scenario), !options.isOpenLoop, options.inFlight == 0 {
             return "give --rate or --in-flight"

@@ -8,7 +8,7 @@ struct OptionRow: Sendable {
     let set: @Sendable (inout Options, String) -> Bool
 
     /// All flags, in the order of the help.
-    static let all: [OptionRow] = target + load + pace + output
+    static let all: [OptionRow] = target + load + pace + output + raw
 
     private static let target: [OptionRow] = [
         text("host", "HOST", "where the server listens [127.0.0.1]", \.host),
@@ -73,6 +73,16 @@ struct OptionRow: Sendable {
             options.isQuiet = true
             return true
         },
+    ]
+
+    private static let raw: [OptionRow] = [
+        text(
+            "raw-subscribe", "PATH", "no Pusher server: a client opens this path, as /sub/{channel}",
+            \.raw.subscribePath),
+        text("raw-subscribe-frame", "TEXT", "and sends this", \.raw.subscribeFrame),
+        text("raw-publish", "PATH", "an event is posted to this path, as /pub/{channel}", \.raw.publishPath),
+        text(
+            "raw-publish-frame", "TEXT", "client-events: a client publishes {data} to {channel} so", \.raw.publishFrame),
     ]
 
     private static func text(

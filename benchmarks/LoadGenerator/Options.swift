@@ -11,6 +11,7 @@ struct Options: Sendable {
     var pid = 0
     var threads = 1
     var sources = 0
+    var raw = RawDialect()
 
     var connections = 1_000
     var subscribers = 1_000

@@ -11,6 +11,19 @@ struct Target: Sendable {
     var secret = "app-secret"
     /// Local addresses 127.0.0.1…; 0 leaves it to the kernel.
     var sources = 0
+    /// nil: Pusher.
+    var raw: RawDialect?
+}
+
+/// How to talk to a server that is no Pusher server; `{channel}` and `{data}` are put in.
+struct RawDialect: Sendable, Equatable {
+    /// The path of the WebSocket, and a text to send on it, or empty.
+    var subscribePath = ""
+    var subscribeFrame = ""
+    /// The path that an event is posted to; empty: only frames publish.
+    var publishPath = ""
+    /// The text with which a client publishes.
+    var publishFrame = ""
 }
 
 /// Who connects, to which channels, and how large an event is. Shared by all workers; client i belongs to worker i mod `workers`.

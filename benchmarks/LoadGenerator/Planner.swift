@@ -7,13 +7,14 @@ extension Plan {
     static func make(_ options: Options) -> Plan? {
         let host = options.host == "localhost" ? "127.0.0.1" : options.host
         guard let address = PeerAddress.parse(host: host, port: UInt16(clamping: options.port)) else { return nil }
-        let target = Target(
+        var target = Target(
             address: address, host: "\(options.host):\(options.port)", pathPrefix: options.pathPrefix,
             appID: options.appID, key: options.key, secret: options.secret, sources: options.sources)
+        if options.raw != RawDialect() { target.raw = options.raw }
         var plan = Plan(target: target)
         plan.workers = options.threads
         plan.payloadBytes = options.payloadBytes
-        plan.prefix = options.channelType == "public" ? "" : options.channelType + "-"
+        plan.prefix = options.channelType == "public" || target.raw != nil ? "" : options.channelType + "-"
         plan.channels = options.channels
         plan.channelsPerClient = options.channelsPerClient
         switch options.scenario {
@@ -28,7 +29,7 @@ extension Plan {
             plan.channelsPerClient = 1
             plan.subscribers = options.channels * options.peers
             plan.publishers = options.peers
-            if options.channelType == "public" { plan.prefix = "private-" }
+            if options.channelType == "public", target.raw == nil { plan.prefix = "private-" }
         case .connect, .idle, .reconnectStorm: plan.subscribers = options.connections
         case .presence:
             (plan.members, plan.memberPrefix, plan.channelsPerClient) = (options.connections, "presence-", 0)

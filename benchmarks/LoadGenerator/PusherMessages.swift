@@ -25,13 +25,42 @@ final class PusherMessages {
     // MARK: WebSocket
 
     /// The opening handshake (RFC 6455 §4.1). The key need not be secret, so one serves all.
-    func upgrade() {
+    func upgrade(channel: String) {
         bytes.removeAll(keepingCapacity: true)
-        add(
-            "GET \(target.pathPrefix)/app/\(target.key)?protocol=7&client=bench&version=1 HTTP/1.1\r\nHost: \(target.host)\r\n"
-        )
+        let path =
+            target.raw.map { Self.filled($0.subscribePath, channel: channel) }
+            ?? "\(target.pathPrefix)/app/\(target.key)?protocol=7&client=bench&version=1"
+        add("GET \(path) HTTP/1.1\r\nHost: \(target.host)\r\n")
         add("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n")
         add("Sec-WebSocket-Version: 13\r\n\r\n")
+    }
+
+    /// A raw client's subscription, if the path does not say it.
+    func addRawSubscribe(_ channel: String, _ raw: RawDialect) {
+        guard !raw.subscribeFrame.isEmpty else { return }
+        text = Array(Self.filled(raw.subscribeFrame, channel: channel).utf8)
+        addFrame()
+    }
+
+    /// `{channel}` and `{data}` replaced.
+    private static func filled(_ template: String, channel: String, data: String = "") -> String {
+        var out = ""
+        var rest = template[...]
+        while let open = rest.firstIndex(of: "{") {
+            out += rest[..<open]
+            rest = rest[open...]
+            if rest.hasPrefix("{channel}") {
+                out += channel
+                rest = rest.dropFirst(9)
+            } else if rest.hasPrefix("{data}") {
+                out += data
+                rest = rest.dropFirst(6)
+            } else {
+                out.append("{")
+                rest = rest.dropFirst()
+            }
+        }
+        return out + rest
     }
 
     /// Starts a message of several frames; `addSubscribe` and the like add to it.
@@ -67,6 +96,13 @@ final class PusherMessages {
 
     func addClientEvent(_ channel: String, _ stamp: Stamp, payloadBytes: Int) {
         text.removeAll(keepingCapacity: true)
+        if let raw = target.raw {
+            var payload: [UInt8] = []
+            Self.appendPayload(stamp, payloadBytes, to: &payload)
+            let data = String(decoding: payload, as: UTF8.self)
+            text = Array(Self.filled(raw.publishFrame, channel: channel, data: data).utf8)
+            return addFrame()
+        }
         text.append(contentsOf: "{\"event\":\"client-bench\",\"channel\":\"".utf8)
         text.append(contentsOf: channel.utf8)
         text.append(contentsOf: "\",\"data\":\"".utf8)
@@ -122,6 +158,18 @@ final class PusherMessages {
     func endPublish(isBatch: Bool) {
         if isBatch { body.append(contentsOf: "]}".utf8) }
         sign("POST", isBatch ? "/batch_events" : "/events", info: "")
+    }
+
+    /// Posts one event to a server that is no Pusher server: what a Pusher server would send to its clients, so that as many bytes travel.
+    func rawPublish(_ channel: String, _ stamp: Stamp, payloadBytes: Int, _ raw: RawDialect) {
+        body.removeAll(keepingCapacity: true)
+        body.append(contentsOf: "{\"event\":\"bench\",\"channel\":\"\(channel)\",\"data\":\"".utf8)
+        Self.appendPayload(stamp, payloadBytes, to: &body)
+        body.append(contentsOf: "\"}".utf8)
+        bytes.removeAll(keepingCapacity: true)
+        add("POST \(Self.filled(raw.publishPath, channel: channel)) HTTP/1.1\r\nHost: \(target.host)\r\n")
+        add("Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n")
+        bytes.append(contentsOf: body)
     }
 
     /// A state query: the channels of the app, or one channel.

@@ -76,7 +76,8 @@ extension Worker {
         } else {
             clientSlots[localIndex(Int(connections[index].number))] = slot
             connections[index].phase = .upgrading
-            messages.upgrade()
+            let first = plan.channelsPerClient > 0 ? plan.channel(of: Int(connections[index].number), 0) : 0
+            messages.upgrade(channel: plan.channelName(first))
             loop.outbox.send(messages.bytes, to: slot)
         }
     }

@@ -10,7 +10,7 @@ extension Worker {
         case .free: return bytes.count
         case .idleCall, .busyCall: return receiveReplies(slot, bytes, now)
         case .upgrading:
-            guard let end = upgraded(slot, bytes) else { return 0 }
+            guard let end = upgraded(slot, bytes, now) else { return 0 }
             at = end
         case .greeting, .subscribing, .ready: break
         }
@@ -22,7 +22,7 @@ extension Worker {
         return at
     }
 
-    private func upgraded(_ slot: UInt32, _ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    private func upgraded(_ slot: UInt32, _ bytes: UnsafeBufferPointer<UInt8>, _ now: UInt64) -> Int? {
         guard let end = Reading.headEnd(bytes, from: 0) else { return nil }
         guard Reading.matches("HTTP/1.1 101", bytes, at: 0) else {
             door.complain("upgrade refused: \(String(decoding: bytes.prefix(200), as: UTF8.self))")
@@ -30,6 +30,13 @@ extension Worker {
             return bytes.count
         }
         connections[Int(slot)].phase = .greeting
+        if let raw = plan.target.raw {
+            counters.established += 1
+            messages.begin()
+            messages.addRawSubscribe(plan.channelName(plan.channel(of: Int(connections[Int(slot)].number), 0)), raw)
+            if !messages.bytes.isEmpty { loop.outbox.send(messages.bytes, to: slot) }
+            becameReady(slot, now)
+        }
         return end
     }
 

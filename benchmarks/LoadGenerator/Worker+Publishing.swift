@@ -76,11 +76,15 @@ extension Worker {
                 let stamp = Stamp(
                     scheduled: scheduled, delay: UInt32(clamping: sent &- scheduled), channel: UInt32(channel),
                     publisher: UInt32(publisher), sequence: takeSequence(channel, publisher))
+                expected += plan.subscriptions(of: channel)
+                if let raw = plan.target.raw {
+                    messages.rawPublish(plan.channelName(channel), stamp, payloadBytes: plan.payloadBytes, raw)
+                    continue
+                }
                 messages.addEvent(
                     plan.channelName(channel), stamp, payloadBytes: plan.payloadBytes, isBatch: isBatch)
-                expected += plan.subscriptions(of: channel)
             }
-            messages.endPublish(isBatch: isBatch)
+            if plan.target.raw == nil { messages.endPublish(isBatch: isBatch) }
         }
         counters.published += timetable.batch
         counters.calls += 1

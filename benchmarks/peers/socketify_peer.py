@@ -1,0 +1,54 @@
+"""uWebSockets (through PyPI socketify) as a broadcaster that speaks just enough of the protocol to be measured.
+
+The native library publishes; Python only reads the publish request. With publishes in flight this is a fair stand-in for C++,
+with spaced ones the Python loop shows. Usage: socketify_peer.py PORT
+"""
+
+import json
+import sys
+
+from socketify import App, OpCode
+
+GREETING = json.dumps({"event": "pusher:connection_established",
+                       "data": json.dumps({"socket_id": "1.1", "activity_timeout": 120})})
+application = App()
+
+
+def opened(socket):
+    socket.send(GREETING, OpCode.TEXT)
+
+
+def message(socket, text, opcode):
+    heard = json.loads(text)
+    if heard["event"] == "pusher:subscribe":
+        channel = heard["data"]["channel"]
+        socket.subscribe(channel)
+        socket.send(json.dumps({"event": "pusher_internal:subscription_succeeded", "channel": channel, "data": "{}"}),
+                    OpCode.TEXT)
+    else:
+        socket.publish(heard["channel"], text, OpCode.TEXT)
+
+
+def publish(response, request):
+    def complete(response, body):
+        event = json.loads(bytes(body))
+        for channel in event["channels"]:
+            frame = json.dumps({"event": event["name"], "channel": channel, "data": event["data"]}, separators=(",", ":"))
+            application.publish(channel, frame, OpCode.TEXT)
+        response.end("{}")
+
+    chunks = bytearray()
+
+    def data(response, chunk, is_last, *_):
+        chunks.extend(chunk)
+        if is_last:
+            complete(response, chunks)
+
+    response.on_data(data)
+
+
+application.ws("/app/*", {"open": opened, "message": message, "compression": 0, "idle_timeout": 960,
+                          "max_backpressure": 64 * 1024 * 1024})
+application.post("/apps/:id/events", publish)
+application.listen(int(sys.argv[1]), lambda _: print("ready", flush=True))
+application.run()
