@@ -58,7 +58,7 @@ def main() -> None:
     print(f"# Starling {commit} beside its peers\n")
     print(f"{environment.get('processor')}, {environment.get('cores')} cores, kernel {environment.get('kernel')}, "
           f"{environment.get('memory')}; descriptors {environment.get('descriptors')}. Generator and servers share the "
-          "cores, so ratios count, not absolute throughput. Median (min–max); v/n: runs that the generator calls valid.\n")
+          "cores, so ratios count, not absolute throughput. Median (min–max); v/n: runs whose latencies are valid (costs do not depend on it).\n")
     peers = sorted({peer for row in found.values() for peer in row}, key=lambda p: (p != "starling", p))
     print("| | " + " | ".join(peers) + " | goal |\n|---|" + "---|" * (len(peers) + 1))
     for row, (title, figure, digits, goals) in ROWS.items():

@@ -91,7 +91,10 @@ extension Conductor {
         if let start = before.1, let end = after.1 {
             report.add("rss_bytes_per_connection", Double(end - start) / Double(plan.clients), "B")
         }
-        add(measure(.none, rate: 0), latency: \.connect)
+        let latencies = verify().latencies
+        var measured = measure(.none, rate: 0)
+        measured.latencies = latencies
+        add(measured, latency: \.connect)
         report.add("idle_server_cpu_percent", report.figure("server_cpu_percent") ?? 0, "%")
         sendAll(.hangUp)
         _ = wait(patienceSeconds: 5) { $0.ready == 0 }

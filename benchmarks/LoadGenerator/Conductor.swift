@@ -78,10 +78,11 @@ final class Conductor {
 
     // MARK: Waiting
 
-    /// Waits until a condition holds; gives up when nothing has changed for so long.
+    /// Waits until a condition holds; gives up when nothing has changed for so long, or after two minutes.
     func wait(patienceSeconds: Double, _ condition: (Counters) -> Bool) -> Bool {
         var last = counters
-        var lastChange = MonotonicTime.now().nanoseconds
+        let start = MonotonicTime.now().nanoseconds
+        var lastChange = start
         while true {
             let now = counters
             if condition(now) { return true }
@@ -89,7 +90,7 @@ final class Conductor {
             var comparable = now
             comparable.processorNanoseconds = last.processorNanoseconds
             if comparable != last { (last, lastChange) = (comparable, time) }
-            if Double(time - lastChange) > patienceSeconds * 1e9 { return false }
+            if Double(time - lastChange) > patienceSeconds * 1e9 || time - start > 120_000_000_000 { return false }
             progress.show(self, now)
             usleep(500)
         }
@@ -136,7 +137,9 @@ final class Conductor {
     }
 
     func waitReady(_ count: Int) throws(Failure) {
-        let isReady = wait(patienceSeconds: 10) { $0.ready >= count || $0.failedDials > Dialing.failuresMax }
+        let isReady = wait(patienceSeconds: 10) {
+            $0.failedDials > Dialing.failuresMax || $0.ready + $0.failedDials >= count
+        }
         let now = counters
         guard isReady, now.ready >= count else {
             throw Failure(

@@ -107,14 +107,25 @@ extension Worker {
             if connection.isJoining { membership?.underWay -= 1 }
             guard !isHangingUp else { return }
             counters.lostConnections += 1
-            door.complain("connection lost: \(why)")
+            door.complain("connection lost: \(Self.text(why))")
         case .upgrading, .greeting, .subscribing:
             clientSlots[localIndex(Int(connection.number))] = .max
             if connection.phase == .subscribing { counters.established -= 1 }
             dialing.underWay -= 1
             guard !isHangingUp else { return }
             counters.failedDials += 1
-            door.complain("connection failed: \(why)")
+            door.complain("connection failed: \(Self.text(why))")
+        }
+    }
+
+    private static func text(_ why: TransportClose) -> String {
+        switch why {
+        case .peerClosed: "closed by the server"
+        case .reset: "reset by the server"
+        case .timeout: "timed out"
+        case .overflow: "a message is too large"
+        case .local: "ended by the server"  // we only abort what has ended
+        case .error(let code): IOError.text(code)
         }
     }
 }
