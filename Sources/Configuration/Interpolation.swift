@@ -85,7 +85,7 @@ extension Node {
         case .object(var members):
             for index in members.indices { members[index].value.interpolate(source, &problems, lookUp: lookUp) }
             content = .object(members)
-        case .number, .boolean, .null: break
+        case .number, .boolean, .null, .broken: break
         }
     }
 }

@@ -226,7 +226,7 @@ extension Node {
         switch content {
         case .string(let text, _), .number(let text): text
         case .boolean(let isTrue): isTrue ? "true" : "false"
-        case .null: ""
+        case .null, .broken: ""
         case .object, .array: nil
         }
     }
