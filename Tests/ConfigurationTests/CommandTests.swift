@@ -30,7 +30,7 @@ import Testing
         Row("config", "import", exit: 2, "config import needs --from soketi|reverb|env and, for soketi, a FILE"),
         Row("config", "import", "--from", "soketi", exit: 2, "config import --from soketi needs a FILE, - or env"),
         Row("config", "check", "bad.json", exit: 78, "bad.json:1:2: unknown key \"prot\" — did you mean \"port\"?"),
-        Row("config", "check", "-c", "no.json", exit: 2, "flag -c=no.json: cannot be read: No such file or directory"),
+        Row("config", "check", "-c", "no.json", exit: 78, "flag -c=no.json: cannot be read: No such file or directory"),
         Row("serve", "--config=bad.json", exit: 78, "bad.json:1:2: unknown key \"prot\" — did you mean \"port\"?"),
         Row("version", "--jsn", exit: 2, "unknown option --jsn — did you mean --json?"),
         Row("health", "ftp://x", exit: 2, "\"ftp://x\" is not a URL such as http://127.0.0.1:6001/ready"),
@@ -194,8 +194,8 @@ import Testing
             result.standardOutput == """
                 // Made by: starling config import --from soketi s.json
                 // s.json:2:26: adapter.driver: "redis" is not supported here (local)
-                // s.json:2:60: metrics.enabled: the separate metrics port comes in a later release
-                // s.json:6:45: appManager.array.apps[0].webhooks: webhooks come in a later release; none is sent
+                // s.json:2:61: metrics.enabled: the separate metrics port comes in a later release
+                // s.json:6:43: appManager.array.apps[0].webhooks: webhooks come in a later release; none is sent
                 // s.json:6:68: unknown soketi option "appManager.array.apps[0].colour"; not taken over
                 {
                   "port": 6002,

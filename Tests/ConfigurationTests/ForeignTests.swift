@@ -225,7 +225,7 @@ import Testing
             env: ["PUSHER_URL": "http://k:s@h/apps/9", "STARLING_APP_KEY": "n"], expected: ["9 n s false"]),
     ]
 
-    @Test("each family names an app", arguments: apps) func apps(_ row: Apps) throws {
+    @Test("each family names an app", arguments: apps) func namesAnApp(_ row: Apps) throws {
         let apps = try load(env: row.env).get().settings.apps
         #expect(
             apps.map { "\($0.id) \($0.keys[0].key) \($0.keys[0].secret) \($0.clientEventsEnabled)" } == row.expected)

@@ -44,7 +44,7 @@ import Testing
             origin: "default"),
     ]
 
-    @Test("the stronger layer wins and is remembered", arguments: precedence) func precedence(_ row: Row) throws {
+    @Test("the stronger layer wins and is remembered", arguments: precedence) func strongerWins(_ row: Row) throws {
         let configuration = try load(row.arguments, env: row.env, file: row.file).get()
         #expect(configuration.settings.port == row.port)
         #expect((configuration.origins["port"] ?? .builtIn).description == row.origin)
@@ -95,7 +95,7 @@ import Testing
         let result = load(["--client-events"], file: Self.twoApps)
         #expect(
             result.lines == [
-                "flag --client-events=true: speaks of the only app, but there are 2 (\"a\", \"b\"); set it in the file"
+                "flag --client-events: speaks of the only app, but there are 2 (\"a\", \"b\"); set it in the file"
             ])
     }
 
@@ -128,7 +128,7 @@ import Testing
         let file = """
             // A comment.
             { "$schema": "x", "host": "::1", "port": 1, "loops": 2, "pathPrefix": "ws/", "production": true, "logLevel": "debug",
-              "readyFile": "/r", "shutdownGraceSeconds": 3, "backlogBytes": 262145, "backlogTotalBytes": 268435457,
+              "readyFile": "/r", "shutdownGraceSeconds": 3, "pongTimeoutSeconds": 31, "backlogBytes": 262145, "backlogTotalBytes": 268435457,
               "messageBytes": 65537, "requestBodyBytes": 1048577, "requestHeadBytes": 8193, "connections": 7,
               "apiReserve": 65, "trustProxy": true, "memoryThresholdPercent": 84, "publicHost": "h", "publicPort": 443,
               "publicScheme": "https", /* apps */
