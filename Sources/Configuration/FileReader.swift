@@ -1,8 +1,8 @@
 /// Reads JSON with comments (`//`, `/* */`) and remembers where everything stands.
 ///
-/// Unlike RFC 8259 it goes on after a mistake where it can, so that one run tells all of them. Strict otherwise: no trailing
-/// commas, no duplicate keys, UTF-8 only, at most `depthMax` levels. `read` gives `nil` when the text cannot be understood as
-/// one value; what was wrong is in `problems` then.
+/// Unlike RFC 8259 it goes on after a mistake where it can, so that one run tells all of them. Strict otherwise: no
+/// trailing commas, no duplicate keys, UTF-8 only, at most `depthMax` levels. `read` gives `nil` when the text cannot be
+/// understood as one value; what was wrong is in `problems` then.
 struct FileReader {
     static let depthMax = 32
     static let problemsMax = 50

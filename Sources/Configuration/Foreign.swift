@@ -1,4 +1,4 @@
-/// The variables of another server, accepted so that its users change nothing but the image (Pusher protocol, Appendix C).
+/// The variables of another server, accepted so that its users change only the image (Pusher protocol, Appendix C).
 struct ForeignFamily: Sendable {
     enum Conversion: Sendable {
         case none

@@ -1,4 +1,4 @@
-/// `${NAME}` and `${NAME:-default}` inside text; `$${` is a literal `${`. Expanded once: a value never brings in syntax.
+/// `${NAME}` and `${NAME:-default}` inside text; `$${` is a literal `${`. Expanded once: values bring no syntax.
 enum Interpolation {
     struct Expanded: Equatable {
         var text = ""

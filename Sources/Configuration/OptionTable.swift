@@ -21,7 +21,8 @@ enum OptionGroup: String, Sendable, CaseIterable {
     }
 }
 
-/// One row of the table from which flags, variables, the file's keys, `--help`, `config show` and the reference page come.
+/// One row of the table from which flags, variables, the file's keys, `--help`, `config show` and the reference page
+/// come.
 struct Option<Settings: Sendable>: Sendable {
     /// Kebab-case: `path-prefix` is the flag `--path-prefix` and the variable `STARLING_PATH_PREFIX`.
     let name: String

@@ -32,7 +32,8 @@ enum OptionValue: Sendable, Equatable {
     static let redacted = "********"
 }
 
-/// How a field is read from text and from a file, and where in the settings it lives. Type and default come from the key path.
+/// How a field is read from text and from a file, and where in the settings it lives. Type and default come
+/// from the key path.
 enum Field<Settings: Sendable>: Sendable {
     case text(any WritableKeyPath<Settings, String> & Sendable)
     /// Text that is never shown.

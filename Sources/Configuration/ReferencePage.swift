@@ -3,8 +3,8 @@ enum ReferencePage {
     static let text = """
         # Options
 
-        Made by `starling config docs`; do not edit. Precedence: flags, `STARLING_*` variables, variables of other servers, the
-        file, what is built in. Empty variables count as unset. Booleans: 1/0, true/false, yes/no, on/off.
+        Made by `starling config docs`; do not edit. Precedence: flags, `STARLING_*` variables, variables of other servers,
+        the file, what is built in. Empty variables count as unset. Booleans: 1/0, true/false, yes/no, on/off.
         "Reload": a new value takes effect on SIGHUP; others need a restart.
 
         ## Finding the configuration
@@ -12,14 +12,21 @@ enum ReferencePage {
         | Flag | Variable | Meaning |
         |---|---|---|
         \(MetaOption.all.map(row).joined())
-        \(OptionGroup.sorted(Option.server).map { section($0.group, $0.options, ServerSettings()) }.joined(separator: "\n"))
-        \(OptionGroup.sorted(Option.app).map { section($0.group, $0.options, AppDraft()) }.joined(separator: "\n"))
+        \(sections(Option.server, ServerSettings()))
+        \(sections(Option.app, AppDraft()))
         ## Variables of other servers
 
         | Variable | Meaning here |
         |---|---|
-        \(ForeignFamily.all.flatMap(\.variables).map { "| `\($0.name)` | \($0.effect.meaning) |\n" }.joined())| `PORT` | `--port`, when nothing else says it |
+        \(foreign)| `PORT` | `--port`, when nothing else says it |
         """
+
+    private static let foreign = ForeignFamily.all.flatMap(\.variables)
+        .map { "| `\($0.name)` | \($0.effect.meaning) |\n" }.joined()
+
+    private static func sections<Settings>(_ options: [Option<Settings>], _ defaults: Settings) -> String {
+        OptionGroup.sorted(options).map { section($0.group, $0.options, defaults) }.joined(separator: "\n")
+    }
 
     private static func row(_ option: MetaOption) -> String {
         let short = option.shortFlag.map { ", `-\($0)`" } ?? ""
@@ -30,7 +37,8 @@ enum ReferencePage {
         -> String
     {
         var text =
-            "## \(group.rawValue)\n\n| Key | Flag | Variable | Value | Default | Reload | Meaning |\n|---|---|---|---|---|---|---|\n"
+            "## \(group.rawValue)\n\n| Key | Flag | Variable | Value | Default | Reload | Meaning |\n"
+            + "|---|---|---|---|---|---|---|\n"
         for option in options {
             let key = group.isOfApp ? "apps[].\(option.key)" : option.key
             let value =
