@@ -101,7 +101,7 @@ extension Option {
         case .integer, .limit: "N"
         case .numbers(_, let numbers): numbers.map(String.init).joined(separator: "|")
         case .list, .keys: "A,B,…"
-        case .words(let words, _, _): words.joined(separator: "|")
+        case .words(_, let words, _): words.joined(separator: "|")
         }
     }
 

@@ -99,7 +99,7 @@ import Testing
             case .limit(_, let range): String(range.lowerBound + 1)
             case .list: "a,b"
             case .keys: "k2:s2,k3:s3"
-            case .words(let words, _, _): words[1]
+            case .words(_, let words, _): words[1]
             }
         }
         func check(_ flag: String, _ variable: String, _ name: String, _ text: String) {
