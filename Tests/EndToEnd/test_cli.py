@@ -295,10 +295,10 @@ def test_the_banner_has_at_most_25_lines_and_what_one_needs_to_connect(home):
     assert text.count(str(port)) >= 3, text
 
 
-def test_without_a_terminal_there_is_no_banner(home):
-    """Ecosystem §4.3: one structured line instead; PW-182."""
+def test_the_banner_is_there_without_a_terminal_too(home):
+    """`docker logs` and a redirected `deploy/run` show what to paste as well."""
     with serving(home) as (port, said):
-        assert str(port) in said() and "new Pusher(" not in said() and "app-secret" not in said(), said()
+        assert str(port) in said() and "new Pusher(" in said(), said()
 
 
 @pytest.mark.parametrize("descriptors", [256, 1024])
