@@ -1,12 +1,12 @@
 internal import BrokerCore
-public import Configuration
+internal import Configuration
 
 /// What a person sees when the server starts: where it listens and what to paste. At most 25 lines.
-public enum Banner {
+enum Banner {
     /// - Parameters:
     ///   - port: the port that is listened on.
     ///   - webSocketsMax: how many connections fit.
-    public static func text(_ settings: ServerSettings, port: Int, loops: Int, webSocketsMax: Int) -> String {
+    static func text(_ settings: ServerSettings, port: Int, loops: Int, webSocketsMax: Int) -> String {
         let address = settings.publicAddress
         let host = address.host.isEmpty ? reachable(settings.host) : address.host
         let publicPort = address.port > 0 ? address.port : port

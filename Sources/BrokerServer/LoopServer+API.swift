@@ -1,4 +1,5 @@
 internal import BrokerCore
+internal import Configuration
 internal import PusherProtocol
 internal import Reactor
 internal import Telemetry
@@ -41,10 +42,12 @@ extension LoopServer {
         let prefix = state.pathPrefix
         let outcome = APISignature.verify(
             method: method.span, rawPath: path.span, query: query, body: body.span, prefix: prefix.span, keys: app.keys,
-            nowSeconds: wallSeconds, workspace: workspace)
+            nowSeconds: WallClock.seconds(), workspace: workspace)
         if case .failure(let status, let text) = outcome {
             Log.debug("API call refused", ("app", app.settings.id), ("status", status))
-            respondError(slot, status: status, text, for: request)
+            // What should have been signed helps whoever writes the caller, and whoever guesses.
+            let shown = state.settings.isProduction ? "The call's authentication is not valid" : text
+            respondError(slot, status: status, shown, for: request)
             return false
         }
         guard app.settings.isEnabled else {

@@ -23,9 +23,11 @@ public final class Server {
     /// The port that is listened on; the kernel's choice when the settings said 0.
     public let port: UInt16
     /// Loops that serve.
-    public let loopCount: Int
-    /// How many WebSocket connections fit, after the API's reserve.
-    public var webSocketsMax: Int { state.webSocketsMax }
+    let loopCount: Int
+    /// What a person should see first: addresses, how many connections fit, what to paste.
+    public var banner: String {
+        Banner.text(state.settings, port: Int(port), loops: loopCount, webSocketsMax: state.webSocketsMax)
+    }
 
     /// Opens the listeners and starts the loops; returns when all of them serve.
     public init(_ settings: ServerSettings) throws(StartFailure) {

@@ -104,12 +104,20 @@ extension HTTPRequestParser {
         return nil
     }
 
-    /// Whether the bytes can be `host [":" port]`: no user info, no list, no white space. (RFC 3986 §3.2)
+    /// Whether the bytes can be `host [":" port]`: no user info, no list, no white space, a port of digits. (RFC 3986 §3.2)
     static func isHost(_ range: Range<Int>, in bytes: Span<UInt8>) -> Bool {
-        for offset in range {
+        var end = range.upperBound
+        while end > range.lowerBound, bytes[end - 1] >= Byte.zero, bytes[end - 1] <= Byte.nine { end -= 1 }
+        let hasPort = end > range.lowerBound && bytes[end - 1] == Byte.colon
+        let host = range.lowerBound..<(hasPort ? end - 1 : range.upperBound)
+        let isBracketed = host.count > 2 && bytes[host.lowerBound] == 0x5B && bytes[host.upperBound - 1] == 0x5D
+        // Colons and brackets only in an IPv6 address, which stands in brackets.
+        let name = isBracketed ? host.lowerBound + 1..<host.upperBound - 1 : host
+        for offset in name {
             switch bytes[offset] {
-            case 0x30...0x3A, 0x41...0x5B, 0x5D, 0x61...0x7A: continue  // digits and colon, letters, brackets
+            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: continue  // digits, letters
             case 0x21, 0x24...0x2B, 0x2D, 0x2E, 0x3B, 0x3D, 0x5F, 0x7E: continue  // sub-delims but the comma, `%-._~`
+            case Byte.colon where isBracketed: continue
             default: return false
             }
         }

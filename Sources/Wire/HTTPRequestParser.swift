@@ -41,8 +41,7 @@ public enum HTTPRequestParser {
                 throw badName(bytes[offset], atLineStart: offset == name)
             }
             let colon = offset
-            offset += 1
-            while offset < end, HTTPText.isFieldByte(bytes[offset]) { offset += 1 }
+            offset = HTTPText.skipFieldBytes(bytes, from: colon + 1, end: end)
             let value = HTTPText.trimmed(colon + 1..<offset, in: bytes)
             guard try lineEnd(bytes, &offset, end) else { return false }
             try seen.book(name..<colon, value, bytes, limits, &head)

@@ -63,6 +63,23 @@ public enum HTTPText {
         return byte < 128 && set &>> UInt64(byte & 63) & 1 == 1
     }
 
+    /// The first offset from `start` on that holds no field byte, or `end`.
+    @inline(__always)
+    static func skipFieldBytes(_ bytes: Span<UInt8>, from start: Int, end: Int) -> Int {
+        var offset = start
+        while offset &+ 8 <= end {
+            let word = bytes.word(at: offset)
+            let answers = Word.lowest(word, below: Byte.space) | Word.lowest(word, equal: 0x7F)
+            guard answers == 0 else {
+                offset &+= Word.bytesBefore(answers)
+                break
+            }
+            offset &+= 8
+        }
+        while offset < end, isFieldByte(bytes[offset]) { offset &+= 1 }
+        return offset
+    }
+
     /// Visible ASCII, space, tab and bytes above 0x7F: what field values are made of. (RFC 9110 §5.5)
     @inline(__always)
     static func isFieldByte(_ byte: UInt8) -> Bool {

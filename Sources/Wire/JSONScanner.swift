@@ -57,7 +57,7 @@ enum JSONScanner {
             while offset &+ 8 <= end {
                 let special = specialBytes(bytes.word(at: offset))
                 if special != 0 {
-                    offset &+= special.trailingZeroBitCount >> 3
+                    offset &+= Word.bytesBefore(special)
                     break
                 }
                 offset &+= 8
@@ -85,16 +85,10 @@ enum JSONScanner {
         }
     }
 
-    /// Marks (0x80) the bytes of a word that end a plain run: `"`, `\`, below 0x20, above 0x7F. Borrows make marks above the
-    /// lowest one unreliable, so only the lowest may be used; it is exact.
+    /// The bytes of a word that end a plain run: `"`, `\`, below 0x20, above 0x7F. Only the lowest is exact.
     @inline(__always)
     static func specialBytes(_ word: UInt64) -> UInt64 {
-        let ones: UInt64 = 0x0101_0101_0101_0101
-        let quotes = word ^ (ones &* 0x22)
-        let backslashes = word ^ (ones &* 0x5C)
-        let controls = (word &- (ones &* 0x20)) & ~word
-        let marks = ((quotes &- ones) & ~quotes) | ((backslashes &- ones) & ~backslashes) | controls | word
-        return marks & (ones &* 0x80)
+        JSONPen.escapable(word) | word & 0x8080_8080_8080_8080
     }
 
     /// How long the escape at `offset` is in the text, and in UTF-8 when decoded. (§7)

@@ -202,7 +202,7 @@ class Client(Session):
         self.broker, self.key, self.secret, self.app_id = broker, key, secret, app_id
         options.setdefault("proxy", None)
         self.socket = ws_connect(broker.ws_url(key, query, prefix), compression=None, open_timeout=DEADLINE,
-                                 ping_interval=ping_interval, close_timeout=2, max_size=2**24, **options)
+                                 ping_interval=ping_interval, close_timeout=2, max_size=2**24, legacy=True, **options)
         self.early: list[dict] = []
         if handshake:
             self.greet()

@@ -248,6 +248,7 @@ def until(condition, *, seconds: float = DEADLINE, what: str = "the condition"):
 
 
 def fresh_second() -> int:
-    """The current Unix second, with at least half of it left: for timestamps at the very edge of the window."""
-    until(lambda: time.time() % 1 < 0.5, seconds=2, what="a fresh second")
+    """The current Unix second, not at its edges: for timestamps at the very edge of the window. Its first fifth is left
+    out because a broker may read the clock once per tick, so that it is a tenth of a second behind."""
+    until(lambda: 0.2 < time.time() % 1 < 0.6, seconds=2, what="the middle of a second")
     return int(time.time())

@@ -85,6 +85,8 @@ class RawClient(Session):
         self.socket.settimeout(DEADLINE)
         self.socket.connect(("127.0.0.1", broker.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.poll = select.poll()  # select() ends at descriptor 1023
+        self.poll.register(self.socket, select.POLLIN)
         target = target or f"/app/{key}" + (f"?{query}" if query else "")
         data = (request or upgrade_request(target, headers)) + pipelined
         for start in range(0, len(data), chunk or len(data)):
@@ -121,7 +123,7 @@ class RawClient(Session):
     def _fill(self, bytes_min: int, limit: float) -> None:
         while len(self.buffer) < bytes_min:
             left = limit - time.monotonic()
-            if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+            if left <= 0 or not self.poll.poll(left * 1000):
                 raise TimeoutError(f"nothing more from the broker; so far {bytes(self.buffer[:200])!r}")
             try:
                 data = self.socket.recv(1 << 18)

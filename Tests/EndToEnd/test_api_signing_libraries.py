@@ -40,12 +40,17 @@ def shuffled(pairs):
     return random.Random(len(pairs)).sample(pairs, len(pairs))
 
 
+def base(name: str) -> str:
+    """Libraries sort before they write an array out: `k[10]` stays behind `k[9]`."""
+    return name.split("[")[0]
+
+
 def signature_first(pairs):
-    return sorted(pairs, key=lambda pair: (pair[0] != "auth_signature", pair[0]))
+    return sorted(pairs, key=lambda pair: (pair[0] != "auth_signature", base(pair[0])))
 
 
 def signature_last(pairs):
-    return sorted(pairs, key=lambda pair: (pair[0] == "auth_signature", pair[0]))
+    return sorted(pairs, key=lambda pair: (pair[0] == "auth_signature", base(pair[0])))
 
 
 def hash_order(pairs):

@@ -37,7 +37,7 @@ def test_an_idle_connection_is_closed_4009_after_the_time(broker):
 def test_what_proves_nothing_does_not_help(broker):
     """PW-122: pings, public channels, refused subscriptions and refused sign-ins"""
     with RawClient(broker) as client:
-        client.send("pusher:ping", {})
+        client.nothing_until_pong()
         client.subscribe("public")
         client.send_subscribe("private-x", auth="app-key:bad")
         client.send_sign_in('{"id":"u"}', "app-key:bad")

@@ -75,9 +75,8 @@ def check(message: dict) -> dict:
 def session(broker, name: str) -> None:
     dialect, room = DIALECTS[name], name.replace(" ", "_").lower()
     early = event(dialect.early) if dialect.early else b""
-    with RawClient(broker, query=dialect.query, headers=dialect.headers, pipelined=early,
-        answers_pings=True) as client, \
-            RawClient(broker, answers_pings=True) as friend:
+    with RawClient(broker, query=dialect.query, headers=dialect.headers, pipelined=early) as client, \
+            broker.client() as friend:
         assert json.loads(client.hello["data"])["activity_timeout"] == 1
         assert client.headers.get("sec-websocket-protocol") == dialect.headers.get("Sec-WebSocket-Protocol")
         if early:

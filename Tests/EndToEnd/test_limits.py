@@ -2,12 +2,13 @@
 
 import re
 import select
+import socket
 import time
 
 import pytest
 
 from harness import Broker, app
-from http_tools import Caller, Raw, assert_error, assert_success, plain, until
+from http_tools import Caller, Raw, assert_error, assert_success, plain, target, until
 
 
 def limited(**limits) -> Broker:
@@ -42,8 +43,9 @@ def test_pw_138_backend_events_per_second_is_429_with_retry_after():
         other = Caller(broker, app_id="2", key="other-key", secret="other-secret")
         for _ in range(20):
             assert_success(other.publish(channel="rate"))
-        frames = client.frames_until_pong()
-        assert len(frames) == served, "what was refused must not be delivered"
+        for _ in range(served):
+            client.expect("e", "rate")
+        client.nothing_until_pong()
         until(lambda: call.publish(channel="rate").status == 200, seconds=5, what="a publish after the window")
 
 
@@ -101,7 +103,9 @@ def test_pw_136_messages_per_day_is_403():
         assert_error(call.publish(channel="quota"), 403)
         assert_error(call("POST", "/batch_events", {"batch": [{"name": "e", "channel": "quota", "data": "d"}]}), 403)
         assert_success(call.get("/channels"))
-        assert len(client.frames_until_pong()) == 2
+        for _ in range(2):
+            client.expect("e", "quota")
+        client.nothing_until_pong()
 
 
 def test_pw_011_the_connection_quota_refuses_the_next_and_api_calls_do_not_count():
@@ -135,11 +139,66 @@ def test_pw_011_the_channel_quota_refuses_a_new_channel_and_nothing_else():
         assert "three" in str(refusal)
         assert set(assert_success(Caller(broker).get("/channels"))["channels"]) == {"one", "two"}
         assert_success(Caller(broker).publish(channels=["one", "three"]))
-        events = [frame for frame in second.frames_until_pong() if frame["event"] == "e"]
-        assert [frame["channel"] for frame in events] == ["one"]
+        while (frame := second.receive())["event"] != "e":
+            assert frame["event"] in ("pusher:subscription_error", "pusher:error"), frame
+        assert frame["channel"] == "one"
+        client.expect("e", "one")
         client.unsubscribe("two")
         client.nothing_until_pong()
         second.subscribe("three")
+
+
+# Large replies
+
+
+@pytest.fixture(scope="module")
+def crowded():
+    """A broker whose channel list is a reply of about 470 kB: more than one connection may leave unsent."""
+    with Broker({"apps": [app()]}) as broker, broker.client() as client:
+        for number in range(2_500):
+            client.subscribe(f"crowd-{number}-" + "x" * 150)
+        yield broker
+
+
+def resident_bytes(broker: Broker) -> int:
+    with open(f"/proc/{broker.pid}/status") as status:
+        return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) * 1024
+
+
+def narrow(broker: Broker) -> Raw:
+    """A caller behind a thin line: its receive window is the smallest the kernel grants."""
+    connection = Raw(broker)
+    connection.socket.close()
+    connection.socket = socket.socket()
+    connection.socket.settimeout(5)
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.socket.connect(("127.0.0.1", broker.port))
+    return connection
+
+
+def test_pw_158_a_large_reply_reaches_a_caller_behind_a_thin_line(crowded):
+    """PW-158: a reply larger than the backlog of a client is not cut."""
+    with narrow(crowded) as connection:
+        reply = connection.send(plain("GET", target("GET", "/apps/1/channels"))).reply()
+        assert len(assert_success(reply)["channels"]) == 2_500
+
+
+def test_pw_154_pipelined_large_replies_arrive_one_after_the_other(crowded):
+    """PW-154, PW-158: twenty requests in one write; the replies together are far more than a backlog."""
+    with Raw(crowded) as connection:
+        connection.send(plain("GET", target("GET", "/apps/1/channels")) * 20)
+        for _ in range(20):
+            assert len(assert_success(connection.reply())["channels"]) == 2_500
+
+
+def test_pw_154_pipelined_large_replies_that_nobody_reads_cost_no_memory(crowded):
+    """PW-154, B6: at most 32 MiB, and others are served."""
+    before = resident_bytes(crowded)
+    with narrow(crowded) as connection:
+        connection.send(plain("GET", target("GET", "/apps/1/channels")) * 200)
+        for _ in range(20):
+            assert_success(Caller(crowded).publish(channel="x"))
+        assert resident_bytes(crowded) - before <= 32 << 20
 
 
 # Slow peers

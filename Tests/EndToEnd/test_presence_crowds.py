@@ -28,7 +28,7 @@ def test_a_full_channel_refuses_new_users_only(people, broker):
     late.nothing_until_marker()
     assert tab.join("presence-full", "u0")["count"] == 3
     inside[1].unsubscribe("presence-full")
-    inside[1].nothing_until_pong()
+    inside[1].frames_until_pong()
     assert late.join("presence-full", "u3")["count"] == 3
 
 

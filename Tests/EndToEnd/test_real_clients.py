@@ -9,9 +9,10 @@ import time
 import pysher
 import pytest
 
-from harness import DEADLINE, Broker, app
+from harness import DEADLINE, Broker, app, wait_until
 
 IDLE = 3.2
+CHANNELS = ("py-public", "private-py", "presence-py")
 
 
 @pytest.fixture(scope="module")
@@ -42,11 +43,13 @@ def test_pysher_connects_talks_and_stays(broker):
     client.connect()
     expect("connected")
     try:
-        with broker.client(ping_interval=None) as friend:
-            for name in ("py-public", "private-py", "presence-py"):
-                bind(client.subscribe(name), "pusher_internal:subscription_succeeded")
-                joined = expect(f"{name} pusher_internal:subscription_succeeded")
-            assert json.loads(joined)["presence"]["ids"] == ["10"]
+        with broker.client() as friend:
+            for name in CHANNELS:
+                bind(client.subscribe(name), "ready")
+                wait_until(lambda: broker.api("GET", f"/channels/{name}")[1].get("occupied"), f"Pysher is in {name}")
+                broker.trigger(name, "ready", "{}")
+                expect(f"{name} ready")
+            assert broker.api("GET", "/channels/presence-py/users") == (200, {"users": [{"id": "10"}]})
             friend.subscribe("private-py")
             bind(client.channel("private-py"), "client-hello")
             friend.send("client-hello", {"n": 1}, channel="private-py")
@@ -56,7 +59,7 @@ def test_pysher_connects_talks_and_stays(broker):
             end = time.monotonic() + IDLE
             with pytest.raises(queue.Empty):
                 got.get(timeout=end - time.monotonic())
-            for name in ("py-public", "private-py", "presence-py"):
+            for name in CHANNELS:
                 bind(client.channel(name), "still")
                 broker.trigger(name, "still", {"here": True})
                 assert json.loads(expect(f"{name} still")) == {"here": True}

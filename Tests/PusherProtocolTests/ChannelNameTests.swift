@@ -92,9 +92,11 @@ import Testing
         #expect(none.isEmpty)
     }
 
-    @Test("PW-099: client events are for private and presence channels only; PW-181: presence has no subscription count")
+    @Test(
+        "PW-099: client events are for private and presence channels only; PW-181: presence has no subscription count")
     func consequences() {
-        #expect(ChannelKind.Access.allCases.filter { ChannelKind(access: $0).acceptsClientEvents } == [.private, .presence])
+        #expect(
+            ChannelKind.Access.allCases.filter { ChannelKind(access: $0).acceptsClientEvents } == [.private, .presence])
         #expect(
             ChannelKind.Access.allCases.filter { ChannelKind(access: $0).needsAuthorization }
                 == [.private, .presence, .encrypted])

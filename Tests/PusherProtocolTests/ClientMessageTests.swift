@@ -26,17 +26,38 @@ import Wire
     }
 
     static let accepted = [
-        Row(testDescription: "PW-021: ping of pusher-js", json: #"{"event":"pusher:ping","data":{}}"#, expected: .init(kind: .ping)),
-        Row(testDescription: "PW-022: ping without data", json: #"{"event": "pusher:ping"}"#, expected: .init(kind: .ping)),
-        Row(testDescription: "PW-022: ping with data \"\"", json: #"{"event":"pusher:ping","data":""}"#, expected: .init(kind: .ping)),
-        Row(testDescription: "PW-022: ping with data null", json: #"{"event":"pusher:ping","data":null}"#, expected: .init(kind: .ping)),
+        Row(
+            testDescription: "PW-021: ping of pusher-js", json: #"{"event":"pusher:ping","data":{}}"#,
+            expected: .init(kind: .ping)),
+        Row(
+            testDescription: "PW-022: ping without data", json: #"{"event": "pusher:ping"}"#,
+            expected: .init(kind: .ping)),
+        Row(
+            testDescription: "PW-022: ping with data \"\"", json: #"{"event":"pusher:ping","data":""}"#,
+            expected: .init(kind: .ping)),
+        Row(
+            testDescription: "PW-022: ping with data null", json: #"{"event":"pusher:ping","data":null}"#,
+            expected: .init(kind: .ping)),
         Row(testDescription: "PW-025: pong", json: #"{"event":"pusher:pong","data":{}}"#, expected: .init(kind: .pong)),
-        Row(testDescription: "ping by escapes", json: #"{"\u0065vent":"pusher\u003aping"}"#, expected: .init(kind: .ping)),
-        Row(testDescription: "PW-032: unknown pusher event", json: #"{"event":"pusher:foo","data":5}"#, expected: .init(kind: .ignored)),
-        Row(testDescription: "server-only name", json: #"{"event":"pusher_internal:member_added","channel":"c","data":"{}"}"#, expected: .init(kind: .ignored)),
-        Row(testDescription: "server-only connection_established", json: #"{"event":"pusher:connection_established"}"#, expected: .init(kind: .ignored)),
-        Row(testDescription: "PW-104: Client-x", json: #"{"event":"Client-x","channel":"private-c","data":1}"#, expected: .init(kind: .ignored)),
-        Row(testDescription: "PW-104: xclient-y", json: #"{"event":"xclient-y","channel":"private-c","data":1}"#, expected: .init(kind: .ignored)),
+        Row(
+            testDescription: "ping by escapes", json: #"{"\u0065vent":"pusher\u003aping"}"#,
+            expected: .init(kind: .ping)),
+        Row(
+            testDescription: "PW-032: unknown pusher event", json: #"{"event":"pusher:foo","data":5}"#,
+            expected: .init(kind: .ignored)),
+        Row(
+            testDescription: "server-only name",
+            json: #"{"event":"pusher_internal:member_added","channel":"c","data":"{}"}"#,
+            expected: .init(kind: .ignored)),
+        Row(
+            testDescription: "server-only connection_established", json: #"{"event":"pusher:connection_established"}"#,
+            expected: .init(kind: .ignored)),
+        Row(
+            testDescription: "PW-104: Client-x", json: #"{"event":"Client-x","channel":"private-c","data":1}"#,
+            expected: .init(kind: .ignored)),
+        Row(
+            testDescription: "PW-104: xclient-y", json: #"{"event":"xclient-y","channel":"private-c","data":1}"#,
+            expected: .init(kind: .ignored)),
         Row(
             testDescription: "PW-039: subscribe without auth",
             json: #"{"event":"pusher:subscribe","data":{"channel":"my-channel"}}"#,
@@ -47,18 +68,21 @@ import Wire
             expected: .init(kind: .subscribe, channel: "c")),
         Row(
             testDescription: "PW-040: subscribe with auth null, channel_data null, extra members",
-            json: #" { "data" : {"auth":null,"channel_data":null,"x":[{}],"channel":"c"} , "event":"pusher:subscribe","z":1 } "#,
+            json:
+                #" { "data" : {"auth":null,"channel_data":null,"x":[{}],"channel":"c"} , "event":"pusher:subscribe","z":1 } "#,
             expected: .init(kind: .subscribe, channel: "c")),
         Row(
             testDescription: "subscribe to a presence channel",
-            json: #"{"event":"pusher:subscribe","data":{"auth":"k:s","channel_data":"{\"user_id\":\"u\u0031\"}","channel":"presence-c"}}"#,
+            json:
+                #"{"event":"pusher:subscribe","data":{"auth":"k:s","channel_data":"{\"user_id\":\"u\u0031\"}","channel":"presence-c"}}"#,
             expected: .init(kind: .subscribe, channel: "presence-c", auth: "k:s", channelData: #"{"user_id":"u1"}"#)),
         Row(
             testDescription: "PW-041: data as a JSON string",
             json: #"{"event":"pusher:subscribe","data":"{\"channel\":\"a\\u0062c\",\"auth\":\"k:s\"}"}"#,
             expected: .init(kind: .subscribe, channel: "abc", auth: "k:s")),
         Row(
-            testDescription: "PW-045: unsubscribe", json: #"{"event":"pusher:unsubscribe","data":{"channel":"c","auth":5}}"#,
+            testDescription: "PW-045: unsubscribe",
+            json: #"{"event":"pusher:unsubscribe","data":{"channel":"c","auth":5}}"#,
             expected: .init(kind: .unsubscribe, channel: "c")),
         Row(
             testDescription: "PW-109: signin",
@@ -66,7 +90,8 @@ import Wire
             expected: .init(kind: .signin, auth: "k:s", userData: #"{"id":"u1"}"#)),
         Row(
             testDescription: "PW-098: client event with an object is stringified",
-            json: #"{"event":"client-t","channel":"private-c","data":{ "who" : "A\"nn", "n":[1, 2] },"user_id":"forged"}"#,
+            json:
+                #"{"event":"client-t","channel":"private-c","data":{ "who" : "A\"nn", "n":[1, 2] },"user_id":"forged"}"#,
             expected: .init(kind: .clientEvent, channel: "private-c", data: #""{\"who\":\"A\\\"nn\",\"n\":[1,2]}""#)),
         Row(
             testDescription: "PW-098: client event with a string is kept",
@@ -76,7 +101,8 @@ import Wire
             testDescription: "client event with null", json: #"{"event":"client-","channel":"private-c","data":null}"#,
             expected: .init(kind: .clientEvent, channel: "private-c", data: #""null""#)),
         Row(
-            testDescription: "client event by escapes", json: #"{"event":"\u0063lient-x","channel":"\u0063","data":1.0}"#,
+            testDescription: "client event by escapes",
+            json: #"{"event":"\u0063lient-x","channel":"\u0063","data":1.0}"#,
             expected: .init(kind: .clientEvent, channel: "c", data: #""1.0""#)),
     ]
 
@@ -87,49 +113,68 @@ import Wire
     }
 
     static let refused = [
-        Refusal(testDescription: "PW-030: malformed JSON", json: #"{"event":"pusher:ping""#, text: "Invalid JSON: the text ends"),
+        Refusal(
+            testDescription: "PW-030: malformed JSON", json: #"{"event":"pusher:ping""#,
+            text: "Invalid JSON: the text ends"),
         Refusal(testDescription: "empty message", json: "", text: "Invalid JSON"),
         Refusal(testDescription: "two values", json: #"{"event":"pusher:ping"} {}"#, text: "Invalid JSON"),
         Refusal(testDescription: "PW-031: array", json: "[]", text: "Invalid JSON: an object was expected"),
         Refusal(testDescription: "PW-031: number", json: "5", text: "Invalid JSON: an object was expected"),
-        Refusal(testDescription: "PW-031: event 5", json: #"{"event":5}"#, text: "event must be a string, not a number"),
-        Refusal(testDescription: "PW-031: {}", json: "{}", text: "Missing parameter: event"),
-        Refusal(testDescription: "event twice", json: #"{"event":"pusher:ping","event":"pusher:pong"}"#, text: "event is given twice"),
-        Refusal(testDescription: "event twice, once by escapes", json: #"{"event":"a","\u0065vent":"b"}"#, text: "event is given twice"),
         Refusal(
-            testDescription: "data twice", json: #"{"event":"client-x","channel":"c","data":1,"data":2}"#, text: "data is given twice"),
+            testDescription: "PW-031: event 5", json: #"{"event":5}"#, text: "event must be a string, not a number"),
+        Refusal(testDescription: "PW-031: {}", json: "{}", text: "Missing parameter: event"),
+        Refusal(
+            testDescription: "event twice", json: #"{"event":"pusher:ping","event":"pusher:pong"}"#,
+            text: "event is given twice"),
+        Refusal(
+            testDescription: "event twice, once by escapes", json: #"{"event":"a","\u0065vent":"b"}"#,
+            text: "event is given twice"),
+        Refusal(
+            testDescription: "data twice", json: #"{"event":"client-x","channel":"c","data":1,"data":2}"#,
+            text: "data is given twice"),
         Refusal(
             testDescription: "channel twice", json: #"{"event":"client-x","channel":"c","channel":"d","data":1}"#,
             text: "channel is given twice"),
-        Refusal(testDescription: "PW-047: no data", json: #"{"event":"pusher:subscribe"}"#, text: "Missing parameter: data"),
-        Refusal(testDescription: "PW-047: data null", json: #"{"event":"pusher:subscribe","data":null}"#, text: "data must be an object, not null"),
-        Refusal(testDescription: "PW-047: no channel", json: #"{"event":"pusher:subscribe","data":{}}"#, text: "Missing parameter: data.channel"),
+        Refusal(
+            testDescription: "PW-047: no data", json: #"{"event":"pusher:subscribe"}"#, text: "Missing parameter: data"),
+        Refusal(
+            testDescription: "PW-047: data null", json: #"{"event":"pusher:subscribe","data":null}"#,
+            text: "data must be an object, not null"),
+        Refusal(
+            testDescription: "PW-047: no channel", json: #"{"event":"pusher:subscribe","data":{}}"#,
+            text: "Missing parameter: data.channel"),
         Refusal(
             testDescription: "PW-047: empty channel", json: #"{"event":"pusher:subscribe","data":{"channel":""}}"#,
             text: "Missing parameter: data.channel"),
         Refusal(
-            testDescription: "PW-047: channel not a string", json: #"{"event":"pusher:subscribe","data":{"channel":["c"]}}"#,
+            testDescription: "PW-047: channel not a string",
+            json: #"{"event":"pusher:subscribe","data":{"channel":["c"]}}"#,
             text: "data.channel must be a string, not an array"),
         Refusal(
             testDescription: "unsubscribe without channel", json: #"{"event":"pusher:unsubscribe","data":{}}"#,
             text: "Missing parameter: data.channel"),
         Refusal(
-            testDescription: "auth not a string", json: #"{"event":"pusher:subscribe","data":{"channel":"c","auth":1}}"#,
+            testDescription: "auth not a string",
+            json: #"{"event":"pusher:subscribe","data":{"channel":"c","auth":1}}"#,
             text: "data.auth must be a string, not a number"),
         Refusal(
             testDescription: "channel_data not a string",
             json: #"{"event":"pusher:subscribe","data":{"channel":"c","channel_data":{"user_id":"1"}}}"#,
             text: "data.channel_data must be a string, not an object"),
         Refusal(
-            testDescription: "inner member twice", json: #"{"event":"pusher:subscribe","data":{"channel":"a","channel":"b"}}"#,
+            testDescription: "inner member twice",
+            json: #"{"event":"pusher:subscribe","data":{"channel":"a","channel":"b"}}"#,
             text: "data.channel is given twice"),
         Refusal(
             testDescription: "string data that is not JSON", json: #"{"event":"pusher:subscribe","data":"x"}"#,
             text: "data: Invalid JSON"),
         Refusal(
-            testDescription: "string data with something after", json: #"{"event":"pusher:subscribe","data":"{\"channel\":\"c\"}x"}"#,
+            testDescription: "string data with something after",
+            json: #"{"event":"pusher:subscribe","data":"{\"channel\":\"c\"}x"}"#,
             text: "data: Invalid JSON"),
-        Refusal(testDescription: "PW-110: no user_data", json: #"{"event":"pusher:signin","data":{"auth":"k:s"}}"#, text: "Missing parameter: data.user_data"),
+        Refusal(
+            testDescription: "PW-110: no user_data", json: #"{"event":"pusher:signin","data":{"auth":"k:s"}}"#,
+            text: "Missing parameter: data.user_data"),
         Refusal(
             testDescription: "client event without channel", json: #"{"event":"client-x","data":1}"#,
             text: "Invalid client event: it must contain channel and data"),
@@ -140,7 +185,8 @@ import Wire
             testDescription: "client event with a numeric channel", json: #"{"event":"client-x","channel":1,"data":1}"#,
             text: "Invalid client event: it must contain channel and data"),
         Refusal(
-            testDescription: "depth", json: #"{"event":"pusher:ping","data":"# + String(repeating: "[", count: 40) + "}",
+            testDescription: "depth",
+            json: #"{"event":"pusher:ping","data":"# + String(repeating: "[", count: 40) + "}",
             text: "Invalid JSON: the value is nested too deeply"),
     ]
 
@@ -167,7 +213,9 @@ import Wire
         #expect(plain == 8)
     }
 
-    @Test("No truncation, byte flip or insertion of a message traps or reads outside its scratch", arguments: 0..<accepted.count)
+    @Test(
+        "No truncation, byte flip or insertion of a message traps or reads outside its scratch",
+        arguments: 0..<accepted.count)
     func mutationsAreSurvived(index: Int) {
         let original = Array(Self.accepted[index].json.utf8)
         var state = UInt64(index) &+ 99

@@ -17,8 +17,12 @@ import Wire
             testDescription: "PW-001…PW-005: connection_established",
             expected:
                 #"{"event":"pusher:connection_established","data":"{\"socket_id\":\"1234.5\",\"activity_timeout\":120}"}"#
-        ) { ServerFrame.connectionEstablished(socketID: SocketID(high: 1234, low: 5), activityTimeoutSeconds: 120, to: &$0) },
-        Row(testDescription: "PW-024: pong has data and no channel", expected: #"{"event":"pusher:pong","data":"{}"}"#) {
+        ) {
+            ServerFrame.connectionEstablished(
+                socketID: SocketID(high: 1234, low: 5), activityTimeoutSeconds: 120, to: &$0)
+        },
+        Row(testDescription: "PW-024: pong has data and no channel", expected: #"{"event":"pusher:pong","data":"{}"}"#)
+        {
             ServerFrame.pong(to: &$0)
         },
         Row(

@@ -67,7 +67,8 @@ import Testing
         Row(testDescription: "PW-008: abc", text: "abc", isStrict: false, expected: .failure(.malformedVersion)),
         Row(testDescription: "a sign", text: "-7", isStrict: false, expected: .failure(.malformedVersion)),
         Row(
-            testDescription: "more digits than a machine word", text: String(repeating: "9", count: 60), isStrict: false,
+            testDescription: "more digits than a machine word", text: String(repeating: "9", count: 60),
+            isStrict: false,
             expected: .failure(.unsupportedProtocol)),
     ]
 

@@ -3,7 +3,7 @@ internal import Glibc
 import Testing
 
 /// The product's hottest loop, alone. Not a test: `STARLING_BENCHMARK=1 swift test -c release -Xswiftc -enable-testing --filter FanOut`.
-@Suite(.enabled(if: getenv("STARLING_BENCHMARK") != nil)) struct FanOutBenchmark {
+@Suite(.serialized, .enabled(if: getenv("STARLING_BENCHMARK") != nil)) struct FanOutBenchmark {
     private struct NoSink: ByteSink {
         func send(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int { count }
     }

@@ -89,6 +89,17 @@ extension EventLoop {
         for _ in 0..<count { _ = runTurn(handler, mayWait: false) }
     }
 
+    /// Turns until something holds: the kernel may hand over TCP segments a moment after the call that sent them. False after 10 s.
+    func turns(_ handler: Script, millisecondsEach: UInt64 = 0, until holds: () -> Bool) -> Bool {
+        let start = MonotonicTime.now()
+        while !holds() {
+            if MonotonicTime.now().nanosecondsSince(start) > 10_000_000_000 { return false }
+            advance(milliseconds: millisecondsEach)
+            turns(1, handler)
+        }
+        return true
+    }
+
     /// A socketpair: one end on the loop, the other for the test.
     func pair(_ handler: Script) throws -> (slot: UInt32, peer: CInt) {
         var ends: (CInt, CInt) = (0, 0)

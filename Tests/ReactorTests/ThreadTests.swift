@@ -83,10 +83,9 @@ private final class Ball: Sendable {
         let port = listener.port
         loop.listen(on: listener, tag: 3)
         let clients = (0..<100).map { _ in clinux_connect("127.0.0.1", port) }
-        loop.turns(1, script)
-        #expect(opened.count == 16)
-        loop.turns(10, script)
-        #expect(opened.count == 100)
+        #expect(loop.turns(script) { !opened.isEmpty })
+        #expect(opened.count <= 16)
+        #expect(loop.turns(script) { opened.count == 100 })
         #expect(opened.allSatisfy { $0.peer.host == "127.0.0.1" && $0.peer.isLoopback && $0.tag == 3 })
         let first = try #require(opened.first)
         let descriptor = loop.state(first.slot).pointee.descriptor
@@ -112,10 +111,10 @@ private final class Ball: Sendable {
         let listener = try Listener(host: "127.0.0.1", port: 0, reusePort: false, backlog: 8)
         let client = clinux_connect("127.0.0.1", listener.port)
         loop.listen(on: listener, tag: 0)
-        loop.turns(1, script)
+        #expect(loop.turns(script) { loop.connectionCount == 1 })
         clinux_set_reset_on_close(client)
         clinux_close(client)
-        loop.turns(2, script)
+        #expect(loop.turns(script) { !script.closes.isEmpty })
         #expect(script.closes.map(\.why) == [.reset])
     }
 
@@ -134,31 +133,29 @@ private final class Ball: Sendable {
             let port = listener.port
             loop.listen(on: listener, tag: 0)
             let old = Peer(clinux_connect("127.0.0.1", port))
-            loop.turns(1, script)
+            precondition(loop.turns(script) { loop.connectionCount == 1 }, "the first client is accepted")
             var late: [CInt] = []
             for _ in 0..<5 { late.append(clinux_connect("127.0.0.1", port)) }
             let next = clinux_open_null()
             clinux_close(next)
             _ = clinux_set_descriptor_limit(UInt64(next))
-            loop.turns(1, script)
-            precondition(loop.statistics.acceptsRefused == 5, "the waiting clients are refused")
-            let errors = loop.statistics.acceptErrors
+            precondition(loop.turns(script) { loop.statistics.acceptErrors == 1 }, "the shortage is noticed")
             loop.turns(50, script)
-            precondition(loop.statistics.acceptErrors == errors, "the listener rests until the next tick")
+            precondition(loop.statistics.acceptErrors == 1, "the listener rests until the next tick")
+            let areRefused = loop.turns(script, millisecondsEach: 100) { loop.statistics.acceptsRefused == 5 }
+            precondition(areRefused, "the waiting clients are refused")
             var answer = [UInt8](repeating: 0, count: 256)
             let count = clinux_receive(late[0], &answer, 256)
             let text = String(decoding: answer.prefix(max(0, count)), as: UTF8.self)
             precondition(text.hasPrefix("HTTP/1.1 503 "), "they are told why")
             _ = old.send([42])
-            loop.turns(2, script)
-            old.read(1)
-            precondition(old.received == [42], "who is connected is served")
+            precondition(loop.turns(script) { echoed == 1 }, "who is connected is read")
+            old.read(1)  // blocks until it is there
+            precondition(old.received == [42], "who is connected is answered")
             for client in late { clinux_close(client) }
-            loop.advance(milliseconds: 100)
-            loop.turns(1, script)
             let again = clinux_connect("127.0.0.1", port)
-            loop.turns(2, script)
-            precondition(again >= 0 && loop.connectionCount == 2, "it recovers alone")
+            let isBack = loop.turns(script, millisecondsEach: 100) { loop.connectionCount == 2 }
+            precondition(again >= 0 && isBack, "it recovers alone")
             exit(0)
         }
     }

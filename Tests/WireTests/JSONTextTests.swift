@@ -14,6 +14,31 @@ import Wire
         #expect(String(decoding: out, as: UTF8.self) == literal)
     }
 
+    /// The text is read in words of eight bytes: every byte value in every place of one, against the rule byte by byte.
+    @Test func everyByteIsEscapedInEveryPlace() {
+        for byte in UInt8.min..<0x80 {
+            let hex = String(byte, radix: 16)
+            let escaped =
+                switch byte {
+                case 0x08: "\\b"
+                case 0x09: "\\t"
+                case 0x0A: "\\n"
+                case 0x0C: "\\f"
+                case 0x0D: "\\r"
+                case 0x22, 0x5C: "\\" + String(UnicodeScalar(byte))
+                case 0..<0x20: "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+                default: String(UnicodeScalar(byte))
+                }
+            for place in 0..<17 {
+                let (before, after) = (String(repeating: "a", count: place), String(repeating: "!", count: 16 - place))
+                let plain = Array(before.utf8) + [byte] + Array(after.utf8)
+                var out: [UInt8] = []
+                JSON.appendEscaped(plain.span, to: &out)
+                #expect(out == Array((before + escaped + after).utf8), "byte \(byte) at \(place)")
+            }
+        }
+    }
+
     static let stringified: [(String, String)] = [
         (#"{ "a" : [ 1 , 2 ] }"#, #""{\"a\":[1,2]}""#), ("\n[\t]\r ", #""[]""#), ("1.50", #""1.50""#),
         ("null", #""null""#),

@@ -1,0 +1,60 @@
+internal import Configuration
+internal import Glibc
+
+/// What the executable takes from the process around it, and gives to it.
+enum Surroundings {
+    /// The process's variables.
+    static func environment() -> [String: String] {
+        var variables: [String: String] = [:]
+        var next = environ
+        while let entry = next.pointee {
+            next += 1
+            let text = String(cString: entry)
+            guard let equals = text.firstIndex(of: "=") else { continue }
+            variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+        return variables
+    }
+
+    /// A whole file; `-` is standard input.
+    static func read(_ path: String) -> Result<[UInt8], Configuration.FileError> {
+        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return failure() }
+        defer { if descriptor != STDIN_FILENO { close(descriptor) } }
+        var all: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65_536)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0 { return failure() }
+            if count == 0 { return .success(all) }
+            all.append(contentsOf: buffer[..<count])
+        }
+    }
+
+    private static func failure() -> Result<[UInt8], Configuration.FileError> {
+        .failure(Configuration.FileError(text: String(cString: strerror(errno))))
+    }
+
+    /// Writes all of a text, or as much as the reader wants.
+    static func write(_ text: String, to descriptor: CInt) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    /// Tells a supervisor or a test where the server listens: one JSON line, complete as soon as the file is there.
+    static func announce(port: UInt16, in path: String) {
+        guard !path.isEmpty else { return }
+        let temporary = path + ".new"
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+        guard descriptor >= 0 else {
+            return write("starling: cannot write \(path): \(String(cString: strerror(errno)))\n", to: STDERR_FILENO)
+        }
+        write("{\"event\":\"ready\",\"port\":\(port),\"pid\":\(getpid())}\n", to: descriptor)
+        close(descriptor)
+        rename(temporary, path)
+    }
+}
