@@ -102,7 +102,7 @@ extension LoopBroker {
             return
         }
         let limit = app.settings.limits.channelsPerConnectionMax
-        guard connections[Int(slot)].subscriptions.count < limit else {
+        guard connections[Int(slot)].channelCount < limit else {
             throw SubscriptionRefusal(
                 .limitReached, "This connection has \(limit) subscriptions, the most it may have")
         }

@@ -58,6 +58,7 @@ extension LoopBroker {
             _ = detach(slot: slot, entry: at)
             leaveRegistry(app: app, channel: channel, member: .max)
         }
+        connections[Int(slot)].user?.watching = watchlist.count
         var (online, offline): ([[UInt8]], [[UInt8]]) = ([], [])
         for userID in watchlist {
             let joined = join(slot: slot, name: Self.userChannel(userID.span).span, kind: Self.userKind, role: .watch)
