@@ -69,7 +69,9 @@ extension LoopBroker {
                 bytes: DeliveryNode.bytes(of: node), recipients: UnsafeBufferPointer(start: single, count: 1),
                 except: .max)
         case .terminate:
-            for slot in list { terminate(slot: slot) }
+            // Whoever signed in afterwards stays (PW-118).
+            let pending = tables[app].channels[index].pendingJoins
+            for slot in joinedBefore(node.pointee.sequence, list, pending) { terminate(slot: slot) }
             return nil
         }
     }
