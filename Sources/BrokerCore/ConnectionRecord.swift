@@ -12,6 +12,8 @@ struct ConnectionRecord {
     var clientEventRefillMilliseconds: UInt32 = 0
     /// Signed in, or joined a channel that needs authorization (PW-122).
     var isAuthorized = false
+    /// Its close is among the effects; it is not told twice.
+    var isEnding = false
 
     /// Channels the client subscribed to: its user channel and its watchlist are subscriptions it did not ask for.
     var channelCount: Int { subscriptions.count - (user.map { 1 + $0.watching } ?? 0) }

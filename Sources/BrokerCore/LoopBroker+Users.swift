@@ -80,6 +80,8 @@ extension LoopBroker {
 
     /// Carries out one termination on the loop that holds the connection.
     func terminate(slot: UInt32) {
+        guard !connections[Int(slot)].isEnding else { return }
+        connections[Int(slot)].isEnding = true
         fail(slot: slot, code: 4009, "The connection was ended by the app")
         effects.close(slot, .unauthorized)
     }
