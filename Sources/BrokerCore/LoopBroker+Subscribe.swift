@@ -153,6 +153,7 @@ extension LoopBroker {
     }
 
     private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag) {
+        queuedAnswerBytes += json.count
         shared.queues[loop].push(
             DeliveryNode.make(.single, to: channel, sequence: 0, connection: target, json: json.span))
     }

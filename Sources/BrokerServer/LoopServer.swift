@@ -24,6 +24,10 @@ final class LoopServer: LoopHandler {
     var isLeaving = false
     var leaving: [UInt32] = []
     var leavingPerTick = 0
+    /// Slots whose input waits until their answers have been taken; see `received`.
+    private var paused: [UInt32] = []
+    /// Bytes answered to the peer whose input is being read.
+    var answeredBytes = 0
     private var toldTime = MonotonicTime(nanoseconds: 0)
     private var unixSeconds = WallClock.seconds()
 
@@ -42,6 +46,8 @@ final class LoopServer: LoopHandler {
     static let keepAliveMilliseconds: UInt32 = 75_000
     /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
     static let turnBytesMax = 4 << 20
+    /// A peer that asks faster than it reads is read no further above so many bytes of answers.
+    static let answerBytesMax = 128 << 10
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 2_000
 
@@ -77,13 +83,46 @@ final class LoopServer: LoopHandler {
         loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
     }
 
+    /// Reads what a peer sent. Requests and messages may come many at once and their answers may be large, so that a peer that
+    /// does not read is heard no further until its answers are with the kernel.
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         syncTime()
+        if sessions[Int(slot)].isPaused {
+            guard loop.backlogBytes(slot) == 0 else {
+                pause(slot, waiting: bytes.count)
+                return 0
+            }
+            sessions[Int(slot)].isPaused = false
+        }
+        answeredBytes = 0
         sessions[Int(slot)].heardMilliseconds = milliseconds
         switch sessions[Int(slot)].phase {
         case .http: return receiveRequests(slot, bytes)
         case .webSocket: return receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
+        }
+    }
+
+    /// True when the peer has been answered enough for one turn; the rest of its input waits.
+    func isAnsweredEnough(_ slot: UInt32) -> Bool {
+        answeredBytes + broker.answeredBytes > Self.answerBytesMax
+    }
+
+    /// Stops reading a peer until its answers have been taken.
+    func pause(_ slot: UInt32, waiting: Int) {
+        sessions[Int(slot)].isPaused = true
+        loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
+        loop.pauseReading(slot)
+        paused.append(slot)
+    }
+
+    private func resumePaused() {
+        guard !paused.isEmpty else { return }
+        paused.removeAll { slot in
+            guard sessions[Int(slot)].isPaused else { return true }
+            guard loop.backlogBytes(slot) == 0 else { return false }
+            loop.resumeReading(slot)
+            return true
         }
     }
 
@@ -123,6 +162,7 @@ final class LoopServer: LoopHandler {
 
     func turn() -> Bool {
         syncTime()
+        resumePaused()
         while loop.outbox.bytesThisTurn < Self.turnBytesMax, let delivery = broker.nextDelivery() {
             let frame = loop.outbox.frame(delivery.bytes)
             if delivery.except == .max {
@@ -154,6 +194,7 @@ final class LoopServer: LoopHandler {
             broker.effects.bytes.withUnsafeBytes { bytes in
                 for action in broker.effects.actions {
                     if case .frame(let slot, let range) = action {
+                        answeredBytes += range.count
                         loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
                     }
                 }
@@ -161,6 +202,7 @@ final class LoopServer: LoopHandler {
             let actions = broker.effects.actions
             for case .close(let slot, let reason) in actions { closeWebSocket(slot, reason) }
         }
+        answeredBytes += broker.takeQueuedAnswerBytes()
         var wakes = broker.takeWakes()
         while wakes != 0 {
             handles[wakes.trailingZeroBitCount].wake()

@@ -89,7 +89,7 @@ def test_an_unknown_word_exits_2_with_the_nearest_name(home, arguments, meant):
 
 
 @pytest.mark.parametrize("arguments", [["serve", "--port"], ["serve", "--port", "abc"], ["serve", "--port", "70000"],
-                                       ["serve", "--zzzzzz"], ["serve", "stray"], ["health"], ["serve", "--port=-1"]])
+                                       ["serve", "--zzzzzz"], ["serve", "stray"], ["health", "not a url"], ["serve", "--port=-1"]])
 def test_a_wrong_command_line_exits_2_and_starts_nothing(home, arguments):
     done = run(home, *arguments, "--ready-file", "ready.json") if arguments[0] == "serve" else run(home, *arguments)
     assert done.returncode == USAGE and done.stderr.strip(), done.output
@@ -257,10 +257,10 @@ def test_health_is_not_0_when_the_answer_is_5xx(home):
 
 
 def test_health_does_not_wait_for_ever(home):
-    """A listener that accepts and never answers: a time-out of its own, shorter than the test's."""
+    """A listener that accepts and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as deaf:
-        done = run(home, "health", f"http://127.0.0.1:{deaf.getsockname()[1]}")
-    assert done.returncode not in (0, USAGE), done.output
+        done = run(home, "health", f"http://127.0.0.1:{deaf.getsockname()[1]}", "--timeout", "1")
+    assert done.returncode not in (0, USAGE) and done.stderr.strip(), done.output
 
 
 # What is said at the start
@@ -295,10 +295,10 @@ def test_the_banner_has_at_most_25_lines_and_what_one_needs_to_connect(home):
     assert text.count(str(port)) >= 3, text
 
 
-def test_without_a_terminal_there_is_no_banner(home):
-    """Ecosystem §4.3: one structured line instead; PW-182."""
+def test_the_banner_is_there_without_a_terminal_too(home):
+    """`docker logs` and a redirected `deploy/run` show what to paste as well."""
     with serving(home) as (port, said):
-        assert str(port) in said() and "new Pusher(" not in said() and "app-secret" not in said(), said()
+        assert str(port) in said() and "new Pusher(" in said(), said()
 
 
 @pytest.mark.parametrize("descriptors", [256, 1024])
