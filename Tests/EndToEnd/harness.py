@@ -64,6 +64,8 @@ class Broker:
         for name in ("ASAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 environment[name] = os.environ[name]
+        if preload := os.environ.get("STARLING_PRELOAD"):  # for the daemon alone: Python must not load it
+            environment["LD_PRELOAD"] = preload
         command = [BINARY, "serve", "--config", str(file), "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--ready-file", str(ready), *self.flags]
         with open(self.log_path, "ab") as log:
@@ -80,7 +82,10 @@ class Broker:
 
     def __exit__(self, kind, *_):
         code = self.stop()
+        log = self.log()
         self.directory.cleanup()
+        if (at := log.find("Sanitizer")) >= 0:
+            raise AssertionError("the broker's log holds a sanitizer report:\n" + log[max(0, at - 200):at + 6_000])
         if kind is None and code not in (0, -signal.SIGKILL):
             raise AssertionError(f"broker ended with {code}")
 
