@@ -26,6 +26,8 @@ struct ForeignFamily: Sendable {
         /// A feature of a later release: one warning when it is set, or set to true.
         case later(String)
         case webhooks
+        /// A URL that is an app of its own; read apart from the rest.
+        case wholeApp
         /// Says nothing that we need.
         case ignored
     }
@@ -152,8 +154,7 @@ struct ForeignFamily: Sendable {
             // Where back ends look for the broker, which may be another address than the one it binds.
             ("PUSHER_HOST", .ignored), ("PUSHER_PORT", .ignored), ("PUSHER_SCHEME", .ignored),
             ("PUSHER_CLUSTER", .ignored), ("PUSHER_APP_CLUSTER", .ignored),
-            // Read apart from the rest: it is a whole app of its own.
-            ("PUSHER_URL", .ignored),
+            ("PUSHER_URL", .wholeApp),
         ],
         clientEventsByDefault: false)
 

@@ -64,6 +64,7 @@ extension ForeignFamily.Effect {
         case .refused(let text): "an error: \(text)"
         case .later(let text): "a warning: \(text)"
         case .webhooks: "a warning: webhooks come in a later release"
+        case .wholeApp: "an app: `http://KEY:SECRET@HOST:PORT/apps/ID`"
         case .ignored: "accepted, has no effect"
         }
     }

@@ -140,7 +140,7 @@ struct SoketiFile {
             if Boolean.parse(text) != false { unsupported(member.value, "\(path): \(why)", "") }
         case .later(let why):
             if Boolean.parse(text) != false { problems.warning(source.place(member.value.offset), "\(path): \(why)") }
-        case .app, .webhooks, .ignored: break
+        case .app, .webhooks, .wholeApp, .ignored: break
         }
     }
 
