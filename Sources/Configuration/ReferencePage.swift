@@ -5,7 +5,7 @@ enum ReferencePage {
 
         Made by `starling config docs`; do not edit. Precedence: flags, `STARLING_*` variables, variables of other servers,
         the file, what is built in. Empty variables count as unset. Booleans: 1/0, true/false, yes/no, on/off.
-        "Reload": a new value takes effect on SIGHUP; others need a restart.
+        All of them are read once, at the start.
 
         ## Finding the configuration
 
@@ -37,15 +37,15 @@ enum ReferencePage {
         -> String
     {
         var text =
-            "## \(group.rawValue)\n\n| Key | Flag | Variable | Value | Default | Reload | Meaning |\n"
-            + "|---|---|---|---|---|---|---|\n"
+            "## \(group.rawValue)\n\n| Key | Flag | Variable | Value | Default | Meaning |\n"
+            + "|---|---|---|---|---|---|\n"
         for option in options {
             let key = group.isOfApp ? "apps[].\(option.key)" : option.key
             let value =
                 option.field.expectation.replacing("|", with: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
             let standard = option.field.read(defaults).json().printed()
             text += "| `\(key)` | `\(option.flag)` | `\(option.variable)` | \(value) | `\(standard)` |"
-            text += " \(option.isReloadable ? "yes" : "no") | \(option.help) |\n"
+            text += " \(option.help) |\n"
         }
         return text
     }

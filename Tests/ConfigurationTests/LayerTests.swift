@@ -117,13 +117,6 @@ import Testing
         #expect((try? load(["--production", "--app-key", "k", "--app-secret", "s"]).get()) != nil)
     }
 
-    @Test func aReloadKnowsWhatNeedsARestart() throws {
-        let (old, new) = (
-            try load().get().settings, try load(["--port", "1", "--log-level", "debug", "--loops=3"]).get().settings
-        )
-        #expect(Configuration.restartOnlyChanges(from: old, to: new) == ["--port", "--loops"])
-    }
-
     @Test func allOfTheCanonicalFileIsRead() throws {
         let file = """
             // A comment.
