@@ -51,7 +51,7 @@ def run_suite(wstest: str, port: int, excluded: list[str], home: pathlib.Path) -
 def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("echo")
-    parser.add_argument("wstest")
+    parser.add_argument("wstest", type=lambda path: str(pathlib.Path(path).resolve()))
     parser.add_argument("--exclude", action="append", default=[])
     options = parser.parse_args()
     echo, port = start_echo(options.echo)
