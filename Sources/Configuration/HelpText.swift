@@ -63,7 +63,7 @@ enum HelpText {
         Usage: starling health [http://HOST:PORT/PATH] [--timeout SECONDS] [OPTIONS of serve]
 
         Asks /ready of the broker; without a URL, of the one that this configuration would start.
-        Exit code 0 when it answers 200 in time (5 seconds), else 1.
+        Exit code 0 when it answers 200 in time (5 seconds), 124 when it does not answer in time, else 1.
 
         """
 
