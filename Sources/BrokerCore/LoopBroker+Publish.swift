@@ -23,12 +23,13 @@ extension LoopBroker {
     public func admitPublish(app: App, events: Int) -> PublishRefusal? {
         if shared.isOverloaded { return .overloaded }
         let limits = app.settings.limits
-        if let limit = limits.backendEventsPerSecondMax,
-            !app.backendEvents.take(events, window: time.milliseconds / 1_000, limit: limit)
-        {
+        let second = time.milliseconds / 1_000
+        if let limit = limits.backendEventsPerSecondMax, !app.backendEvents.take(events, window: second, limit: limit) {
             return .rate(limit: limit)
         }
-        return takeMessages(events, app: app) ? nil : .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
+        if takeMessages(events, app: app) { return nil }
+        if limits.backendEventsPerSecondMax != nil { app.backendEvents.giveBack(events, window: second) }
+        return .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
     }
 
     /// Takes one read request from the app's rate.

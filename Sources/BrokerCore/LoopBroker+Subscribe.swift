@@ -102,7 +102,7 @@ extension LoopBroker {
             return
         }
         let limit = app.settings.limits.channelsPerConnectionMax
-        guard connections[Int(slot)].subscriptions.count < limit else {
+        guard connections[Int(slot)].channelCount < limit else {
             throw SubscriptionRefusal(
                 .limitReached, "This connection has \(limit) subscriptions, the most it may have")
         }
@@ -135,15 +135,18 @@ extension LoopBroker {
         let isSameUser = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Bool in
             guard let id = state.find(name) else { preconditionFailure("a record lives while a loop counts in it") }
             if let identity, state.records[id].roster?.find(identity.userID.span) != member { return false }
+            // A number of its own tells it from a later subscription of the same connection.
+            state.records[id].sequence += 1
+            let sequence = state.records[id].sequence
             var joined = Joined()
             readAnswer(of: &state.records[id], into: &joined)
             var answer: [UInt8] = []
             Self.appendSuccess(name: name, kind: kind, joined: joined, to: &answer)
-            postSingle(answer, to: channel, target)
+            postSingle(answer, to: channel, target, sequence: sequence)
             if kind.isCache {
                 answer.removeAll(keepingCapacity: true)
                 Self.appendCached(name: name, joined: joined, to: &answer)
-                postSingle(answer, to: channel, target)
+                postSingle(answer, to: channel, target, sequence: sequence)
             }
             return true
         }
@@ -152,10 +155,10 @@ extension LoopBroker {
         }
     }
 
-    private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag) {
+    private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag, sequence: UInt64) {
         queuedAnswerBytes += json.count
         shared.queues[loop].push(
-            DeliveryNode.make(.single, to: channel, sequence: 0, connection: target, json: json.span))
+            DeliveryNode.make(.single, to: channel, sequence: sequence, connection: target, json: json.span))
     }
 
     private static func appendSuccess(

@@ -87,6 +87,7 @@ public final class LoopBroker {
         connections[Int(slot)].socketID = id
         connections[Int(slot)].clientEventTokens = .max
         connections[Int(slot)].isAuthorized = false
+        connections[Int(slot)].isEnding = false
         effects.frame(to: slot) {
             ServerFrame.connectionEstablished(
                 socketID: id, activityTimeoutSeconds: app.settings.activityTimeoutSeconds, to: &$0)

@@ -132,6 +132,10 @@ class Broker:
         pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
+    def descriptors(self) -> int:
+        """How many descriptors the process holds now."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")
 

@@ -128,7 +128,7 @@ def test_above_100_connections_there_is_one_every_five_seconds_at_most_and_the_l
     while len(times) < 3 and time.monotonic() < limit:
         churner.send_subscribe("crowded")
         churner.unsubscribe("crowded")
-        if (value := read(0.05)) is not None:
+        if (value := read(0.05)) is not None and value > 100:  # those up to 100 came late from another event loop
             assert value in (101, 102)
             times.append(time.monotonic())
         churner.frames_until_pong()
