@@ -61,7 +61,7 @@ class Broker:
         ready.unlink(missing_ok=True)
         self.log_path = home / "broker.log"
         environment = {"PATH": os.environ["PATH"], "HOME": str(home), **self.env}
-        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS"):
+        for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
             if name in os.environ:
                 environment[name] = os.environ[name]
         if preload := os.environ.get("STARLING_PRELOAD"):  # for the daemon alone: Python must not load it
