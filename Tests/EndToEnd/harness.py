@@ -42,6 +42,15 @@ def credentials(name: str) -> dict:
     return {"app_id": name, "key": f"{name}-key", "secret": f"{name}-secret"}
 
 
+def daemon_environment(**variables: str) -> dict:
+    """The whole environment of a Starling process: `variables`, and what the sanitizers need (Tests/run)."""
+    names = ("PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
+    environment = {name: os.environ[name] for name in names if name in os.environ} | variables
+    # For the daemon alone: Python must not load it.
+    preloads = [text for text in (os.environ.get("STARLING_PRELOAD"), variables.get("LD_PRELOAD")) if text]
+    return environment | ({"LD_PRELOAD": ":".join(preloads)} if preloads else {})
+
+
 class Broker:
     """One broker process. Use as a context manager."""
 
@@ -60,12 +69,7 @@ class Broker:
         file.write_text(json.dumps(self.config))
         ready.unlink(missing_ok=True)
         self.log_path = home / "broker.log"
-        environment = {"PATH": os.environ["PATH"], "HOME": str(home), **self.env}
-        for name in ("ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"):
-            if name in os.environ:
-                environment[name] = os.environ[name]
-        if preload := os.environ.get("STARLING_PRELOAD"):  # for the daemon alone: Python must not load it
-            environment["LD_PRELOAD"] = preload
+        environment = daemon_environment(HOME=str(home), **self.env)
         command = [BINARY, "serve", "--config", str(file), "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--ready-file", str(ready), *self.flags]
         with open(self.log_path, "ab") as log:

@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from harness import BINARY, DEADLINE, Broker, app, channel_auth
+from harness import BINARY, DEADLINE, Broker, app, channel_auth, daemon_environment
 from http_tools import Caller, Raw, assert_error, assert_success, auth_pairs, event, plain, signature, target, until
 
 USAGE, UNAVAILABLE, BAD_CONFIG = 2, 69, 78
@@ -27,13 +27,9 @@ def home(tmp_path) -> pathlib.Path:
     return tmp_path
 
 
-def environment(**variables: str) -> dict:
-    return {"PATH": os.environ["PATH"], **variables}
-
-
 def run(home: pathlib.Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess:
     """Runs a command that has to end by itself; `output` joins what it said on both streams."""
-    done = subprocess.run([BINARY, *arguments], cwd=home, env=environment(HOME=str(home), **variables), text=True,
+    done = subprocess.run([BINARY, *arguments], cwd=home, env=daemon_environment(HOME=str(home), **variables), text=True,
                           capture_output=True, timeout=DEADLINE, stdin=subprocess.DEVNULL)
     done.output = done.stdout + done.stderr
     return done
@@ -46,7 +42,7 @@ def serving(home: pathlib.Path, *arguments: str, wrapper=(), **variables: str):
     with open(log, "wb") as output:
         process = subprocess.Popen([*wrapper, BINARY, "serve", "--host", "127.0.0.1", "--port", "0", "--ready-file",
                                     str(ready), *arguments], cwd=home, stdout=output, stderr=output,
-                                   stdin=subprocess.DEVNULL, env=environment(HOME=str(home), **variables))
+                                   stdin=subprocess.DEVNULL, env=daemon_environment(HOME=str(home), **variables))
     try:
         until(lambda: process.poll() is not None or (ready.exists() and ready.read_text().endswith("\n")),
               what="the ready file")
@@ -272,7 +268,7 @@ def test_the_banner_has_at_most_25_lines_and_what_one_needs_to_connect(home):
     ready = home / "ready.json"
     process = subprocess.Popen([BINARY, "serve", "--host", "127.0.0.1", "--port", "0", "--ready-file", str(ready)], cwd=home,
                                stdin=terminal, stdout=terminal, stderr=terminal,
-                               env=environment(HOME=str(home), TERM="xterm"))
+                               env=daemon_environment(HOME=str(home), TERM="xterm"))
     os.close(terminal)
     said, limit = b"", time.monotonic() + DEADLINE
     try:
