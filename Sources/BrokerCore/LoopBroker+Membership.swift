@@ -108,9 +108,7 @@ extension LoopBroker {
             joined.memberCount = roster.count
             roster.appendSnapshot(ids: &joined.ids, hash: &joined.hash)
         }
-        if let cache = record.cache {
-            if cache.expiresMilliseconds > time.milliseconds { joined.cached = cache.json } else { record.cache = nil }
-        }
+        if let cache = record.cache, cache.expiresMilliseconds > time.milliseconds { joined.cached = cache.json }
     }
 
     private func watch(_ record: inout ChannelRecord, channel: LocalChannelID) -> Joined {

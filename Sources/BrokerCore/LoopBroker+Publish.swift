@@ -58,20 +58,20 @@ extension LoopBroker {
         var frame = take(&json)
         frame.removeAll(keepingCapacity: true)
         request.appendFrame(channel: index, body: body, to: &frame)
-        var cached: CachedEvent?
-        if kind.isCache {
-            let lifetime = UInt64(app.settings.limits.cacheSeconds) * 1_000
-            var data: [UInt8] = []
-            request.appendData(body: body, to: &data)
-            cached = CachedEvent(json: frame, dataLiteral: data, expiresMilliseconds: time.milliseconds + lifetime)
-        }
+        let expires = time.milliseconds + UInt64(app.settings.limits.cacheSeconds) * 1_000
+        let cachesMax = max(1, app.settings.limits.cacheChannelsMax / ChannelRegistry.shardCount)
         let (exceptLoop, exceptTag) = request.excluded.map { shared.socketIDs.place(of: $0) } ?? (-1, .none)
         let bytes = frame
         let audience = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Audience in
-            guard let id = cached != nil ? state.findOrInsert(name, kind: kind) : state.find(name) else {
+            guard let id = kind.isCache ? state.findOrInsert(name, kind: kind) : state.find(name) else {
                 return Audience()
             }
-            if let cached { state.records[id].cache = cached }
+            if kind.isCache {
+                // The data is the frame's last member.
+                let data = bytes.count - 1 - request.data.range.count..<bytes.count - 1
+                let event = CachedEvent(json: bytes, data: data, expiresMilliseconds: expires)
+                state.cache(event, for: id, countMax: cachesMax)
+            }
             post(bytes, to: &state.records[id], except: exceptTag, exceptLoop: exceptLoop)
             return Audience(
                 subscriptions: state.records[id].subscriberCount, users: state.records[id].roster?.count ?? 0)

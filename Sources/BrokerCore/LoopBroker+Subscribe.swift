@@ -84,7 +84,7 @@ extension LoopBroker {
         do throws(IdentityError) { member = try PresenceMember.parse(channelData) } catch {
             throw SubscriptionRefusal(.channelData, error.text)
         }
-        guard Self.characters(member.userID) <= limits.userIDCharactersMax else {
+        guard ScalarCount.of(member.userID.span) <= limits.userIDCharactersMax else {
             throw SubscriptionRefusal(
                 .memberTooLarge, "channel_data.user_id has more than \(limits.userIDCharactersMax) characters")
         }
@@ -193,9 +193,6 @@ extension LoopBroker {
         guard dialect != .soketi else { return }
         fail(slot: slot, code: refusal.failure == .auth ? 4009 : refusal.failure.status, refusal.text)
     }
-
-    /// Unicode scalars of a text that is known to be UTF-8.
-    static func characters(_ text: [UInt8]) -> Int { text.count { $0 & 0xC0 != 0x80 } }
 
     /// A `pusher:error` frame.
     func fail(slot: UInt32, code: Int?, _ text: String) {

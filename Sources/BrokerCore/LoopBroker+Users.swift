@@ -16,7 +16,7 @@ extension LoopBroker {
         do throws(IdentityError) { data = try UserData.parse(userData, watchlistMax: limits.watchlistMax) } catch {
             return fail(slot: slot, code: 4009, error.text)
         }
-        guard Self.characters(data.id) <= limits.userIDCharactersMax else {
+        guard ScalarCount.of(data.id.span) <= limits.userIDCharactersMax else {
             return fail(slot: slot, code: 4009, "user_data.id has more than \(limits.userIDCharactersMax) characters")
         }
         if let known = connections[Int(slot)].user, known.id != data.id {

@@ -47,12 +47,13 @@ final class Quota: Sendable {
 
     /// Takes one; false, and nothing taken, when `limit` is reached. `nil` is no limit.
     func take(limit: Int?) -> Bool {
-        let before = used.wrappingAdd(1, ordering: .relaxed).oldValue
-        if let limit, before >= limit {
-            used.wrappingSubtract(1, ordering: .relaxed)
-            return false
+        var seen = used.load(ordering: .relaxed)
+        while true {
+            if let limit, seen >= limit { return false }
+            let (taken, original) = used.compareExchange(expected: seen, desired: seen + 1, ordering: .relaxed)
+            if taken { return true }
+            seen = original
         }
-        return true
     }
 
     func giveBack() {

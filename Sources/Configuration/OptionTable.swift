@@ -243,6 +243,9 @@ extension Option where Settings == AppDraft {
         limit(
             "cache-seconds", "cacheSeconds", unit: "seconds", .integer(\.app.limits.cacheSeconds, 1...86_400),
             "How long a cache channel keeps its last event"),
+        limit(
+            "cache-channels", "cacheChannels", .integer(\.app.limits.cacheChannelsMax, 64...10_000_000),
+            "Cache channels that keep an event; above it the oldest is forgotten"),
     ]
 }
 

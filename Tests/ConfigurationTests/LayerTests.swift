@@ -133,7 +133,7 @@ import Testing
                   "eventNameCharacters": 5, "eventDataBytes": 6, "eventChannels": 7, "batchEvents": 8, "presenceMembers": 9,
                   "presenceMemberBytes": 2049, "userIDCharacters": 11, "clientEventBytes": 12, "clientEventsPerSecond": 13,
                   "backendEventsPerSecond": 14, "readRequestsPerSecond": 15, "messagesPerDay": 16, "watchlist": 17,
-                  "cacheSeconds": 18 } } ] }
+                  "cacheSeconds": 18, "cacheChannels": 65 } } ] }
             """
         let configuration = try load(file: file).get()
         #expect(configuration.warnings.isEmpty)
