@@ -186,7 +186,7 @@ extension LoopBroker {
 
     /// Carries out at most `limit` of the departures that closed connections left behind.
     public func settleDepartures(limit: Int) {
-        let end = min(departures.count, departuresDone + limit)
+        let end = departuresDone + min(limit, departures.count - departuresDone)
         while departuresDone < end {
             let next = departures[departuresDone]
             departuresDone += 1
@@ -194,6 +194,10 @@ extension LoopBroker {
         }
         if departuresDone == departures.count {
             departures.removeAll(keepingCapacity: departures.capacity <= 4_096)
+            departuresDone = 0
+        } else if departuresDone >= 4_096, departuresDone * 2 > departures.count {
+            // Where connections never stop leaving, the list is never empty.
+            departures.removeFirst(departuresDone)
             departuresDone = 0
         }
     }

@@ -26,6 +26,7 @@ final class LoopServer: LoopHandler {
     var leavingPerTick = 0
     /// Slots whose input waits until their answers have been taken; see `received`.
     private var paused: [UInt32] = []
+    private var turnNumber: UInt32 = 0
     /// Bytes answered to the peer whose input is being read.
     var answeredBytes = 0
     private var toldTime = MonotonicTime(nanoseconds: 0)
@@ -87,15 +88,14 @@ final class LoopServer: LoopHandler {
     /// does not read is heard no further until its answers are with the kernel.
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         syncTime()
-        if sessions[Int(slot)].isPaused {
-            guard loop.backlogBytes(slot) == 0 else {
-                pause(slot, waiting: bytes.count)
-                return 0
-            }
-            sessions[Int(slot)].isPaused = false
+        sessions[Int(slot)].heardMilliseconds = milliseconds
+        // Answers of this turn are still in the outbox; those of earlier turns are in the backlog or with the kernel.
+        let isHeardThisTurn = sessions[Int(slot)].isPaused && sessions[Int(slot)].pausedTurn == turnNumber
+        guard !isHeardThisTurn, loop.backlogBytes(slot) == 0 else {
+            pause(slot, waiting: bytes.count)
+            return 0
         }
         answeredBytes = 0
-        sessions[Int(slot)].heardMilliseconds = milliseconds
         switch sessions[Int(slot)].phase {
         case .http: return receiveRequests(slot, bytes)
         case .webSocket: return receiveFrames(slot, bytes)
@@ -110,8 +110,10 @@ final class LoopServer: LoopHandler {
 
     /// Stops reading a peer until its answers have been taken.
     func pause(_ slot: UInt32, waiting: Int) {
-        sessions[Int(slot)].isPaused = true
         loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
+        guard !sessions[Int(slot)].isPaused else { return }
+        sessions[Int(slot)].isPaused = true
+        sessions[Int(slot)].pausedTurn = turnNumber
         loop.pauseReading(slot)
         paused.append(slot)
     }
@@ -120,7 +122,8 @@ final class LoopServer: LoopHandler {
         guard !paused.isEmpty else { return }
         paused.removeAll { slot in
             guard sessions[Int(slot)].isPaused else { return true }
-            guard loop.backlogBytes(slot) == 0 else { return false }
+            guard sessions[Int(slot)].pausedTurn != turnNumber, loop.backlogBytes(slot) == 0 else { return false }
+            sessions[Int(slot)].isPaused = false
             loop.resumeReading(slot)
             return true
         }
@@ -173,7 +176,10 @@ final class LoopServer: LoopHandler {
         }
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
-        return broker.hasWork
+        // Who was paused in this turn is looked at again after its flush.
+        let mayResume = paused.contains { sessions[Int($0)].pausedTurn == turnNumber }
+        turnNumber &+= 1
+        return broker.hasWork || mayResume
     }
 
     func hasWork() -> Bool { broker.hasWork }

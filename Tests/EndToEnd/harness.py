@@ -131,6 +131,10 @@ class Broker:
     def pid(self) -> int:
         return self.process.pid
 
+    def is_suspended(self) -> bool:
+        """Stopped by SIGSTOP; the signal takes effect some time after it was sent."""
+        return pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
     def resident_bytes(self) -> int:
         """The memory the process holds now."""
         pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1])

@@ -81,6 +81,7 @@ def test_a_stopped_process_goes_on_where_it_was(broker):
     with broker.client() as client:
         client.subscribe("room")
         broker.process.send_signal(signal.SIGSTOP)
+        wait_until(broker.is_suspended, "the signal has stopped it")
         client.send("pusher:ping", {})
         with pytest.raises(TimeoutError):
             client.receive(timeout=0.5)

@@ -20,6 +20,18 @@
             return nil
         }
 
+        /// What a loop still remembers although it has taken and carried out everything; nil when there is nothing.
+        static func leftover(in brokers: [LoopBroker]) -> String? {
+            for broker in brokers {
+                let joins = broker.tables.reduce(0) { $0 + $1.channels.reduce(0) { $0 + $1.pendingJoins.count } }
+                guard joins == 0, broker.unsettled.isEmpty else { return "loop \(broker.loop) keeps \(joins) joins" }
+                guard broker.departuresWaiting == 0, broker.chain == nil, broker.current == nil else {
+                    return "loop \(broker.loop) keeps deliveries or departures"
+                }
+            }
+            return nil
+        }
+
         /// Each entry of a connection points at the place in the channel's list that points back.
         private static func connections(_ broker: LoopBroker) -> String? {
             for (slot, connection) in broker.connections.enumerated() {

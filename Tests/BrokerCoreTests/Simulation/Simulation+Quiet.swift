@@ -5,13 +5,16 @@ extension Simulation {
     /// Settles and delivers everything, then compares every view of every channel.
     func becomeQuiet() throws {
         note("quiet")
-        while brokers.contains(where: \.hasWork) {
+        repeat {
             for loop in brokers.indices {
                 model.settle(loop: loop, limit: 7)
                 try command(on: loop) { $0.settleDepartures(limit: 7) }
                 try deliver(loop: loop, limit: .max)
             }
-        }
+        } while brokers.contains(where: \.hasWork)
+        #if DEBUG
+            if let fault = InvariantWalker.leftover(in: brokers) { throw fail(fault) }
+        #endif
         for client in model.clients.values {
             guard client.terminations == 0 else { throw fail("client \(client.id) was not terminated") }
             for (channel, owed) in client.inbox where !owed.isEmpty {

@@ -27,7 +27,10 @@
                 }
                 #expect(Array(list.slots) == model.map(\.slot))
             }
-            #expect(model.indices.allSatisfy { list.slot(at: $0) == model[$0].slot && list.entry(at: $0) == model[$0].entry })
+            #expect(
+                model.indices.allSatisfy {
+                    list.slot(at: $0) == model[$0].slot && list.entry(at: $0) == model[$0].entry
+                })
         }
 
         @Test(arguments: 0..<16) func aRawListAgreesWithAnArray(seed: Int) {
@@ -36,7 +39,8 @@
             defer { list.release() }
             var model: [UInt32] = []
             for step in 0..<2_000 {
-                switch random.int(0...step % 400 < 250 ? 5 : 9) {
+                let choices = step % 400 < 250 ? 5 : 9
+                switch random.int(0...choices) {
                 case 0...2:
                     model.append(UInt32(step))
                     list.append(Subscription(channel: UInt32(step), position: 1, member: 2))

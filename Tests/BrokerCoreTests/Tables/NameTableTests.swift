@@ -34,7 +34,9 @@
 
         @Test func namesThatShareAPrefixOrDifferInAZeroByteAreDifferent() {
             var table = NameTable(seed: 1)
-            let names: [[UInt8]] = [[], [0], [0, 0], Array("aaaaaaaa".utf8), Array("aaaaaaaaa".utf8), [1, 0], [0, 1]]
+            let names: [[UInt8]] = [
+                [], [0], [0, 0], Array("aaaaaaaa".utf8), Array("aaaaaaaaa".utf8), [1, 0], [0, 1],
+            ]
             let ids = names.map { table.insert($0) }
             #expect(Set(ids).count == names.count)
             for (name, id) in zip(names, ids) { #expect(table.find(name.span) == id) }
