@@ -196,18 +196,7 @@ final class LoopServer: LoopHandler {
 
     /// Carries out what the broker's last commands ask for, in their order.
     func carryOut() {
-        if !broker.effects.actions.isEmpty {
-            broker.effects.bytes.withUnsafeBytes { bytes in
-                for action in broker.effects.actions {
-                    if case .frame(let slot, let range) = action {
-                        answeredBytes += range.count
-                        loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
-                    }
-                }
-            }
-            let actions = broker.effects.actions
-            for case .close(let slot, let reason) in actions { closeWebSocket(slot, reason) }
-        }
+        if !broker.effects.actions.isEmpty { carryOutActions() }
         answeredBytes += broker.takeQueuedAnswerBytes()
         var wakes = broker.takeWakes()
         while wakes != 0 {
@@ -215,6 +204,21 @@ final class LoopServer: LoopHandler {
             wakes &= wakes - 1
         }
         broker.effects.clear()
+    }
+
+    /// Holds the arrays themselves, not the broker's property: ending a connection is a command to the broker.
+    private func carryOutActions() {
+        let (actions, bytes) = (broker.effects.actions, broker.effects.bytes)
+        bytes.withUnsafeBytes { bytes in
+            for action in actions {
+                switch action {
+                case .frame(let slot, let range):
+                    answeredBytes += range.count
+                    loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
+                case .close(let slot, let reason): closeWebSocket(slot, reason)
+                }
+            }
+        }
     }
 
     /// Takes a connection out of the broker, once, whatever ended it.
