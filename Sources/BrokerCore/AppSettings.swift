@@ -85,6 +85,9 @@ public struct AppLimits: Sendable, Equatable {
     public var watchlistMax = 100
     /// How long a cache channel keeps its last event.
     public var cacheSeconds = 1_800
+    /// Cache channels that keep an event; above it the one that would expire first is forgotten. Held per shard of the
+    /// registry, so it is exact only for large values; at least 64.
+    public var cacheChannelsMax = 16_384
 
     public init() {}
 }

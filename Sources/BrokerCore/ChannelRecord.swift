@@ -83,7 +83,7 @@ struct ChannelRecord {
 struct CachedEvent {
     /// The whole frame as JSON text, ready to be sent again.
     var json: [UInt8]
-    /// The event's data as a JSON string literal.
-    var dataLiteral: [UInt8]
+    /// Where the event's data stands in it, as a JSON string literal.
+    var data: Range<Int>
     var expiresMilliseconds: UInt64
 }

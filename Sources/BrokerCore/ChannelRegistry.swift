@@ -27,6 +27,8 @@ struct ChannelShard {
     var records: [ChannelRecord] = []
     /// Records that owe their subscribers a count; a record may have been freed or used again meanwhile.
     var owing: [Int] = []
+    /// Records with a cached event.
+    private(set) var cachedCount = 0
     private let seed: UInt64
 
     init(seed: UInt64) {
@@ -68,15 +70,37 @@ struct ChannelShard {
         }
     }
 
+    /// Keeps a channel's last event. When `countMax` channels of this shard have one already, the event that would expire
+    /// first makes room.
+    mutating func cache(_ event: CachedEvent, for id: Int, countMax: Int) {
+        if records[id].cache == nil {
+            if cachedCount >= countMax { forgetOldestEvent() }
+            cachedCount += 1
+        }
+        records[id].cache = event
+    }
+
+    private mutating func forgetOldestEvent() {
+        var oldest: (id: Int, expires: UInt64)?
+        for id in records.indices {
+            guard let cache = records[id].cache, cache.expiresMilliseconds < oldest?.expires ?? .max else { continue }
+            oldest = (id, cache.expiresMilliseconds)
+        }
+        if let oldest { forgetEvent(of: oldest.id) }
+    }
+
+    private mutating func forgetEvent(of id: Int) {
+        records[id].cache = nil
+        cachedCount -= 1
+        releaseIfUnused(id)
+    }
+
     /// Drops cached events whose time is over.
     mutating func expireCache(nowMilliseconds: UInt64) {
         for id in records.indices {
             guard let cache = records[id].cache, cache.expiresMilliseconds <= nowMilliseconds else { continue }
-            records[id].cache = nil
-            if records[id].isUnused {
-                releaseIfUnused(id)
-                if records.isEmpty { return }
-            }
+            forgetEvent(of: id)
+            if records.isEmpty { return }
         }
     }
 }

@@ -12,14 +12,19 @@ struct ConnectionRecord {
     var clientEventRefillMilliseconds: UInt32 = 0
     /// Signed in, or joined a channel that needs authorization (PW-122).
     var isAuthorized = false
+    /// Its close is among the effects; it is not told twice.
+    var isEnding = false
+
+    /// Channels the client subscribed to: its user channel and its watchlist are subscriptions it did not ask for.
+    var channelCount: Int { subscriptions.count - (user.map { 1 + $0.watching } ?? 0) }
 }
 
 /// A signed-in user on one connection (Pusher protocol §5.1).
 final class SignedInUser {
     let id: [UInt8]
     var userInfo: [UInt8]?
-    /// Users this connection watches; each is a subscription with the role `watch`.
-    var watchlist: [[UInt8]] = []
+    /// How many users this connection watches; each is a subscription with the role `watch`.
+    var watching = 0
 
     init(id: [UInt8], userInfo: [UInt8]?) {
         self.id = id

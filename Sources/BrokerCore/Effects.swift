@@ -1,4 +1,5 @@
 public import PusherProtocol
+internal import Wire
 
 /// What a command asks of the world, in order: frames to write, connections to close, loops to wake.
 ///
@@ -32,7 +33,7 @@ public struct Effects {
         for _ in 0..<FrameHeader.bytesMax { bytes.append(0) }
         encode(&bytes)
         let payload = bytes.count - start - FrameHeader.bytesMax
-        let headerBytes = payload < 126 ? 2 : payload <= 0xFFFF ? 4 : 10
+        let headerBytes = WebSocketFrame.headerBytes(payloadBytes: payload)
         let first = start + FrameHeader.bytesMax - headerBytes
         bytes.withUnsafeMutableBytes { buffer in
             guard let base = buffer.baseAddress else { preconditionFailure("the header's bytes were appended above") }

@@ -58,12 +58,20 @@ extension LoopBroker {
         case .single:
             let slot = slot(of: node.pointee.connection)
             guard slot != .max, entry(of: slot, in: index, app: app) != nil else { return nil }
+            // It left and came back meanwhile: the answer is older than the one it got then.
+            let sequence = node.pointee.sequence
+            let isStale = tables[app].channels[index].pendingJoins.contains {
+                $0.slot == slot && $0.sequence >= sequence
+            }
+            guard !isStale else { return nil }
             single.initialize(to: slot)
             return Delivery(
                 bytes: DeliveryNode.bytes(of: node), recipients: UnsafeBufferPointer(start: single, count: 1),
                 except: .max)
         case .terminate:
-            for slot in list { terminate(slot: slot) }
+            // Whoever signed in afterwards stays (PW-118).
+            let pending = tables[app].channels[index].pendingJoins
+            for slot in joinedBefore(node.pointee.sequence, list, pending) { terminate(slot: slot) }
             return nil
         }
     }

@@ -108,9 +108,7 @@ extension LoopBroker {
             joined.memberCount = roster.count
             roster.appendSnapshot(ids: &joined.ids, hash: &joined.hash)
         }
-        if let cache = record.cache {
-            if cache.expiresMilliseconds > time.milliseconds { joined.cached = cache.json } else { record.cache = nil }
-        }
+        if let cache = record.cache, cache.expiresMilliseconds > time.milliseconds { joined.cached = cache.json }
     }
 
     private func watch(_ record: inout ChannelRecord, channel: LocalChannelID) -> Joined {
@@ -186,7 +184,7 @@ extension LoopBroker {
 
     /// Carries out at most `limit` of the departures that closed connections left behind.
     public func settleDepartures(limit: Int) {
-        let end = min(departures.count, departuresDone + limit)
+        let end = departuresDone + min(limit, departures.count - departuresDone)
         while departuresDone < end {
             let next = departures[departuresDone]
             departuresDone += 1
@@ -194,6 +192,10 @@ extension LoopBroker {
         }
         if departuresDone == departures.count {
             departures.removeAll(keepingCapacity: departures.capacity <= 4_096)
+            departuresDone = 0
+        } else if departuresDone >= 4_096, departuresDone * 2 > departures.count {
+            // Where connections never stop leaving, the list is never empty.
+            departures.removeFirst(departuresDone)
             departuresDone = 0
         }
     }

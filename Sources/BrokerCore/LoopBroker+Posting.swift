@@ -33,7 +33,7 @@ extension LoopBroker {
 
     /// The number of subscribers changed: says so now, or owes it (Pusher protocol §3.9).
     func countChanged(_ record: inout ChannelRecord, name: Span<UInt8>, app: App) {
-        guard app.settings.subscriptionCountEnabled, !record.kind.isPresence, record.kind.access != .user else {
+        guard app.settings.subscriptionCountEnabled, record.kind.reportsSubscriptionCount else {
             return
         }
         let isDue = time.milliseconds >= record.countSentMilliseconds + Self.countIntervalMilliseconds
@@ -89,7 +89,7 @@ extension LoopBroker {
         }
     }
 
-    static let userChannelPrefix = Array("#server-to-user-".utf8)
+    private static let userChannelPrefix = Array(ChannelName.userPrefix.description.utf8)
 
     static func userChannel(_ userID: Span<UInt8>) -> [UInt8] { userChannelPrefix + ChannelTable.copy(userID) }
 

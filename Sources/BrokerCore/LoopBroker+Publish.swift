@@ -23,12 +23,13 @@ extension LoopBroker {
     public func admitPublish(app: App, events: Int) -> PublishRefusal? {
         if shared.isOverloaded { return .overloaded }
         let limits = app.settings.limits
-        if let limit = limits.backendEventsPerSecondMax,
-            !app.backendEvents.take(events, window: time.milliseconds / 1_000, limit: limit)
-        {
+        let second = time.milliseconds / 1_000
+        if let limit = limits.backendEventsPerSecondMax, !app.backendEvents.take(events, window: second, limit: limit) {
             return .rate(limit: limit)
         }
-        return takeMessages(events, app: app) ? nil : .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
+        if takeMessages(events, app: app) { return nil }
+        if limits.backendEventsPerSecondMax != nil { app.backendEvents.giveBack(events, window: second) }
+        return .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
     }
 
     /// Takes one read request from the app's rate.
@@ -57,20 +58,20 @@ extension LoopBroker {
         var frame = take(&json)
         frame.removeAll(keepingCapacity: true)
         request.appendFrame(channel: index, body: body, to: &frame)
-        var cached: CachedEvent?
-        if kind.isCache {
-            let lifetime = UInt64(app.settings.limits.cacheSeconds) * 1_000
-            var data: [UInt8] = []
-            request.appendData(body: body, to: &data)
-            cached = CachedEvent(json: frame, dataLiteral: data, expiresMilliseconds: time.milliseconds + lifetime)
-        }
+        let expires = time.milliseconds + UInt64(app.settings.limits.cacheSeconds) * 1_000
+        let cachesMax = max(1, app.settings.limits.cacheChannelsMax / ChannelRegistry.shardCount)
         let (exceptLoop, exceptTag) = request.excluded.map { shared.socketIDs.place(of: $0) } ?? (-1, .none)
         let bytes = frame
         let audience = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Audience in
-            guard let id = cached != nil ? state.findOrInsert(name, kind: kind) : state.find(name) else {
+            guard let id = kind.isCache ? state.findOrInsert(name, kind: kind) : state.find(name) else {
                 return Audience()
             }
-            if let cached { state.records[id].cache = cached }
+            if kind.isCache {
+                // The data is the frame's last member.
+                let data = bytes.count - 1 - request.data.range.count..<bytes.count - 1
+                let event = CachedEvent(json: bytes, data: data, expiresMilliseconds: expires)
+                state.cache(event, for: id, countMax: cachesMax)
+            }
             post(bytes, to: &state.records[id], except: exceptTag, exceptLoop: exceptLoop)
             return Audience(
                 subscriptions: state.records[id].subscriberCount, users: state.records[id].roster?.count ?? 0)

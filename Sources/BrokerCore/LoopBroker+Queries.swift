@@ -22,7 +22,7 @@ extension LoopBroker {
                 subscriptions: state.records[id].subscriberCount, users: state.records[id].roster?.count ?? 0)
             if let cache = state.records[id].cache, cache.expiresMilliseconds > time.milliseconds {
                 let left = (cache.expiresMilliseconds - time.milliseconds + 999) / 1_000
-                answer.cache = (cache.dataLiteral, Int(left))
+                answer.cache = (Array(cache.json[cache.data]), Int(left))
             }
             return answer
         }

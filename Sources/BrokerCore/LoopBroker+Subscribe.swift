@@ -84,7 +84,7 @@ extension LoopBroker {
         do throws(IdentityError) { member = try PresenceMember.parse(channelData) } catch {
             throw SubscriptionRefusal(.channelData, error.text)
         }
-        guard Self.characters(member.userID) <= limits.userIDCharactersMax else {
+        guard ScalarCount.of(member.userID.span) <= limits.userIDCharactersMax else {
             throw SubscriptionRefusal(
                 .memberTooLarge, "channel_data.user_id has more than \(limits.userIDCharactersMax) characters")
         }
@@ -102,7 +102,7 @@ extension LoopBroker {
             return
         }
         let limit = app.settings.limits.channelsPerConnectionMax
-        guard connections[Int(slot)].subscriptions.count < limit else {
+        guard connections[Int(slot)].channelCount < limit else {
             throw SubscriptionRefusal(
                 .limitReached, "This connection has \(limit) subscriptions, the most it may have")
         }
@@ -135,15 +135,18 @@ extension LoopBroker {
         let isSameUser = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Bool in
             guard let id = state.find(name) else { preconditionFailure("a record lives while a loop counts in it") }
             if let identity, state.records[id].roster?.find(identity.userID.span) != member { return false }
+            // A number of its own tells it from a later subscription of the same connection.
+            state.records[id].sequence += 1
+            let sequence = state.records[id].sequence
             var joined = Joined()
             readAnswer(of: &state.records[id], into: &joined)
             var answer: [UInt8] = []
             Self.appendSuccess(name: name, kind: kind, joined: joined, to: &answer)
-            postSingle(answer, to: channel, target)
+            postSingle(answer, to: channel, target, sequence: sequence)
             if kind.isCache {
                 answer.removeAll(keepingCapacity: true)
                 Self.appendCached(name: name, joined: joined, to: &answer)
-                postSingle(answer, to: channel, target)
+                postSingle(answer, to: channel, target, sequence: sequence)
             }
             return true
         }
@@ -152,9 +155,10 @@ extension LoopBroker {
         }
     }
 
-    private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag) {
+    private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag, sequence: UInt64) {
+        queuedAnswerBytes += json.count
         shared.queues[loop].push(
-            DeliveryNode.make(.single, to: channel, sequence: 0, connection: target, json: json.span))
+            DeliveryNode.make(.single, to: channel, sequence: sequence, connection: target, json: json.span))
     }
 
     private static func appendSuccess(
@@ -189,9 +193,6 @@ extension LoopBroker {
         guard dialect != .soketi else { return }
         fail(slot: slot, code: refusal.failure == .auth ? 4009 : refusal.failure.status, refusal.text)
     }
-
-    /// Unicode scalars of a text that is known to be UTF-8.
-    static func characters(_ text: [UInt8]) -> Int { text.count { $0 & 0xC0 != 0x80 } }
 
     /// A `pusher:error` frame.
     func fail(slot: UInt32, code: Int?, _ text: String) {

@@ -16,7 +16,7 @@ extension LoopBroker {
         do throws(IdentityError) { data = try UserData.parse(userData, watchlistMax: limits.watchlistMax) } catch {
             return fail(slot: slot, code: 4009, error.text)
         }
-        guard Self.characters(data.id) <= limits.userIDCharactersMax else {
+        guard ScalarCount.of(data.id.span) <= limits.userIDCharactersMax else {
             return fail(slot: slot, code: 4009, "user_data.id has more than \(limits.userIDCharactersMax) characters")
         }
         if let known = connections[Int(slot)].user, known.id != data.id {
@@ -58,6 +58,7 @@ extension LoopBroker {
             _ = detach(slot: slot, entry: at)
             leaveRegistry(app: app, channel: channel, member: .max)
         }
+        connections[Int(slot)].user?.watching = watchlist.count
         var (online, offline): ([[UInt8]], [[UInt8]]) = ([], [])
         for userID in watchlist {
             let joined = join(slot: slot, name: Self.userChannel(userID.span).span, kind: Self.userKind, role: .watch)
@@ -79,6 +80,8 @@ extension LoopBroker {
 
     /// Carries out one termination on the loop that holds the connection.
     func terminate(slot: UInt32) {
+        guard !connections[Int(slot)].isEnding else { return }
+        connections[Int(slot)].isEnding = true
         fail(slot: slot, code: 4009, "The connection was ended by the app")
         effects.close(slot, .unauthorized)
     }

@@ -12,6 +12,16 @@ public final class LoopBroker {
     /// What the last commands ask for. The owner carries it out in order, then clears it.
     public var effects = Effects()
 
+    /// Bytes of answers that wait in `effects`, and of those that went by the loop's own queue.
+    public var answeredBytes: Int { effects.bytes.count + queuedAnswerBytes }
+    var queuedAnswerBytes = 0
+
+    /// Bytes of answers that went by the loop's own queue since the last call.
+    public func takeQueuedAnswerBytes() -> Int {
+        defer { queuedAnswerBytes = 0 }
+        return queuedAnswerBytes
+    }
+
     var tables: [ChannelTable]
     var connections: [ConnectionRecord] = []
     let workspace = HMACWorkspace()
@@ -77,6 +87,7 @@ public final class LoopBroker {
         connections[Int(slot)].socketID = id
         connections[Int(slot)].clientEventTokens = .max
         connections[Int(slot)].isAuthorized = false
+        connections[Int(slot)].isEnding = false
         effects.frame(to: slot) {
             ServerFrame.connectionEstablished(
                 socketID: id, activityTimeoutSeconds: app.settings.activityTimeoutSeconds, to: &$0)

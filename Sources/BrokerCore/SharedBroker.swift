@@ -67,14 +67,17 @@ public final class SharedBroker: Sendable {
         queues = (0..<loopCount).map { _ in DeliveryQueue() }
         socketIDs = SocketIDCodec(seed: seed)
         apps = settings.enumerated().map { App(index: $0, settings: $1, seed: seed &+ UInt64($0) &* 0x1_0001) }
+        precondition(settings.count <= Int(UInt16.max), "a delivery names its app in 16 bits")
         var (keys, ids) = (NameTable(seed: seed), NameTable(seed: seed))
         var (keyApps, idApps): ([Int], [Int]) = ([], [])
         for app in apps {
             for key in app.settings.keys {
+                precondition(keys.find(Array(key.key.utf8).span) == nil, "a checked configuration names each key once")
                 _ = keys.insert(Array(key.key.utf8))
                 keyApps.append(app.index)
             }
             for id in [app.settings.id] + app.settings.aliases {
+                precondition(ids.find(Array(id.utf8).span) == nil, "a checked configuration names each id once")
                 _ = ids.insert(Array(id.utf8))
                 idApps.append(app.index)
             }

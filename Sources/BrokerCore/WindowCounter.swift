@@ -10,14 +10,30 @@ final class WindowCounter: Sendable {
     /// - Parameter window: the number of the current window; only its low 32 bits count.
     /// - Returns: false, and nothing taken, when the limit would be passed.
     func take(_ amount: Int, window: UInt64, limit: Int) -> Bool {
-        let current = UInt64(UInt32(truncatingIfNeeded: window))
+        var current = UInt64(UInt32(truncatingIfNeeded: window))
         var seen = word.load(ordering: .relaxed)
         while true {
+            // A loop whose turn began before the window did counts in the window the others are in; were it to go back,
+            // each such step would empty the count.
+            if seen >> 32 == current + 1 { current += 1 }
             let used = seen >> 32 == current ? Int(UInt32(truncatingIfNeeded: seen)) : 0
             guard amount <= limit - used else { return false }
             let wanted = current << 32 | UInt64(UInt32(clamping: used + amount))
             let (exchanged, original) = word.compareExchange(expected: seen, desired: wanted, ordering: .relaxed)
             if exchanged { return true }
+            seen = original
+        }
+    }
+
+    /// Gives back what was taken and not used, unless the window is over.
+    func giveBack(_ amount: Int, window: UInt64) {
+        let current = UInt64(UInt32(truncatingIfNeeded: window))
+        var seen = word.load(ordering: .relaxed)
+        while seen >> 32 == current {
+            let used = UInt64(UInt32(truncatingIfNeeded: seen))
+            let wanted = current << 32 | (used - min(used, UInt64(amount)))
+            let (exchanged, original) = word.compareExchange(expected: seen, desired: wanted, ordering: .relaxed)
+            if exchanged { return }
             seen = original
         }
     }
@@ -31,12 +47,13 @@ final class Quota: Sendable {
 
     /// Takes one; false, and nothing taken, when `limit` is reached. `nil` is no limit.
     func take(limit: Int?) -> Bool {
-        let before = used.wrappingAdd(1, ordering: .relaxed).oldValue
-        if let limit, before >= limit {
-            used.wrappingSubtract(1, ordering: .relaxed)
-            return false
+        var seen = used.load(ordering: .relaxed)
+        while true {
+            if let limit, seen >= limit { return false }
+            let (taken, original) = used.compareExchange(expected: seen, desired: seen + 1, ordering: .relaxed)
+            if taken { return true }
+            seen = original
         }
-        return true
     }
 
     func giveBack() {

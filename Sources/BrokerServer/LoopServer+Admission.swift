@@ -60,13 +60,9 @@ extension LoopServer {
         var accept: [UInt8] = []
         Base64.append(digest.span, to: &accept)
         response.removeAll(keepingCapacity: true)
-        if let offered = request.head.webSocketProtocol {
-            // The first of the list, as soketi does; some stacks give up without one (Q19).
-            var first = offered
-            if let comma = request.slice(offered).firstIndex(of: UInt8(ascii: ",")) {
-                first = offered.lowerBound..<(offered.lowerBound + comma)
-            }
-            while let last = first.last, request.bytes[last] == 0x20 { first = first.lowerBound..<last }
+        let input = request.bytes
+        // The first of the list, as soketi does; some stacks give up without one (Q19).
+        if let offered = request.head.webSocketProtocol, let first = HTTPText.firstItem(of: offered, in: input.span) {
             let chosen = request.slice(first)
             WebSocketHandshake.appendResponse(accept: accept.span, subprotocol: chosen.span, to: &response)
         } else {

@@ -13,6 +13,10 @@ extension LoopServer {
                 let taken = try receiveRequest(slot, rest)
                 guard taken > 0 else { break }
                 offset += taken
+                if isAnsweredEnough(slot), sessions[Int(slot)].phase == .http, offset < bytes.count {
+                    pause(slot, waiting: bytes.count - offset)
+                    break
+                }
             }
         } catch {
             refuse(slot, error)
@@ -153,6 +157,7 @@ extension LoopServer {
             status: status, contentType: contentType, extraHeaders: extraHeaders, body: body, keepAlive: keepAlive,
             omitBody: omitBody, to: &response)
         loop.outbox.send(response, to: slot)
+        answeredBytes += response.count
         guard !keepAlive else { return }
         end(slot)
         loop.finish(slot, lingerNanoseconds: Self.second)

@@ -18,6 +18,10 @@ extension LoopServer {
                     break
                 }
                 act(on: event, slot, bytes)
+                if isAnsweredEnough(slot), offset < bytes.count, sessions[Int(slot)].phase == .webSocket {
+                    pause(slot, waiting: bytes.count - offset)
+                    break
+                }
             }
         } catch {
             carryOut()
@@ -44,6 +48,7 @@ extension LoopServer {
             WebSocketFrame.appendHeader(.pong, payloadBytes: range.count, to: &control)
             control.append(contentsOf: bytes[range])
             loop.outbox.send(control, to: slot)
+            answeredBytes += control.count
         case .pong: break
         case .close(let code, _):
             carryOut()

@@ -24,6 +24,11 @@ final class LoopServer: LoopHandler {
     var isLeaving = false
     var leaving: [UInt32] = []
     var leavingPerTick = 0
+    /// Slots whose input waits until their answers have been taken; see `received`.
+    private var paused: [UInt32] = []
+    private var turnNumber: UInt32 = 0
+    /// Bytes answered to the peer whose input is being read.
+    var answeredBytes = 0
     private var toldTime = MonotonicTime(nanoseconds: 0)
     private var unixSeconds = WallClock.seconds()
 
@@ -42,6 +47,8 @@ final class LoopServer: LoopHandler {
     static let keepAliveMilliseconds: UInt32 = 75_000
     /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
     static let turnBytesMax = 4 << 20
+    /// A peer that asks faster than it reads is read no further above so many bytes of answers.
+    static let answerBytesMax = 128 << 10
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 2_000
 
@@ -77,13 +84,48 @@ final class LoopServer: LoopHandler {
         loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
     }
 
+    /// Reads what a peer sent. Requests and messages may come many at once and their answers may be large, so that a peer that
+    /// does not read is heard no further until its answers are with the kernel.
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         syncTime()
         sessions[Int(slot)].heardMilliseconds = milliseconds
+        // Answers of this turn are still in the outbox; those of earlier turns are in the backlog or with the kernel.
+        let isHeardThisTurn = sessions[Int(slot)].isPaused && sessions[Int(slot)].pausedTurn == turnNumber
+        guard !isHeardThisTurn, loop.backlogBytes(slot) == 0 else {
+            pause(slot, waiting: bytes.count)
+            return 0
+        }
+        answeredBytes = 0
         switch sessions[Int(slot)].phase {
         case .http: return receiveRequests(slot, bytes)
         case .webSocket: return receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
+        }
+    }
+
+    /// True when the peer has been answered enough for one turn; the rest of its input waits.
+    func isAnsweredEnough(_ slot: UInt32) -> Bool {
+        answeredBytes + broker.answeredBytes > Self.answerBytesMax
+    }
+
+    /// Stops reading a peer until its answers have been taken.
+    func pause(_ slot: UInt32, waiting: Int) {
+        loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
+        guard !sessions[Int(slot)].isPaused else { return }
+        sessions[Int(slot)].isPaused = true
+        sessions[Int(slot)].pausedTurn = turnNumber
+        loop.pauseReading(slot)
+        paused.append(slot)
+    }
+
+    private func resumePaused() {
+        guard !paused.isEmpty else { return }
+        paused.removeAll { slot in
+            guard sessions[Int(slot)].isPaused else { return true }
+            guard sessions[Int(slot)].pausedTurn != turnNumber, loop.backlogBytes(slot) == 0 else { return false }
+            sessions[Int(slot)].isPaused = false
+            loop.resumeReading(slot)
+            return true
         }
     }
 
@@ -123,6 +165,7 @@ final class LoopServer: LoopHandler {
 
     func turn() -> Bool {
         syncTime()
+        resumePaused()
         while loop.outbox.bytesThisTurn < Self.turnBytesMax, let delivery = broker.nextDelivery() {
             let frame = loop.outbox.frame(delivery.bytes)
             if delivery.except == .max {
@@ -133,7 +176,10 @@ final class LoopServer: LoopHandler {
         }
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
-        return broker.hasWork
+        // Who was paused in this turn is looked at again after its flush.
+        let mayResume = paused.contains { sessions[Int($0)].pausedTurn == turnNumber }
+        turnNumber &+= 1
+        return broker.hasWork || mayResume
     }
 
     func hasWork() -> Bool { broker.hasWork }
@@ -150,23 +196,29 @@ final class LoopServer: LoopHandler {
 
     /// Carries out what the broker's last commands ask for, in their order.
     func carryOut() {
-        if !broker.effects.actions.isEmpty {
-            broker.effects.bytes.withUnsafeBytes { bytes in
-                for action in broker.effects.actions {
-                    if case .frame(let slot, let range) = action {
-                        loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
-                    }
-                }
-            }
-            let actions = broker.effects.actions
-            for case .close(let slot, let reason) in actions { closeWebSocket(slot, reason) }
-        }
+        if !broker.effects.actions.isEmpty { carryOutActions() }
+        answeredBytes += broker.takeQueuedAnswerBytes()
         var wakes = broker.takeWakes()
         while wakes != 0 {
             handles[wakes.trailingZeroBitCount].wake()
             wakes &= wakes - 1
         }
         broker.effects.clear()
+    }
+
+    /// Holds the arrays themselves, not the broker's property: ending a connection is a command to the broker.
+    private func carryOutActions() {
+        let (actions, bytes) = (broker.effects.actions, broker.effects.bytes)
+        bytes.withUnsafeBytes { bytes in
+            for action in actions {
+                switch action {
+                case .frame(let slot, let range):
+                    answeredBytes += range.count
+                    loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
+                case .close(let slot, let reason): closeWebSocket(slot, reason)
+                }
+            }
+        }
     }
 
     /// Takes a connection out of the broker, once, whatever ended it.

@@ -4,7 +4,7 @@ public enum CommandLineRequest: Sendable {
     case serve(Configuration)
     /// Print and leave.
     case text(CommandOutput)
-    /// Ask a running broker; leave with 0 when it answers 200, else with 1.
+    /// Ask a running broker; leave with 0 when it answers 200.
     case health(HealthTarget)
     /// Run the load generator, which reads these arguments itself.
     case bench([String])

@@ -23,8 +23,6 @@ public struct Configuration: Sendable {
     public internal(set) var file: String?
 
     /// Collects the settings from everywhere: flags > `STARLING_*` > foreign names > file > built-in.
-    ///
-    /// Reloading is calling it again with the same arguments and environment.
     /// - Parameters:
     ///   - arguments: The flags of `serve`, without the program's name and the command.
     ///   - environment: The process's variables; empty ones count as unset.
@@ -44,11 +42,6 @@ public struct Configuration: Sendable {
         loader.isImport = isImport
         loader.run(readFile)
         return loader.result
-    }
-
-    /// The options that differ and whose new values need a restart, by flag (`--port`); a reload says them and goes on.
-    public static func restartOnlyChanges(from old: ServerSettings, to new: ServerSettings) -> [String] {
-        Option.server.filter { !$0.isReloadable && $0.field.read(old) != $0.field.read(new) }.map(\.flag)
     }
 
     /// One line each, for standard error; empty when there are none.

@@ -1,8 +1,8 @@
 /// Reads JSON with comments (`//`, `/* */`) and remembers where everything stands.
 ///
-/// Unlike RFC 8259 it goes on after a mistake where it can, so that one run tells all of them. Strict otherwise: no trailing
-/// commas, no duplicate keys, UTF-8 only, at most `depthMax` levels. `read` gives `nil` when the text cannot be understood as
-/// one value; what was wrong is in `problems` then.
+/// Unlike RFC 8259 it goes on after a mistake where it can, so that one run tells all of them. Strict otherwise: no
+/// trailing commas, no duplicate keys, UTF-8 only, at most `depthMax` levels. `read` gives `nil` when the text cannot be
+/// understood as one value; what was wrong is in `problems` then.
 struct FileReader {
     static let depthMax = 32
     static let problemsMax = 50
@@ -76,7 +76,9 @@ struct FileReader {
                 problem(keyOffset, "key \(key.quoted) is given twice; the first is at \(source.place(first))")
             } else {
                 offsets[key] = keyOffset
-                members.append(Node.Member(key: key, keyOffset: keyOffset, value: value))
+                if value.content != .broken {
+                    members.append(Node.Member(key: key, keyOffset: keyOffset, value: value))
+                }
             }
             switch separator(closing: "}", nextStarts: "\"") {
             case .another: continue
@@ -152,7 +154,7 @@ struct FileReader {
         }
         let text = String(decoding: source.bytes[start..<at], as: UTF8.self)
         if !isLegal { problem(start, "not a JSON number; text takes double quotes") }
-        return Node(content: .number(isLegal ? text : "0"), offset: start)
+        return Node(content: isLegal ? .number(text) : .broken, offset: start)
     }
 
     private mutating func word() -> Node? {
@@ -168,7 +170,7 @@ struct FileReader {
             // The extent of a bare word is clear, so reading goes on behind it.
             // Not quoted in the message: it may be a secret.
             problem(start, "not a JSON value; text takes double quotes")
-            return Node(content: .null, offset: start)
+            return Node(content: .broken, offset: start)
         }
     }
 
@@ -215,6 +217,7 @@ struct FileReader {
         case UInt8(ascii: "t"): text.append(9)
         case UInt8(ascii: "u"):
             guard let scalar = unicodeEscape() else {
+                text.append(contentsOf: "\u{FFFD}".utf8)
                 return problem(start, "\\u takes four hexadecimal digits that name a character")
             }
             text.append(contentsOf: String(scalar).utf8)

@@ -17,7 +17,7 @@ enum FlagParser {
         func value(_ name: String) -> Given? { given.last { $0.name == name } }
     }
 
-    /// - Parameter extra: Options of the command at hand besides those of the tables, e.g. `json`; with `true` they take a value.
+    /// - Parameter extra: Options of the command besides those of the tables, e.g. `json`; with `true` they take a value.
     static func parse(_ arguments: [String], extra: [String: Bool] = [:], onlyExtra: Bool = false) -> Result {
         var result = Result()
         let known = Known(extra: extra, onlyExtra: onlyExtra)

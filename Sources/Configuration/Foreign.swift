@@ -1,4 +1,4 @@
-/// The variables of another server, accepted so that its users change nothing but the image (Pusher protocol, Appendix C).
+/// The variables of another server, accepted so that its users change only the image (Pusher protocol, Appendix C).
 struct ForeignFamily: Sendable {
     enum Conversion: Sendable {
         case none
@@ -26,6 +26,8 @@ struct ForeignFamily: Sendable {
         /// A feature of a later release: one warning when it is set, or set to true.
         case later(String)
         case webhooks
+        /// A URL that is an app of its own; read apart from the rest.
+        case wholeApp
         /// Says nothing that we need.
         case ignored
     }
@@ -152,8 +154,7 @@ struct ForeignFamily: Sendable {
             // Where back ends look for the broker, which may be another address than the one it binds.
             ("PUSHER_HOST", .ignored), ("PUSHER_PORT", .ignored), ("PUSHER_SCHEME", .ignored),
             ("PUSHER_CLUSTER", .ignored), ("PUSHER_APP_CLUSTER", .ignored),
-            // Read apart from the rest: it is a whole app of its own.
-            ("PUSHER_URL", .ignored),
+            ("PUSHER_URL", .wholeApp),
         ],
         clientEventsByDefault: false)
 
@@ -185,18 +186,9 @@ extension ForeignFamily.Conversion {
     func apply(_ text: String) -> Result<String, ValueError> {
         switch self {
         case .none: return .success(text)
-        case .kilobytes, .megabytes, .milliseconds:
-            // Above 2^40 a Double would still be exact, but no such limit means anything.
-            guard let number = Double(text), number.isFinite, abs(number) < 1_099_511_627_776 else {
-                return .failure(ValueError(text: "must be a number"))
-            }
-            let scaled =
-                switch self {
-                case .kilobytes: number * 1_024
-                case .megabytes: number * 1_048_576
-                default: number / 1_000
-                }
-            return .success(String(Int(scaled.rounded(.up))))
+        case .kilobytes: return scaled(text, by: 1_024)
+        case .megabytes: return scaled(text, by: 1_048_576)
+        case .milliseconds: return scaled(text, by: 1, over: 1_000)
         case .clientEventSenders:
             switch text.lowercased() {
             case "all", "members": return .success("true")
@@ -204,6 +196,20 @@ extension ForeignFamily.Conversion {
             default: return .failure(ValueError(text: "must be all, members or none"))
             }
         }
+    }
+
+    /// A decimal number times a factor, rounded up. Integers only: Double's rounding would need libm.
+    private func scaled(_ text: String, by factor: Int, over divisor: Int = 1) -> Result<String, ValueError> {
+        let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
+        let fraction = parts.count == 2 ? parts[1] : ""
+        let isDecimal = parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+        // So many digits that no product overflows.
+        guard isDecimal, parts[0].utf8.count <= 12, fraction.utf8.count <= 6,
+            let whole = Int(parts[0]),
+            let millionths = Int(fraction + String(repeating: "0", count: 6 - fraction.utf8.count))
+        else { return .failure(ValueError(text: "must be a number")) }
+        let rest = (millionths * factor + 999_999) / 1_000_000
+        return .success(String((whole * factor + rest + divisor - 1) / divisor))
     }
 }
 

@@ -40,10 +40,10 @@ enum HelpText {
         Every option is also a variable: --path-prefix is STARLING_PATH_PREFIX.
 
         \(meta)
-        \(OptionGroup.sorted(Option.server).map { section($0.group.rawValue, $0.options, ServerSettings()) }.joined(separator: "\n"))
+        \(sections(Option.server, ServerSettings()))
         The options below speak of the only app; several apps are written in the file.
 
-        \(OptionGroup.sorted(Option.app).map { section($0.group.rawValue, $0.options, AppDraft()) }.joined(separator: "\n"))
+        \(sections(Option.app, AppDraft()))
         """
 
     static let config = """
@@ -64,7 +64,7 @@ enum HelpText {
         Usage: starling health [http://HOST:PORT/PATH] [--timeout SECONDS] [OPTIONS of serve]
 
         Asks /ready of the broker; without a URL, of the one that this configuration would start.
-        Exit code 0 when it answers 200 in time (5 seconds), else 1.
+        Exit code 0 when it answers 200 in time (5 seconds), 124 when it does not answer in time, else 1.
 
         """
 
@@ -72,6 +72,10 @@ enum HelpText {
         let short = option.shortFlag.map { "-\($0), " } ?? "    "
         return line(short + "--" + option.name + (option.argument.map { " " + $0 } ?? ""), option.help)
     }.joined()
+
+    private static func sections<Settings>(_ options: [Option<Settings>], _ defaults: Settings) -> String {
+        OptionGroup.sorted(options).map { section($0.group.rawValue, $0.options, defaults) }.joined(separator: "\n")
+    }
 
     private static func section<Settings>(_ title: String, _ options: [Option<Settings>], _ defaults: Settings)
         -> String
@@ -98,7 +102,7 @@ extension Option {
         case .integer, .limit: "N"
         case .numbers(_, let numbers): numbers.map(String.init).joined(separator: "|")
         case .list, .keys: "A,B,…"
-        case .words(let words, _, _): words.joined(separator: "|")
+        case .words(_, let words, _): words.joined(separator: "|")
         }
     }
 

@@ -1,4 +1,4 @@
-/// `${NAME}` and `${NAME:-default}` inside text; `$${` is a literal `${`. Expanded once: a value never brings in syntax.
+/// `${NAME}` and `${NAME:-default}` inside text; `$${` is a literal `${`. Expanded once: values bring no syntax.
 enum Interpolation {
     struct Expanded: Equatable {
         var text = ""
@@ -85,7 +85,7 @@ extension Node {
         case .object(var members):
             for index in members.indices { members[index].value.interpolate(source, &problems, lookUp: lookUp) }
             content = .object(members)
-        case .number, .boolean, .null: break
+        case .number, .boolean, .null, .broken: break
         }
     }
 }

@@ -55,7 +55,7 @@ extension Loader {
         case .later(let text):
             if Boolean.parse(value) != false { problems.warning(origin.place(), "\(text); ignored") }
         case .webhooks: webhooks(variable)
-        case .app, .everyApp, .ignored: break
+        case .app, .everyApp, .wholeApp, .ignored: break
         }
     }
 

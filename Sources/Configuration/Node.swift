@@ -9,6 +9,8 @@ struct Node: Sendable, Equatable {
         case number(String)
         case boolean(Bool)
         case null
+        /// Something that is no JSON value; its problem is told already.
+        case broken
     }
     struct Member: Sendable, Equatable {
         var key: String
@@ -29,6 +31,7 @@ struct Node: Sendable, Equatable {
         case .number: "a number"
         case .boolean: "a boolean"
         case .null: "null"
+        case .broken: "something unreadable"
         }
     }
 }

@@ -21,7 +21,8 @@ enum OptionGroup: String, Sendable, CaseIterable {
     }
 }
 
-/// One row of the table from which flags, variables, the file's keys, `--help`, `config show` and the reference page come.
+/// One row of the table from which flags, variables, the file's keys, `--help`, `config show` and the reference page
+/// come.
 struct Option<Settings: Sendable>: Sendable {
     /// Kebab-case: `path-prefix` is the flag `--path-prefix` and the variable `STARLING_PATH_PREFIX`.
     let name: String
@@ -30,8 +31,6 @@ struct Option<Settings: Sendable>: Sendable {
     let field: Field<Settings>
     let group: OptionGroup
     var unit = ""
-    /// A new value takes effect on SIGHUP.
-    var isReloadable = false
     var shortFlag: Character?
     let help: String
 
@@ -58,23 +57,22 @@ extension Option where Settings == ServerSettings {
             help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
         .init(
             name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
-            isReloadable: true,
-            help: "Believe X-Forwarded-For and X-Forwarded-Proto"),
+            help: "Believe X-Forwarded-Proto: a proxy in front speaks TLS"),
         .init(
             name: "loops", key: "loops", field: .integer(\.loops, 0...64), group: .process, unit: "threads",
             help: "Event loop threads; 0: one per core"),
         .init(
-            name: "production", key: "production", field: .boolean(\.isProduction), group: .process, isReloadable: true,
+            name: "production", key: "production", field: .boolean(\.isProduction), group: .process,
             help: "Refuse the well-known credentials; say less in refusals"),
         .init(
-            name: "log-level", key: "logLevel", field: .words(\.logLevel), group: .process, isReloadable: true,
+            name: "log-level", key: "logLevel", field: .words(\.logLevel), group: .process,
             help: "How much to log"),
         .init(
             name: "ready-file", key: "readyFile", field: .text(\.readyFile), group: .process,
             help: "File that gets one JSON line when the broker listens"),
         .init(
             name: "shutdown-grace-seconds", key: "shutdownGraceSeconds",
-            field: .integer(\.shutdownGraceSeconds, 0...3_600), group: .process, unit: "seconds", isReloadable: true,
+            field: .integer(\.shutdownGraceSeconds, 0...3_600), group: .process, unit: "seconds",
             help: "Time over which connections are closed at the end"),
         .init(
             name: "pong-timeout-seconds", key: "pongTimeoutSeconds",
@@ -82,11 +80,11 @@ extension Option where Settings == ServerSettings {
             help: "A silent client is pinged, and closed with 4201 when it stays silent so long"),
         .init(
             name: "memory-threshold-percent", key: "memoryThresholdPercent",
-            field: .integer(\.memoryThresholdPercent, 1...100), group: .process, unit: "percent", isReloadable: true,
-            help: "/accept-traffic answers 503 above this share of the memory limit"),
+            field: .integer(\.memoryThresholdPercent, 1...100), group: .process, unit: "percent",
+            help: "/accept-traffic answers 500 above this share of the memory limit"),
         .init(
             name: "connections", key: "connections", field: .limit(\.connectionsMax, 1...10_000_000), group: .limits,
-            isReloadable: true, help: "WebSocket connections of all apps together"),
+            help: "WebSocket connections of all apps together"),
         .init(
             name: "api-reserve", key: "apiReserve", field: .integer(\.apiReserve, 0...65_536), group: .limits,
             unit: "descriptors", help: "Descriptors kept free for the HTTP API"),
@@ -111,13 +109,13 @@ extension Option where Settings == ServerSettings {
             help: "Request line and headers of one HTTP request"),
         .init(
             name: "public-host", key: "publicHost", field: .text(\.publicAddress.host), group: .publicAddress,
-            isReloadable: true, help: "Host under which clients reach the broker"),
+            help: "Host under which clients reach the broker"),
         .init(
             name: "public-port", key: "publicPort", field: .integer(\.publicAddress.port, 0...65_535),
-            group: .publicAddress, isReloadable: true, help: "Its port; 0: the port that was bound"),
+            group: .publicAddress, help: "Its port; 0: the port that was bound"),
         .init(
             name: "public-scheme", key: "publicScheme", field: .words(\.publicAddress.scheme), group: .publicAddress,
-            isReloadable: true, help: "Its scheme"),
+            help: "Its scheme"),
     ]
 }
 
@@ -126,69 +124,68 @@ extension Option where Settings == AppDraft {
     static let app: [Option] =
         [
             .init(
-                name: "app-id", key: "id", field: .text(\.app.id), group: .identity, isReloadable: true,
+                name: "app-id", key: "id", field: .text(\.app.id), group: .identity,
                 help: "Id in HTTP paths, /apps/{id}/…"),
             .init(
-                name: "app-aliases", key: "aliases", field: .list(\.app.aliases), group: .identity, isReloadable: true,
+                name: "app-aliases", key: "aliases", field: .list(\.app.aliases), group: .identity,
                 help: "Other ids of the same app; some libraries accept only digits"),
             .init(
-                name: "app-key", key: "key", field: .text(\.key), group: .identity, isReloadable: true,
+                name: "app-key", key: "key", field: .text(\.key), group: .identity,
                 help: "Public key, /app/{key}"),
             .init(
-                name: "app-secret", key: "secret", field: .secret(\.secret), group: .identity, isReloadable: true,
+                name: "app-secret", key: "secret", field: .secret(\.secret), group: .identity,
                 help: "Secret that signs requests and subscriptions"),
             .init(
-                name: "app-keys", key: "keys", field: .keys(\.moreKeys), group: .identity, isReloadable: true,
+                name: "app-keys", key: "keys", field: .keys(\.moreKeys), group: .identity,
                 help: "Further pairs of key and secret, for rotation (as text: key:secret,…)"),
             .init(
                 name: "app-enabled", key: "enabled", field: .boolean(\.app.isEnabled), group: .identity,
-                isReloadable: true,
                 help: "A disabled app refuses everything"),
             .init(
                 name: "client-events", key: "clientEvents", field: .boolean(\.app.clientEventsEnabled),
                 group: .features,
-                isReloadable: true, help: "Clients may send client-… events; on for the built-in app"),
+                help: "Clients may send client-… events; on for the built-in app"),
             .init(
                 name: "subscription-count", key: "subscriptionCount", field: .boolean(\.app.subscriptionCountEnabled),
-                group: .features, isReloadable: true, help: "Send subscription_count events"),
+                group: .features, help: "Send subscription_count events"),
             .init(
                 name: "watchlist", key: "watchlist", field: .boolean(\.app.watchlistEnabled), group: .features,
-                isReloadable: true, help: "Tell signed-in users who of their watchlist is online"),
+                help: "Tell signed-in users who of their watchlist is online"),
             .init(
                 name: "require-tls", key: "requireTLS", field: .boolean(\.app.requiresTLS), group: .features,
-                isReloadable: true, help: "Refuse plaintext connections (4000)"),
+                help: "Refuse plaintext connections (4000)"),
             .init(
                 name: "strict-protocol", key: "strictProtocol", field: .boolean(\.app.isProtocolStrict),
                 group: .features,
-                isReloadable: true, help: "Refuse connections without ?protocol= (4008)"),
+                help: "Refuse connections without ?protocol= (4008)"),
             .init(
                 name: "allowed-origins", key: "allowedOrigins", field: .list(\.app.allowedOrigins), group: .features,
-                isReloadable: true, help: "Origins of pages that may connect; empty or *: all"),
+                help: "Origins of pages that may connect; empty or *: all"),
             .init(
                 name: "authorized-connections", key: "authorizedConnections",
-                field: .boolean(\.app.authorizedConnectionsRequired), group: .features, isReloadable: true,
+                field: .boolean(\.app.authorizedConnectionsRequired), group: .features,
                 help: "Close connections that neither sign in nor join a private channel"),
             .init(
                 name: "authorization-timeout-seconds", key: "authorizationTimeoutSeconds",
                 field: .integer(\.app.authorizationTimeoutSeconds, 1...3_600), group: .features, unit: "seconds",
-                isReloadable: true, help: "How long they may take"),
+                help: "How long they may take"),
             .init(
                 name: "subscription-errors", key: "subscriptionErrors", field: .words(\.app.subscriptionErrors),
-                group: .features, isReloadable: true, help: "How a refused subscription is reported"),
+                group: .features, help: "How a refused subscription is reported"),
             .init(
                 name: "quota-code", key: "quotaCode", field: .numbers(\.app.quotaCode, [4004, 4100]), group: .features,
-                isReloadable: true, help: "Close code over quota: 4004 clients give up, 4100 they come back"),
+                help: "Close code over quota: 4004 clients give up, 4100 they come back"),
             .init(
                 name: "activity-timeout-seconds", key: "activityTimeoutSeconds",
                 field: .integer(\.app.activityTimeoutSeconds, 1...300), group: .features, unit: "seconds",
-                isReloadable: true, help: "Silence after which a connection is pinged; sensible from 10"),
+                help: "Silence after which a connection is pinged; sensible from 10"),
         ] + limits
 
     private static func limit(
         _ name: String, _ key: String, unit: String = "", _ field: Field<AppDraft>, _ help: String
     ) -> Option {
         .init(
-            name: name, key: "limits." + key, field: field, group: .appLimits, unit: unit, isReloadable: true,
+            name: name, key: "limits." + key, field: field, group: .appLimits, unit: unit,
             help: help)
     }
 
@@ -246,6 +243,9 @@ extension Option where Settings == AppDraft {
         limit(
             "cache-seconds", "cacheSeconds", unit: "seconds", .integer(\.app.limits.cacheSeconds, 1...86_400),
             "How long a cache channel keeps its last event"),
+        limit(
+            "cache-channels", "cacheChannels", .integer(\.app.limits.cacheChannelsMax, 64...10_000_000),
+            "Cache channels that keep an event; above it the oldest is forgotten"),
     ]
 }
 

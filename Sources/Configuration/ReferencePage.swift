@@ -3,23 +3,30 @@ enum ReferencePage {
     static let text = """
         # Options
 
-        Made by `starling config docs`; do not edit. Precedence: flags, `STARLING_*` variables, variables of other servers, the
-        file, what is built in. Empty variables count as unset. Booleans: 1/0, true/false, yes/no, on/off.
-        "Reload": a new value takes effect on SIGHUP; others need a restart.
+        Made by `starling config docs`; do not edit. Precedence: flags, `STARLING_*` variables, variables of other servers,
+        the file, what is built in. Empty variables count as unset. Booleans: 1/0, true/false, yes/no, on/off.
+        All of them are read once, at the start.
 
         ## Finding the configuration
 
         | Flag | Variable | Meaning |
         |---|---|---|
         \(MetaOption.all.map(row).joined())
-        \(OptionGroup.sorted(Option.server).map { section($0.group, $0.options, ServerSettings()) }.joined(separator: "\n"))
-        \(OptionGroup.sorted(Option.app).map { section($0.group, $0.options, AppDraft()) }.joined(separator: "\n"))
+        \(sections(Option.server, ServerSettings()))
+        \(sections(Option.app, AppDraft()))
         ## Variables of other servers
 
         | Variable | Meaning here |
         |---|---|
-        \(ForeignFamily.all.flatMap(\.variables).map { "| `\($0.name)` | \($0.effect.meaning) |\n" }.joined())| `PORT` | `--port`, when nothing else says it |
+        \(foreign)| `PORT` | `--port`, when nothing else says it |
         """
+
+    private static let foreign = ForeignFamily.all.flatMap(\.variables)
+        .map { "| `\($0.name)` | \($0.effect.meaning) |\n" }.joined()
+
+    private static func sections<Settings>(_ options: [Option<Settings>], _ defaults: Settings) -> String {
+        OptionGroup.sorted(options).map { section($0.group, $0.options, defaults) }.joined(separator: "\n")
+    }
 
     private static func row(_ option: MetaOption) -> String {
         let short = option.shortFlag.map { ", `-\($0)`" } ?? ""
@@ -30,14 +37,15 @@ enum ReferencePage {
         -> String
     {
         var text =
-            "## \(group.rawValue)\n\n| Key | Flag | Variable | Value | Default | Reload | Meaning |\n|---|---|---|---|---|---|---|\n"
+            "## \(group.rawValue)\n\n| Key | Flag | Variable | Value | Default | Meaning |\n"
+            + "|---|---|---|---|---|---|\n"
         for option in options {
             let key = group.isOfApp ? "apps[].\(option.key)" : option.key
             let value =
                 option.field.expectation.replacing("|", with: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
             let standard = option.field.read(defaults).json().printed()
             text += "| `\(key)` | `\(option.flag)` | `\(option.variable)` | \(value) | `\(standard)` |"
-            text += " \(option.isReloadable ? "yes" : "no") | \(option.help) |\n"
+            text += " \(option.help) |\n"
         }
         return text
     }
@@ -56,6 +64,7 @@ extension ForeignFamily.Effect {
         case .refused(let text): "an error: \(text)"
         case .later(let text): "a warning: \(text)"
         case .webhooks: "a warning: webhooks come in a later release"
+        case .wholeApp: "an app: `http://KEY:SECRET@HOST:PORT/apps/ID`"
         case .ignored: "accepted, has no effect"
         }
     }

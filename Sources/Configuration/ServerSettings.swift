@@ -2,7 +2,8 @@ public import BrokerCore
 
 /// What the operator decided for one broker process, checked and complete.
 ///
-/// `Configuration.load` builds it and nothing changes it afterwards, so it may be read from any thread. Units end the names.
+/// `Configuration.load` builds it and nothing changes it afterwards, so it may be read from any thread. Units end
+/// the names.
 public struct ServerSettings: Sendable, Equatable {
     /// How much the log says; each level includes the ones above it.
     public enum LogLevel: String, Sendable, CaseIterable, Comparable {

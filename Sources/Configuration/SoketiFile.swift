@@ -140,7 +140,7 @@ struct SoketiFile {
             if Boolean.parse(text) != false { unsupported(member.value, "\(path): \(why)", "") }
         case .later(let why):
             if Boolean.parse(text) != false { problems.warning(source.place(member.value.offset), "\(path): \(why)") }
-        case .app, .webhooks, .ignored: break
+        case .app, .webhooks, .wholeApp, .ignored: break
         }
     }
 
@@ -226,7 +226,7 @@ extension Node {
         switch content {
         case .string(let text, _), .number(let text): text
         case .boolean(let isTrue): isTrue ? "true" : "false"
-        case .null: ""
+        case .null, .broken: ""
         case .object, .array: nil
         }
     }

@@ -32,7 +32,8 @@ struct Variables: Sendable {
     }
 }
 
-/// A `.env` file: `NAME=value`, `export`, comments, quotes (`'` literal; `"` with `\n \" \\ \$` and `${…}`; may span lines).
+/// A `.env` file: `NAME=value`, `export`, comments, and quotes (`'` is literal; `"` has `\n \" \\ \$` and `${…}`;
+/// either may span lines).
 struct EnvironmentFile: Sendable {
     struct Entry: Sendable, Equatable {
         var name: String

@@ -106,10 +106,17 @@ extension EventLoop {
     }
 
     /// A finishing connection is read so that its kernel buffer does not turn our close into a reset; the bytes mean nothing.
+    /// A peer that goes on sending is cut off: after `finish`, `inputBytesMax` is what may still be read.
     private func discardInput(_ slot: UInt32) {
         table.pointee.freeInput(slot)
         let count = clinux_receive(state(slot).pointee.descriptor, receiveBuffer, options.receiveBufferBytes)
-        if count > 0 || count == -Int(EAGAIN) { return }
+        if count > 0 {
+            let left = Int(state(slot).pointee.inputBytesMax) - count
+            state(slot).pointee.inputBytesMax = UInt32(max(0, left))
+            if left <= 0 { close(slot, .local) }
+            return
+        }
+        if count == -Int(EAGAIN) { return }
         if count < 0 { return failed(slot, CInt(truncatingIfNeeded: -count)) }
         state(slot).pointee.flags.insert(.endSeen)
         if state(slot).pointee.flags.contains(.shutDown) { close(slot, .local) } else { updateInterest(slot) }

@@ -48,6 +48,9 @@ extension EventLoop {
         }
     }
 
+    /// Input that is read and dropped while a connection finishes; a peer that sends more is cut off.
+    private static let discardedBytesMax: UInt32 = 4 << 20
+
     /// Ends the connection in good order: what is queued goes out, then our FIN; input is read and dropped until the peer's FIN, or until
     /// the linger time (which counts from now and covers the flush) is over. Frames queued from now on are dropped, `timerFired` and
     /// `received` come no more, `closed` does.
@@ -56,6 +59,7 @@ extension EventLoop {
         let hasFrames = outbox.state.pointee.dirtyIndex[Int(slot)] < OutboxState.refusing
         outbox.state.pointee.mark(slot, OutboxState.refusing)
         state(slot).pointee.flags.insert(hasFrames ? [.finishing, .sealed] : .finishing)
+        state(slot).pointee.inputBytesMax = Self.discardedBytesMax
         arm(slot, after: lingerNanoseconds)
         updateInterest(slot)
         if !hasFrames && state(slot).pointee.backlog == nil { allSent(slot) }
@@ -77,6 +81,7 @@ extension EventLoop {
         }
         if !state(slot).pointee.flags.contains(.finishing) {
             state(slot).pointee.flags.insert(.finishing)
+            state(slot).pointee.inputBytesMax = Self.discardedBytesMax
             arm(slot, after: lingerNanoseconds)
         }
         updateInterest(slot)

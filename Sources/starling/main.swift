@@ -16,9 +16,13 @@ case .text(let output):
     Surroundings.write(output.standardError, to: STDERR_FILENO)
     exit(output.exitCode)
 case .health(let target):
-    guard let problem = HealthCheck.run(target) else { exit(0) }
-    Surroundings.write("starling health: \(problem)\n", to: STDERR_FILENO)
-    exit(1)
+    do throws(HealthCheck.Problem) {
+        try HealthCheck.run(target)
+        exit(0)
+    } catch {
+        Surroundings.write("starling health: \(error.text)\n", to: STDERR_FILENO)
+        exit(error.exitCode)
+    }
 case .bench(let arguments):
     exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments))
 case .serve(let configuration):

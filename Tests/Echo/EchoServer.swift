@@ -16,8 +16,10 @@ final class EchoServer: LoopHandler {
     private let loop: EventLoop
     private var connections: [Connection] = []
     private var frame: [UInt8] = []
+    /// Cases 9.3.1 and 9.4.1 send 4 MiB in fragments of 64 bytes and then an empty last one.
+    private static let fragmentsMax = 65_537
     private let limits = WebSocketLimits(
-        messageBytesMax: EchoServer.messageBytesMax, fragmentsMax: 65_536, binaryMustBeText: false)
+        messageBytesMax: EchoServer.messageBytesMax, fragmentsMax: EchoServer.fragmentsMax, binaryMustBeText: false)
     private static let lingerNanoseconds: UInt64 = 2_000_000_000
 
     init(_ loop: EventLoop) { self.loop = loop }

@@ -9,8 +9,18 @@ _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
+# Files whose tests mostly wait for time to pass: a sanitizer learns nothing more from them (Tests/run --long runs them all).
+WAITING = {"test_liveness.py", "test_subscription_count.py", "test_limits.py", "test_authorized_connections.py"}
+
+
 def pytest_configure(config):
-    config.addinivalue_line("markers", "core: the selection that also runs under the sanitizers (Tests/run)")
+    config.addinivalue_line("markers", "core: the selection that Tests/run also runs under the sanitizers")
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name not in WAITING:
+            item.add_marker(pytest.mark.core)
 
 
 @pytest.fixture(scope="module")

@@ -42,6 +42,15 @@ def credentials(name: str) -> dict:
     return {"app_id": name, "key": f"{name}-key", "secret": f"{name}-secret"}
 
 
+def daemon_environment(**variables: str) -> dict:
+    """The whole environment of a Starling process: `variables`, and what the sanitizers need (Tests/run)."""
+    names = ("PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
+    environment = {name: os.environ[name] for name in names if name in os.environ} | variables
+    # For the daemon alone: Python must not load it.
+    preloads = [text for text in (os.environ.get("STARLING_PRELOAD"), variables.get("LD_PRELOAD")) if text]
+    return environment | ({"LD_PRELOAD": ":".join(preloads)} if preloads else {})
+
+
 class Broker:
     """One broker process. Use as a context manager."""
 
@@ -60,10 +69,7 @@ class Broker:
         file.write_text(json.dumps(self.config))
         ready.unlink(missing_ok=True)
         self.log_path = home / "broker.log"
-        environment = {"PATH": os.environ["PATH"], "HOME": str(home), **self.env}
-        for name in ("ASAN_OPTIONS", "TSAN_OPTIONS"):
-            if name in os.environ:
-                environment[name] = os.environ[name]
+        environment = daemon_environment(HOME=str(home), **self.env)
         command = [BINARY, "serve", "--config", str(file), "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--ready-file", str(ready), *self.flags]
         with open(self.log_path, "ab") as log:
@@ -80,7 +86,10 @@ class Broker:
 
     def __exit__(self, kind, *_):
         code = self.stop()
+        log = self.log()
         self.directory.cleanup()
+        if (at := log.find("Sanitizer")) >= 0:
+            raise AssertionError("the broker's log holds a sanitizer report:\n" + log[max(0, at - 200):at + 6_000])
         if kind is None and code not in (0, -signal.SIGKILL):
             raise AssertionError(f"broker ended with {code}")
 
@@ -122,10 +131,18 @@ class Broker:
     def pid(self) -> int:
         return self.process.pid
 
+    def is_suspended(self) -> bool:
+        """Stopped by SIGSTOP; the signal takes effect some time after it was sent."""
+        return pathlib.Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
     def resident_bytes(self) -> int:
         """The memory the process holds now."""
         pages = int(pathlib.Path(f"/proc/{self.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
+
+    def descriptors(self) -> int:
+        """How many descriptors the process holds now."""
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
 
     def log(self) -> str:
         return self.log_path.read_text(errors="replace")

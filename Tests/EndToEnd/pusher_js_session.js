@@ -18,7 +18,7 @@ async function starlingSession(Pusher, base) {
         wsPort: stage.port,
         wssPort: stage.port,
         forceTLS: false,
-        enabledTransports: ["ws", "wss"],
+        enabledTransports: ["ws"],
         activityTimeout: stage.activityTimeout,
         pongTimeout: stage.activityTimeout,
         channelAuthorization: { endpoint: stage.auth, transport: "ajax", headers },

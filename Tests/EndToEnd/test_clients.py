@@ -14,8 +14,6 @@ from clients import (AsyncPusherClient, AuthEndpoint, Inbox, PysherClient, Socku
                      sign_channel)
 from harness import user_auth
 
-pytestmark = pytest.mark.core
-
 LIBRARIES = ["Pysher", "asyncpusher", "sockudo-python", "websockets"]
 
 

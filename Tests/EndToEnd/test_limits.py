@@ -2,12 +2,13 @@
 
 import re
 import select
+import socket
 import time
 
 import pytest
 
 from harness import Broker, app
-from http_tools import Caller, Raw, assert_error, assert_success, plain, until
+from http_tools import Caller, Raw, assert_error, assert_success, plain, target, until
 
 
 def limited(**limits) -> Broker:
@@ -145,6 +146,59 @@ def test_pw_011_the_channel_quota_refuses_a_new_channel_and_nothing_else():
         client.unsubscribe("two")
         client.nothing_until_pong()
         second.subscribe("three")
+
+
+# Large replies
+
+
+@pytest.fixture(scope="module")
+def crowded():
+    """A broker whose channel list is a reply of about 470 kB: more than one connection may leave unsent."""
+    with Broker({"apps": [app()]}) as broker, broker.client() as client:
+        for number in range(2_500):
+            client.subscribe(f"crowd-{number}-" + "x" * 150)
+        yield broker
+
+
+def resident_bytes(broker: Broker) -> int:
+    with open(f"/proc/{broker.pid}/status") as status:
+        return int(next(line for line in status if line.startswith("VmRSS")).split()[1]) * 1024
+
+
+def narrow(broker: Broker) -> Raw:
+    """A caller behind a thin line: its receive window is the smallest the kernel grants."""
+    connection = Raw(broker)
+    connection.socket.close()
+    connection.socket = socket.socket()
+    connection.socket.settimeout(5)
+    connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    connection.socket.connect(("127.0.0.1", broker.port))
+    return connection
+
+
+def test_pw_158_a_large_reply_reaches_a_caller_behind_a_thin_line(crowded):
+    """PW-158: a reply larger than the backlog of a client is not cut."""
+    with narrow(crowded) as connection:
+        reply = connection.send(plain("GET", target("GET", "/apps/1/channels"))).reply()
+        assert len(assert_success(reply)["channels"]) == 2_500
+
+
+def test_pw_154_pipelined_large_replies_arrive_one_after_the_other(crowded):
+    """PW-154, PW-158: twenty requests in one write; the replies together are far more than a backlog."""
+    with Raw(crowded) as connection:
+        connection.send(plain("GET", target("GET", "/apps/1/channels")) * 20)
+        for _ in range(20):
+            assert len(assert_success(connection.reply())["channels"]) == 2_500
+
+
+def test_pw_154_pipelined_large_replies_that_nobody_reads_cost_no_memory(crowded):
+    """PW-154, B6: at most 32 MiB, and others are served."""
+    before = resident_bytes(crowded)
+    with narrow(crowded) as connection:
+        connection.send(plain("GET", target("GET", "/apps/1/channels")) * 200)
+        for _ in range(20):
+            assert_success(Caller(crowded).publish(channel="x"))
+        assert resident_bytes(crowded) - before <= 32 << 20
 
 
 # Slow peers

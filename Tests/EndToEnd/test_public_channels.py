@@ -258,9 +258,11 @@ def test_two_apps_do_not_share_rosters_caches_or_exclusions(client, broker):
         assert client.join("presence-shared", "ann")["ids"] == ["ann"]
         assert other.join("presence-shared", "bob")["ids"] == ["bob"]
         client.nothing_until_marker()
-        broker.trigger("cache-shared", "mine", "{}")
-        other.subscribe("cache-shared")
-        other.expect("pusher:cache_miss", "cache-shared")
+        broker.trigger("cache-mine", "mine", "{}")
+        broker.trigger("cache-theirs", "theirs", "{}", **credentials("other"))
+        for one, channel in ((other, "cache-mine"), (client, "cache-theirs")):
+            one.subscribe(channel)
+            one.expect("pusher:cache_miss", channel)
         other.subscribe("excluding")
         broker.trigger("excluding", "e", "{}", socket_id=client.socket_id, **credentials("other"))
         other.expect("e", "excluding")

@@ -58,7 +58,7 @@ def why_not(where: str) -> str | None:
 class Stage:
     """Starts pusher-js, tells it what to do, and takes its reports."""
 
-    def __init__(self, broker: Broker, endpoint: AuthEndpoint, where: str, channels: list[str], **options):
+    def __init__(self, broker: Broker, endpoint: AuthEndpoint | None, where: str, channels: list[str], **options):
         self.where, self.inbox, self.process = where, Inbox(f"pusher-js in {where}"), None
         self.files = {
             "/": ("text/html", b'<!doctype html><meta charset="utf-8"><script src="/pusher.js"></script>'
@@ -66,8 +66,9 @@ class Stage:
             "/pusher.js": ("text/javascript", build(where).read_bytes()),
             "/session.js": ("text/javascript", (HERE / "pusher_js_session.js").read_bytes()),
             "/stage.json": ("application/json", json.dumps(
-                {"key": "app-key", "port": broker.port, "channels": channels, "who": "ann", "signIn": False, "auth": endpoint.url,
-                 "userAuth": endpoint.user_url, "activityTimeout": 120_000, **options}).encode()),
+                {"key": "app-key", "port": broker.port, "channels": channels, "who": "ann", "signIn": False,
+                 "auth": endpoint and endpoint.url, "userAuth": endpoint and endpoint.user_url,
+                 "activityTimeout": 120_000, **options}).encode()),
         }
         stage = self
 

@@ -31,6 +31,11 @@ extension Conductor {
         case .presence, .churn: text += "\(Text.grouped(plan.clients)) clients, \(pace)"
         case .rest:
             text += "\(pace), \(options.publisherCount) connections, batch \(options.batch), \(options.payloadBytes) B"
+        case .search:
+            return text
+                + "\(options.subscribers) subs × \(options.payloadBytes) B from \(Text.short(options.startRate))/s, "
+                + "× \(Text.short(options.rateFactor)) until \(options.serviceLevels.map(\.text).joined(separator: ",")) breaks  "
+                + "server \(options.host):\(options.port)"
         case .clientEvents:
             text += "\(plan.channels) channels × \(options.peers) peers × \(options.payloadBytes) B, \(pace)"
         default:
@@ -170,6 +175,8 @@ extension Conductor {
         var rate = max(0.1, options.startRate)
         var lostBefore = 0
         var best: Measurement?
+        // A step in which we were late says nothing of the server: it is tried again.
+        var triesLeft = 3
         while report.steps.count < 200 {
             let measured = measure(.api, rate: rate)
             var step = Report(options: options, commandLine: [])
@@ -182,6 +189,10 @@ extension Conductor {
             lostBefore = measured.lost
             let isLate = Double(measured.counters.late) > rate * measured.seconds * 0.01
             let isKept = step.missedLevels.isEmpty && !isLate
+            triesLeft -= 1
+            if isLate, triesLeft > 0 { continue }
+            triesLeft = 3
+            report.latency = step.latency
             report.steps.append(
                 SearchStep(
                     rate: rate, deliveriesPerSecond: Double(measured.counters.deliveries) / measured.seconds,

@@ -9,7 +9,8 @@ enum Plot {
         if report.timeline.count > 1 { panels.append(timeline(report)) }
         if report.steps.count > 1 { panels.append(knee(report)) }
         let height = 40 + panelHeight * Double(panels.count)
-        var out = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 \(Int(width)) \(Int(height))\" "
+        var out =
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(Int(width))\" height=\"\(Int(height))\" viewBox=\"0 0 \(Int(width)) \(Int(height))\" "
         out += "font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
         out += "<text x=\"12\" y=\"22\" font-size=\"13\">\(Panel.escaped(report.title))</text>\n"
         for (index, panel) in panels.enumerated() {

@@ -14,8 +14,6 @@ import pytest
 
 from clients import AsyncPusherClient, PysherClient, publisher, second_publisher
 
-pytestmark = pytest.mark.core
-
 PREFIX = "orders-user-"
 CONFIRMED, REJECTED, LAST = "sale:confirmed", "sale:rejected", "sale:archived"
 

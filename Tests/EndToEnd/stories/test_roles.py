@@ -9,8 +9,6 @@ import pytest
 from clients import AsyncPusherClient, AuthEndpoint, PysherClient, SockudoClient, publisher
 from harness import channel_auth
 
-pytestmark = pytest.mark.core
-
 ADMIN, SELLER, STATISTICS, LAST = "private-role-admin", "private-role-seller", "stats:updated", "stats:last"
 
 

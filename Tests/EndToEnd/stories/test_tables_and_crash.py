@@ -23,8 +23,6 @@ from websockets.exceptions import WebSocketException
 from clients import SUCCEEDED, AsyncPusherClient, LoopThread, publisher, sign_channel
 from harness import DEADLINE, Broker, app
 
-pytestmark = pytest.mark.core
-
 TABLE, USERS = "table-orders", 8
 EVENTS = ("row:inserted", "row:updated", "row:deleted")
 PAUSE, PAUSE_MAX = 0.1, 2.0

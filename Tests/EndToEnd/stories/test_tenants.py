@@ -13,8 +13,6 @@ import pytest
 from clients import AsyncPusherClient, AuthEndpoint, SockudoClient, publisher
 from harness import DEADLINE, Broker, app, channel_auth
 
-pytestmark = pytest.mark.core
-
 PLAN = {"id": "3", "key": "plan-key", "secret": "plan-secret", "clientEvents": True,
         "limits": {"connections": 100, "channels": 100, "messagesPerDay": 25}}
 PLAN_KEYS = {"key": "plan-key", "secret": "plan-secret"}

@@ -1,0 +1,81 @@
+import BrokerCore
+
+/// What must hold when nothing is on its way.
+extension Simulation {
+    /// Settles and delivers everything, then compares every view of every channel.
+    func becomeQuiet() throws {
+        note("quiet")
+        repeat {
+            for loop in brokers.indices {
+                model.settle(loop: loop, limit: 7)
+                try command(on: loop) { $0.settleDepartures(limit: 7) }
+                try deliver(loop: loop, limit: .max)
+            }
+        } while brokers.contains(where: \.hasWork)
+        #if DEBUG
+            if let fault = InvariantWalker.leftover(in: brokers) { throw fail(fault) }
+        #endif
+        for client in model.clients.values {
+            guard client.terminations == 0 else { throw fail("client \(client.id) was not terminated") }
+            for (channel, owed) in client.inbox where !owed.isEmpty {
+                throw fail("client \(client.id) never got on \(channel): \(owed)")
+            }
+            for (channel, users) in client.believed {
+                guard users == roster(client.app, channel) else {
+                    throw fail(
+                        "client \(client.id) believes \(users) in \(channel), not \(roster(client.app, channel))")
+                }
+            }
+        }
+        try compareQuestions()
+    }
+
+    private func roster(_ app: Int, _ channel: String) -> Set<String> {
+        let name = Array(channel.utf8)
+        return Set(brokers[0].users(of: name.span, app: shared.apps[app]).map { String(decoding: $0, as: UTF8.self) })
+    }
+
+    /// The answers of the HTTP API, and the quotas.
+    private func compareQuestions() throws {
+        for app in shared.apps {
+            var listed: [String: [Int]] = [:]
+            let everything: [UInt8] = []
+            brokers[0].occupiedChannels(app: app, prefix: everything.span) { name, subscriptions, users in
+                listed[String(decoding: name, as: UTF8.self)] = [subscriptions, users]
+            }
+            var wanted: [String: [Int]] = [:]
+            for (place, book) in model.channels where place.app == app.index {
+                let name = Array(place.channel.utf8)
+                let state = brokers[0].channelState(of: name.span, app: app)
+                let cached = book.cached.flatMap { $0.expires > model.now ? $0.data : nil }
+                guard state.subscriptions == book.count, state.users == book.members.count,
+                    state.cache.map({ String(decoding: $0.dataLiteral, as: UTF8.self) }) == cached
+                else { throw fail("\(place.channel) is \(state), expected \(book)") }
+                guard roster(app.index, place.channel) == Set(book.members.keys) else {
+                    throw fail("\(place.channel) has other members than \(book.members.keys)")
+                }
+                if book.count > 0, !place.channel.hasPrefix("#") {
+                    wanted[place.channel] = [book.count, book.members.count]
+                }
+            }
+            guard listed == wanted else { throw fail("occupied are \(listed), expected \(wanted)") }
+            guard app.connectionCount == model.openCount(app: app.index), app.channelCount == wanted.count else {
+                throw fail("\(app.connectionCount) connections and \(app.channelCount) channels are counted")
+            }
+        }
+    }
+
+    /// Every connection is closed and time passes until every cache is over: nothing may be left.
+    func forgetEverything() throws {
+        model.now += 2_000_000
+        setTime()
+        for _ in 0..<64 { for loop in brokers.indices { try command(on: loop) { $0.tick() } } }
+        model.channels = [:]
+        try compareQuestions()
+        for queue in shared.queues {
+            guard queue.isEmpty, queue.queuedBytes == 0 else {
+                throw fail("\(queue.queuedBytes) bytes are left queued")
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+import BrokerCore
+import PusherProtocol
+import TestSupport
+
+/// The broker or the model is wrong: where, and what led there.
+struct Divergence: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// Several loops on one thread, many clients, random commands; after each the model says what must have happened.
+///
+/// Deliveries are taken in random amounts from random loops, so every interleaving that real threads could produce between
+/// two commands comes up. A client accepts a frame only if it is the next one the model owes it on that channel.
+final class Simulation {
+    let shared: SharedBroker
+    let brokers: [LoopBroker]
+    let signers: [Signer]
+    var model: Model
+    var random: SeededRandom
+    let clientsMax: Int
+    /// Most subscribes name one public channel, so that it passes the hundred connections of PW-181.
+    let isCrowd: Bool
+
+    var freeSlots: [[UInt32]]
+    var clientAt: [[UInt32: Int]]
+    var closedSockets: [String] = []
+    var nextID = 0
+    var step = 0
+    private var history: [String] = []
+    private var wasEmpty: [Bool] = []
+
+    init(seed: Int) {
+        random = SeededRandom(seed: seed)
+        isCrowd = seed % 8 == 7
+        let loops = 1 + seed % 4
+        clientsMax = isCrowd ? 150 : random.int(3...24)
+        shared = SharedBroker(settings: SimulatedWorld.apps, loopCount: loops, seed: random.next())
+        let shared = shared
+        brokers = (0..<loops).map { LoopBroker(shared: shared, loop: $0) }
+        signers = SimulatedWorld.apps.map(Signer.init)
+        model = Model(settings: SimulatedWorld.apps, loops: loops)
+        freeSlots = Array(repeating: [], count: loops)
+        clientAt = Array(repeating: [:], count: loops)
+        setTime()
+    }
+
+    func fail(_ text: String) -> Divergence {
+        Divergence(description: "step \(step): \(text)\n  " + history.suffix(60).joined(separator: "\n  "))
+    }
+
+    func note(_ text: @autoclosure () -> String) {
+        history.append("\(step) " + text())
+        if history.count > 400 { history.removeFirst(200) }
+    }
+
+    func setTime() {
+        for broker in brokers {
+            broker.setTime(BrokerTime(milliseconds: UInt64(model.now), unixSeconds: model.unixSeconds))
+        }
+    }
+
+    // MARK: Carrying out
+
+    /// Runs one command on a loop and compares its answers, and the loops it wakes, with the model's.
+    func command(on loop: Int, _ body: (LoopBroker) -> Void) throws {
+        wasEmpty = shared.queues.map(\.isEmpty)
+        body(brokers[loop])
+        var got: [(slot: UInt32, text: String)] = []
+        for action in brokers[loop].effects.actions {
+            guard case .frame(let slot, let range) = action else { throw fail("a command closed a connection") }
+            guard let text = Text.payload(of: brokers[loop].effects.bytes[range]) else {
+                throw fail("not a text frame")
+            }
+            got.append((slot, text))
+        }
+        let wakes = brokers[loop].takeWakes()
+        for other in shared.queues.indices where other != loop && wasEmpty[other] && !shared.queues[other].isEmpty {
+            guard wakes & 1 << UInt64(other) != 0 else { throw fail("loop \(other) got a delivery and no wake") }
+        }
+        brokers[loop].effects.clear()
+        let wanted = model.answers
+        model.answers = []
+        guard got.count == wanted.count else { throw fail("answers \(got.map(\.text)), expected \(wanted)") }
+        for (frame, answer) in zip(got, wanted) {
+            guard clientAt[loop][frame.slot] == answer.client, matches(frame.text, answer.frame) else {
+                throw fail("answer \(frame), expected \(answer)")
+            }
+            believe(frame.text, answer.frame, client: answer.client)
+        }
+    }
+
+    /// Takes up to `limit` deliveries of a loop.
+    func deliver(loop: Int, limit: Int) throws {
+        for _ in 0..<limit {
+            let delivery = brokers[loop].nextDelivery()
+            if let delivery {
+                guard let text = Text.payload(of: delivery.bytes) else { throw fail("not a text frame") }
+                let key = Self.key(of: text)
+                var seen: Set<UInt32> = []
+                for slot in delivery.recipients where slot != delivery.except {
+                    guard seen.insert(slot).inserted else { throw fail("slot \(slot) twice in one delivery") }
+                    guard let id = clientAt[loop][slot] else { throw fail("delivery to the free slot \(slot)") }
+                    try receive(text, key: key, client: id)
+                }
+            }
+            try carryOutTerminations(loop)
+            if delivery == nil { return }
+        }
+    }
+
+    private func receive(_ text: String, key: String, client id: Int) throws {
+        guard let next = model.clients[id]?.inbox[key]?.first else {
+            throw fail("client \(id) got \(text), but is owed nothing on \(key)")
+        }
+        guard matches(text, next) else { throw fail("client \(id) got \(text), expected \(next)") }
+        model.clients[id]?.inbox[key]?.removeFirst()
+        believe(text, next, client: id)
+    }
+
+    private func carryOutTerminations(_ loop: Int) throws {
+        let actions = brokers[loop].effects.actions
+        for action in actions {
+            switch action {
+            case .frame(let slot, let range):
+                guard let id = clientAt[loop][slot], let client = model.clients[id], client.terminations > 0 else {
+                    throw fail("slot \(slot) was terminated and should not be")
+                }
+                guard matches(Text.payload(of: brokers[loop].effects.bytes[range]) ?? "", .failure(code: 4009)) else {
+                    throw fail("a termination says 4009")
+                }
+            case .close(let slot, let reason):
+                guard reason == .unauthorized else { throw fail("a termination closes with 4009") }
+                // Twice terminated and taken at once: the second finds it closed.
+                guard let id = clientAt[loop][slot] else { continue }
+                note("terminated client \(id)")
+                closeBoth(id)
+            }
+        }
+        brokers[loop].effects.clear()
+    }
+
+    func closeBoth(_ id: Int) {
+        guard let client = model.clients[id] else { return }
+        brokers[client.loop].close(slot: client.slot)
+        clientAt[client.loop][client.slot] = nil
+        freeSlots[client.loop].append(client.slot)
+        closedSockets.append(client.socketID)
+        model.close(id)
+    }
+
+    // MARK: Frames
+
+    /// The channel of a frame as the inbox calls it.
+    static func key(of text: String) -> String {
+        if text.hasPrefix(#"{"event":"pusher_internal:watchlist_events""#) {
+            return Model.watchKey(Text.between(#"user_ids\":[\""#, #"\""#, in: text) ?? "?")
+        }
+        return Text.between(#","channel":""#, "\"", in: text) ?? "?"
+    }
+
+    func matches(_ text: String, _ expected: Model.Expected) -> Bool {
+        switch expected {
+        case .text(let wanted): return text == wanted
+        case .failure(let code):
+            let code = code.map(String.init) ?? "null"
+            return text.hasPrefix(#"{"event":"pusher:error","data":{"code":\#(code),"message":""#)
+        case .refusal(let channel, let type, let status):
+            return text.hasPrefix(
+                #"{"event":"pusher:subscription_error","channel":"\#(channel)","data":{"type":"\#(type)","error":""#)
+                && text.hasSuffix(#","status":\#(status)}}"#)
+        case .snapshot(let channel, let members):
+            return Self.snapshot(text, of: channel) == members
+        }
+    }
+
+    /// The members of a presence channel's `subscription_succeeded`; nil if it is not one, or contradicts itself.
+    static func snapshot(_ text: String, of channel: String) -> [String: String]? {
+        let head =
+            #"{"event":"pusher_internal:subscription_succeeded","channel":"\#(channel)","data":"{\"presence\":{\"count\":"#
+        guard text.hasPrefix(head), let count = Text.between(#"\"count\":"#, ",", in: text),
+            let ids = Text.between(#"\"ids\":["#, "]", in: text),
+            let hash = Text.between(#"\"hash\":{"#, #"}}}"}"#, in: text)
+        else { return nil }
+        var members: [String: String] = [:]
+        for entry in hash.split(separator: ",") {
+            guard let colon = entry.firstIndex(of: ":") else { return nil }
+            let user = entry[..<colon].filter { $0 != "\\" && $0 != "\"" }
+            members[user] = entry[entry.index(after: colon)...].filter { $0 != "\\" }
+        }
+        let listed = ids.split(separator: ",").map { $0.filter { $0 != "\\" && $0 != "\"" } }
+        guard listed.count == members.count, Set(listed) == Set(members.keys), String(members.count) == count else {
+            return nil
+        }
+        return members
+    }
+
+    /// Applies a frame to the roster that a client library would hold.
+    private func believe(_ text: String, _ expected: Model.Expected, client id: Int) {
+        if case .snapshot(let channel, let members) = expected {
+            model.clients[id]?.believed[channel] = Set(members.keys)
+            return
+        }
+        let isJoin = text.hasPrefix(#"{"event":"pusher_internal:member_added""#)
+        guard isJoin || text.hasPrefix(#"{"event":"pusher_internal:member_removed""#),
+            let user = Text.between(#"\"user_id\":\""#, #"\""#, in: text)
+        else { return }
+        if isJoin {
+            model.clients[id]?.believed[Self.key(of: text)]?.insert(user)
+        } else {
+            model.clients[id]?.believed[Self.key(of: text)]?.remove(user)
+        }
+    }
+}

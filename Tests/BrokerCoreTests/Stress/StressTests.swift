@@ -1,0 +1,102 @@
+import BrokerCore
+import TestSupport
+import Testing
+
+/// The same broker under real threads, one for each loop. CI runs it under ThreadSanitizer too.
+///
+/// No model can say what must happen here, but a witness on each channel, there from the first event to the last, hears
+/// the channel's one order; whatever any other subscriber heard must be a gapless piece of it.
+@Suite("DeliveryQueue and registry under threads") struct StressTests {
+    /// The loops, each used by one thread.
+    private final class Hall: @unchecked Sendable {
+        // SAFETY: between the start and the join of the threads, each thread uses only the loop of its own number.
+        let loops: [StressLoop]
+        init(_ loops: [StressLoop]) { self.loops = loops }
+    }
+
+    private static func settings(_ id: String) -> AppSettings {
+        var app = AppSettings(id: id, keys: [.init(key: id + "-key", secret: id)])
+        app.clientEventsEnabled = true
+        app.subscriptionCountEnabled = true
+        app.limits.clientEventsPerSecondMax = nil
+        return app
+    }
+
+    @Test(arguments: 0..<6) func everySubscriberHearsAPieceOfTheOneOrder(seed: Int) throws {
+        let count = 2 + seed % 3
+        let shared = SharedBroker(
+            settings: [Self.settings("a"), Self.settings("b")], loopCount: count, seed: UInt64(seed))
+        let hall = Hall((0..<count).map { StressLoop(shared: shared, loop: $0, seed: seed) })
+        let witnesses = (0...1).map { app in
+            let slot = hall.loops[0].open(app: app, isWitness: true)
+            for channel in StressLoop.events { hall.loops[0].subscribe(slot, channel) }
+            hall.loops[0].carryOut()
+            return slot
+        }
+        Threads.run(count) { hall.loops[$0].run(steps: 2_000) }
+        becomeQuiet(hall.loops)
+        for loop in hall.loops { #expect(loop.fault == nil) }
+        try checkOrder(hall.loops, witnesses: witnesses)
+        checkBeliefs(hall.loops)
+        #if DEBUG
+            #expect(InvariantWalker.fault(in: hall.loops.map(\.broker)) == nil)
+        #endif
+        for loop in hall.loops { for slot in loop.clients.keys.sorted() { loop.close(slot) } }
+        becomeQuiet(hall.loops)
+        #if DEBUG
+            #expect(InvariantWalker.fault(in: hall.loops.map(\.broker)) == nil)
+        #endif
+        for app in shared.apps { #expect(app.connectionCount == 0 && app.channelCount == 0) }
+        for queue in shared.queues { #expect(queue.queuedBytes == 0) }
+    }
+
+    private func becomeQuiet(_ loops: [StressLoop]) {
+        while loops.contains(where: \.broker.hasWork) {
+            for loop in loops {
+                loop.broker.settleDepartures(limit: .max)
+                loop.deliver(limit: .max)
+            }
+        }
+    }
+
+    private func checkOrder(_ loops: [StressLoop], witnesses: [UInt32]) throws {
+        for (app, slot) in witnesses.enumerated() {
+            for channel in StressLoop.events {
+                let order = try #require(loops[0].clients[slot]?.events[channel])
+                #expect(order.count > 50)
+                let place = Dictionary(zip(order, order.indices), uniquingKeysWith: { first, _ in first })
+                #expect(place.count == order.count, "the witness heard nothing twice")
+                var heard: [[String]] = []
+                for loop in loops {
+                    heard += loop.histories.filter { $0.app == app && $0.channel == channel }.map(\.events)
+                    heard += loop.clients.values.filter { $0.app == app }.compactMap { $0.events[channel] }
+                }
+                for events in heard {
+                    guard let first = events.first else { continue }
+                    let start = try #require(place[first])
+                    #expect(Array(order[start..<min(order.count, start + events.count)]) == events)
+                }
+            }
+        }
+    }
+
+    /// Rosters and watchlists, now that nothing is on its way.
+    private func checkBeliefs(_ loops: [StressLoop]) {
+        for loop in loops {
+            for (slot, client) in loop.clients {
+                let app = loop.broker.shared.apps[client.app]
+                for (channel, members) in client.rosters {
+                    let name = Array(channel.utf8)
+                    let real = loop.broker.users(of: name.span, app: app).map { String(decoding: $0, as: UTF8.self) }
+                    #expect(members == Set(real), "slot \(slot) in \(channel)")
+                }
+                for (user, isOnline) in client.online {
+                    let isThere = loops.contains { other in
+                        other.clients.values.contains { $0.app == client.app && $0.user == user }
+                    }
+                    #expect(isOnline == isThere, "slot \(slot) about \(user)")
+                }
+            }
+        }
+    }
+}

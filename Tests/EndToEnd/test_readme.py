@@ -1,0 +1,133 @@
+"""What README.md says is run: its snippets, its commands, and its tables against the program.
+
+A snippet is executed as it stands there, but for the port. Node's and PHP's server libraries are in neither Debian nor PyPI: their
+snippets run where NODE_PATH holds `pusher`, or PUSHER_PHP names a folder with `vendor/autoload.php`, and are otherwise only parsed.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from harness import BINARY, DEADLINE, ROOT, Broker, wait_until
+from test_pusher_js import Stage, why_not
+
+README = (ROOT / "README.md").read_text()
+CHANNEL, EVENT = "my-channel", "my-event"
+
+
+def snippet(language: str) -> str:
+    found = re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert found, f"README.md has no {language} snippet"
+    return found[0]
+
+
+@pytest.fixture(scope="module")
+def plain():
+    """The broker as a newcomer has it: without a configuration."""
+    with Broker({}) as running:
+        yield running
+
+
+def run(command: list, directory, broker: Broker | None = None, **environment) -> subprocess.CompletedProcess:
+    return subprocess.run([str(word) for word in command], cwd=directory, capture_output=True, text=True, timeout=DEADLINE * 3,
+                          env={**os.environ, **environment})
+
+
+def check_published(broker: Broker, directory, file: str, source: str, command: list, hello: str, **environment) -> None:
+    """Runs a publishing snippet and expects its event on the channel."""
+    (directory / file).write_text(source.replace("6001", str(broker.port)))
+    with broker.client() as listener:
+        listener.subscribe(CHANNEL)
+        ended = run(command, directory, **environment)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert json.loads(listener.expect(EVENT, CHANNEL)["data"]) == {"hello": hello}
+
+
+def test_the_python_snippet_publishes(plain, tmp_path):
+    check_published(plain, tmp_path, "publish.py", snippet("python"), [sys.executable, "publish.py"], "from Python")
+
+
+def test_the_node_snippet_publishes(plain, tmp_path):
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    (tmp_path / "publish.js").write_text(snippet("js"))
+    checked = run([node, "--check", "publish.js"], tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    if run([node, "-e", "require('pusher')"], tmp_path).returncode:
+        pytest.skip("parsed only: the npm package `pusher` is not on NODE_PATH")
+    check_published(plain, tmp_path, "publish.js", snippet("js"), [node, "publish.js"], "from Node")
+
+
+def test_the_php_snippet_publishes(plain, tmp_path):
+    php = shutil.which("php")
+    if php is None:
+        pytest.skip("php is not installed")
+    (tmp_path / "publish.php").write_text(snippet("php"))
+    checked = run([php, "-l", "publish.php"], tmp_path)
+    assert checked.returncode == 0, checked.stdout
+    if "PUSHER_PHP" not in os.environ:
+        pytest.skip("parsed only: PUSHER_PHP names no folder with vendor/autoload.php")
+    (tmp_path / "vendor").symlink_to(pathlib.Path(os.environ["PUSHER_PHP"]) / "vendor")
+    check_published(plain, tmp_path, "publish.php", snippet("php"), [php, "publish.php"], "from PHP")
+
+
+def test_the_browser_snippet_receives(plain):
+    if reason := why_not("chromium"):
+        pytest.skip(reason)
+    page = snippet("html").replace("6001", str(plain.port))
+    page = re.sub(r'src="https://[^"]*"', 'src="/pusher.js"', page) + """<script>
+        new MutationObserver(() => fetch("/report", { method: "POST",
+            body: JSON.stringify({ event: "title", channel: null, data: document.title }) }))
+            .observe(document.head, { childList: true, subtree: true, characterData: true });
+    </script>"""
+    stage = Stage(plain, None, "chromium", [])
+    stage.files["/"] = ("text/html", page.encode())
+    with stage:
+        wait_until(lambda: plain.api("GET", f"/channels/{CHANNEL}")[1]["occupied"], "the page subscribed", DEADLINE * 6)
+        plain.trigger(CHANNEL, EVENT, {"hello": "browser"})
+        assert stage.inbox.wait("title").data == 'Received {"hello":"browser"}'
+
+
+def test_the_sample_configuration_is_right_and_the_commands_beside_it_work(plain, tmp_path):
+    (tmp_path / "starling.json").write_text(snippet("json"))
+    (tmp_path / "soketi.json").write_text('{"debug": true, "appManager.array.apps": [{"id": "a", "key": "k", "secret": "s"}]}')
+    commands = [line.split("#")[0].split() for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+                for line in block.splitlines() if line.startswith("starling ")]
+    assert len(commands) >= 4
+    for _, *arguments in commands:
+        if arguments[0] != "serve":  # the broker of this file is one that was served
+            arguments = [word.replace("6001", str(plain.port)) for word in arguments]
+            ended = run([BINARY, *arguments], tmp_path)
+            assert ended.returncode == 0, (arguments, ended.stdout, ended.stderr)
+    for text in re.findall(r"`starling ((?:serve|config|help|version)[^`…]*)`", README):
+        if text != "serve":
+            ended = run([BINARY, *text.split()], tmp_path)
+            assert ended.returncode == 0, (text, ended.stderr)
+
+
+def test_every_file_and_command_the_readme_names_exists():
+    for name in re.findall(r"`((?:Sources|Tests|deploy|benchmarks)/[A-Za-z0-9_./]+)", README):
+        assert (ROOT / name).exists(), name
+    steps = run([ROOT / "Tests" / "run", "--list"], ROOT).stdout
+    for step in re.findall(r"Tests/run --only (\w+)", README):
+        assert re.search(rf"^{step} ", steps, re.MULTILINE), step
+
+
+def test_the_table_of_limits_is_the_programs():
+    reference = run([BINARY, "config", "docs"], ROOT).stdout
+    rows = dict(re.findall(r"^\| `apps\[\]\.limits\.(\w+)` \|(?:[^|]*\|){3} `([^`]*)` \|", reference, re.MULTILINE))
+    told = dict(re.findall(r"^\| `(\w+)` \| (-?\d+) \|", README, re.MULTILINE))
+    assert len(told) >= 15 and told.items() <= rows.items(), told.items() - rows.items()
+
+
+def test_the_credentials_of_the_readme_are_the_built_in_ones(plain):
+    log = plain.log()
+    url = re.search(r"PUSHER_URL=(http://\S+?)`", README)[1]
+    assert url.replace("6001", str(plain.port)) in log, log
