@@ -32,7 +32,7 @@ extension Conductor {
         if alsoChurn { churn(start: begin, end: to) }
         sleep(until: from, startedAt: begin, keepsTimeline: true)
         let first = snapshot()
-        sleep(until: to, startedAt: begin + UInt64(options.warmupSeconds) * 1_000_000_000, keepsTimeline: true)
+        sleep(until: to, startedAt: begin, keepsTimeline: true)
         let last = snapshot()
         drain()
         var result = difference(first, last)

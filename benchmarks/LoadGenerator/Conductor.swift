@@ -98,7 +98,8 @@ final class Conductor {
 
     /// Sleeps to a monotonic time, with progress and timeline.
     func sleep(until time: UInt64, startedAt start: UInt64 = 0, keepsTimeline: Bool = false) {
-        var nextSecond = start + 1_000_000_000
+        let passed = MonotonicTime.now().nanosecondsSince(MonotonicTime(nanoseconds: start)) / 1_000_000_000
+        var nextSecond = start + (passed + 1) * 1_000_000_000
         while true {
             let now = MonotonicTime.now().nanoseconds
             if keepsTimeline, now >= nextSecond {

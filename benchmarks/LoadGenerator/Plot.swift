@@ -6,7 +6,7 @@ enum Plot {
     static func document(_ report: Report) -> String {
         var panels: [Panel] = []
         if report.latency.total > 0 { panels.append(spectrum(report)) }
-        if report.timeline.count > 1 { panels.append(timeline(report)) }
+        if report.timeline.count > 1, report.steps.isEmpty { panels.append(timeline(report)) }
         if report.steps.count > 1 { panels.append(knee(report)) }
         let height = 40 + panelHeight * Double(panels.count)
         var out =
