@@ -25,6 +25,13 @@ final class Conductor {
         progress = Progress(isShown: !options.isQuiet && Files.isTerminal)
         threads = try Self.start(plan, team)
         report.environment = Surveyor.environment(options, commandLine: commandLine)
+        let load =
+            report.environment.first { $0.name == "load" }?.value.split(separator: " ").first.flatMap { Double($0) }
+            ?? 0
+        if load > Double(Processors.count) {
+            report.notes.append(
+                "the machine had a load of \(load) on \(Processors.count) cores before the run: expect noise")
+        }
         if meter != nil, meter?.processorSeconds == nil { throw Failure(text: "there is no process \(options.pid)") }
     }
 
