@@ -107,6 +107,7 @@ def test_a_reader_that_pauses_for_less_than_the_backlog_loses_nothing(broker):
         slow.nothing_until_pong()
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("kind", ["ping event", "ping frame", "nonsense", "refused subscription"])
 def test_a_peer_that_asks_and_never_reads_is_closed(broker, kind):
     """PW-180: answers count like everything else"""
