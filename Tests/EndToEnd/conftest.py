@@ -14,12 +14,13 @@ WAITING = {"test_liveness.py", "test_subscription_count.py", "test_limits.py", "
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "memory: compares sizes of the process, which a sanitizer multiplies")
     config.addinivalue_line("markers", "core: the selection that Tests/run also runs under the sanitizers")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.path.name not in WAITING:
+        if item.path.name not in WAITING and item.get_closest_marker("memory") is None:
             item.add_marker(pytest.mark.core)
 
 

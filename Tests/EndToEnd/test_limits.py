@@ -191,6 +191,7 @@ def test_pw_154_pipelined_large_replies_arrive_one_after_the_other(crowded):
             assert len(assert_success(connection.reply())["channels"]) == 2_500
 
 
+@pytest.mark.memory
 def test_pw_154_pipelined_large_replies_that_nobody_reads_cost_no_memory(crowded):
     """PW-154, B6: at most 32 MiB, and others are served."""
     before = resident_bytes(crowded)

@@ -80,6 +80,8 @@ def test_many_stalled_readers_do_not_slow_the_others_down(broker):
         for reader in readers:
             reader.start()
         for number in range(total):
+            # Or they become slow themselves, on a machine that is busy with something else: five are less than the backlog.
+            wait_until(lambda: number - min(received) < 5, "the healthy ones keep up")
             broker.trigger("crowd", "load", f"{number:06}{DATA}")
         for reader in readers:
             reader.join()
@@ -105,6 +107,7 @@ def test_a_reader_that_pauses_for_less_than_the_backlog_loses_nothing(broker):
         slow.nothing_until_pong()
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("kind", ["ping event", "ping frame", "nonsense", "refused subscription"])
 def test_a_peer_that_asks_and_never_reads_is_closed(broker, kind):
     """PW-180: answers count like everything else"""
