@@ -10,8 +10,8 @@ import json
 import pytest
 from nacl.secret import SecretBox
 
-from clients import (AsyncPusherClient, AuthEndpoint, Inbox, PysherClient, SockudoClient, publisher, second_publisher,
-                     sign_channel)
+from auth_endpoint import AuthEndpoint, sign_channel
+from clients import AsyncPusherClient, Inbox, PysherClient, SockudoClient, publisher, second_publisher
 from harness import user_auth
 
 LIBRARIES = ["Pysher", "asyncpusher", "sockudo-python", "websockets"]

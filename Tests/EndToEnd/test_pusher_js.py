@@ -16,7 +16,8 @@ import threading
 
 import pytest
 
-from clients import AuthEndpoint, Inbox, publisher
+from auth_endpoint import AuthEndpoint
+from clients import Inbox, publisher
 from harness import DEADLINE, Broker, app
 
 HERE = pathlib.Path(__file__).parent

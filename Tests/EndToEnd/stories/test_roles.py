@@ -6,7 +6,8 @@ look over a seller's shoulder). The statistics service publishes each figure to 
 
 import pytest
 
-from clients import AsyncPusherClient, AuthEndpoint, PysherClient, SockudoClient, publisher
+from auth_endpoint import AuthEndpoint
+from clients import AsyncPusherClient, PysherClient, SockudoClient, publisher
 from harness import channel_auth
 
 ADMIN, SELLER, STATISTICS, LAST = "private-role-admin", "private-role-seller", "stats:updated", "stats:last"

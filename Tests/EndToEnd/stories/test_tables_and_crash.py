@@ -20,7 +20,8 @@ import requests
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
-from clients import SUCCEEDED, AsyncPusherClient, LoopThread, publisher, sign_channel
+from auth_endpoint import sign_channel
+from clients import SUCCEEDED, AsyncPusherClient, LoopThread, publisher
 from harness import DEADLINE, Broker, app
 
 TABLE, USERS = "table-orders", 8

@@ -10,7 +10,8 @@ import time
 import pusher.errors
 import pytest
 
-from clients import AsyncPusherClient, AuthEndpoint, SockudoClient, publisher
+from auth_endpoint import AuthEndpoint
+from clients import AsyncPusherClient, SockudoClient, publisher
 from harness import DEADLINE, Broker, app, channel_auth
 
 PLAN = {"id": "3", "key": "plan-key", "secret": "plan-secret", "clientEvents": True,
