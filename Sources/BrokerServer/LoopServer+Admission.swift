@@ -124,9 +124,8 @@ extension LoopServer {
         Log.debug("connection refused", ("code", Int(refusal.code.rawValue)), ("reason", refusal.text))
         control.removeAll(keepingCapacity: true)
         appendErrorAndClose(refusal.code, reason: refusal.text, to: &control)
-        loop.outbox.send(control, to: slot)
         // It never was a connection of the broker (PW-020).
         sessions[Int(slot)].phase = .ending
-        loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
+        sendLast(slot)
     }
 }

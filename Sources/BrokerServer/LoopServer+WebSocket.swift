@@ -59,13 +59,18 @@ extension LoopServer {
             } else {
                 WebSocketFrame.appendHeader(.close, payloadBytes: 0, to: &control)
             }
-            loop.outbox.send(control, to: slot)
-            end(slot)
-            loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
+            sendLast(slot)
         }
     }
 
     // MARK: Closing
+
+    /// Sends `control` as the last words of a connection and ends it; the peer has the linger time to answer.
+    func sendLast(_ slot: UInt32) {
+        loop.outbox.send(control, to: slot)
+        end(slot)
+        loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
+    }
 
     /// Sends the close frame of a protocol code and ends the connection.
     func closeWebSocket(_ slot: UInt32, _ code: PusherErrorCode) {
@@ -76,9 +81,7 @@ extension LoopServer {
         guard sessions[Int(slot)].phase == .webSocket else { return }
         control.removeAll(keepingCapacity: true)
         WebSocketFrame.appendClose(code: code, reason: reason, to: &control)
-        loop.outbox.send(control, to: slot)
-        end(slot)
-        loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
+        sendLast(slot)
     }
 
     /// `pusher:error`, then the close frame of the same code.
@@ -86,9 +89,7 @@ extension LoopServer {
         guard sessions[Int(slot)].phase == .webSocket else { return }
         control.removeAll(keepingCapacity: true)
         appendErrorAndClose(code, reason: code.text, to: &control)
-        loop.outbox.send(control, to: slot)
-        end(slot)
-        loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
+        sendLast(slot)
     }
 
     func appendErrorAndClose(_ code: PusherErrorCode, reason: String, to out: inout [UInt8]) {
@@ -107,10 +108,7 @@ extension LoopServer {
             Log.info("connection not authorized in time", ("socket_id", socketText(slot)))
             control.removeAll(keepingCapacity: true)
             appendErrorAndClose(.unauthorized, reason: "Connection not authorized within timeout", to: &control)
-            loop.outbox.send(control, to: slot)
-            end(slot)
-            loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
-            return
+            return sendLast(slot)
         }
         let timeout = UInt32(broker.app(of: slot).settings.activityTimeoutSeconds) * 1_000
         let patience = sessions[Int(slot)].isProbed ? timeout + pongMilliseconds : timeout

@@ -14,7 +14,6 @@ final class LoopServer: LoopHandler {
     let state: ServerState
     let loop: EventLoop
     let broker: LoopBroker
-    let number: Int
     let httpLimits: HTTPLimits
     let webSocketLimits: WebSocketLimits
     let workspace = HMACWorkspace()
@@ -55,7 +54,6 @@ final class LoopServer: LoopHandler {
     init(state: ServerState, loop: EventLoop, number: Int) {
         self.state = state
         self.loop = loop
-        self.number = number
         broker = LoopBroker(shared: state.broker, loop: number)
         httpLimits = HTTPLimits(
             headBytesMax: state.settings.requestHeadBytesMax, bodyBytesMax: state.settings.requestBodyBytesMax)

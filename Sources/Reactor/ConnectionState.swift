@@ -14,10 +14,6 @@ struct ConnectionState {
         /// `finish` came while frames of this turn were queued: they still go out, later ones do not.
         static let sealed = Flags(rawValue: 32)
         static let overflowed = Flags(rawValue: 64)
-        /// The owner still has the slot number in its tables.
-        static let held = Flags(rawValue: 128)
-        /// `closed` was delivered; only a hold keeps the slot from being reused.
-        static let gone = Flags(rawValue: 256)
         /// `opened` was not delivered yet.
         static let announced = Flags(rawValue: 512)
     }

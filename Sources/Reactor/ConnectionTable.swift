@@ -79,16 +79,7 @@ struct ConnectionTable {
     mutating func retire(_ slot: UInt32) {
         freeInput(slot)
         freeBacklog(slot)
-        states[Int(slot)].flags.insert(.gone)
-        if !states[Int(slot)].flags.contains(.held) { resting.append(slot) }
-    }
-
-    mutating func hold(_ slot: UInt32) { states[Int(slot)].flags.insert(.held) }
-
-    mutating func release(_ slot: UInt32) {
-        guard states[Int(slot)].flags.contains(.held) else { return }
-        states[Int(slot)].flags.remove(.held)
-        if states[Int(slot)].flags.contains(.gone) { resting.append(slot) }
+        resting.append(slot)
     }
 
     /// Called when the dirty list is empty: numbers that rested may stand for new connections now.

@@ -9,13 +9,6 @@ extension EventLoop {
         close(slot, .local)
     }
 
-    /// Keeps the slot's number from standing for another connection after `closed`, because the owner still has it in tables that it clears
-    /// in slices. From inside `closed` at the latest; each hold needs one `releaseSlot`.
-    public func holdSlot(_ slot: UInt32) { table.pointee.hold(slot) }
-
-    /// Ends a hold: the number is free from the next turn on.
-    public func releaseSlot(_ slot: UInt32) { table.pointee.release(slot) }
-
     func close(_ slot: UInt32, _ why: TransportClose) {
         guard state(slot).pointee.isOpen() else { return }
         clinux_close(state(slot).pointee.descriptor)  // which also takes it out of epoll

@@ -136,24 +136,6 @@ import Testing
         #expect(fired == 0)
     }
 
-    @Test func aHeldSlotIsNotReusedUntilItIsReleased() throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        script.onClosed = { slot, _ in loop.holdSlot(slot) }
-        let (slot, end) = try loop.pair(script)
-        _ = Peer(end)
-        loop.abort(slot)
-        loop.turns(3, script)
-        let (other, otherEnd) = try loop.pair(script)
-        _ = Peer(otherEnd)
-        #expect(other != slot)
-        loop.releaseSlot(slot)
-        loop.turns(2, script)
-        let (third, thirdEnd) = try loop.pair(script)
-        _ = Peer(thirdEnd)
-        #expect(third == slot)
-    }
-
     @Test func finishSendsWhatIsQueuedThenWaitsForThePeersEnd() throws {
         let loop = try EventLoop.manual { $0.backlogBytesMax = .max / 2 }
         let script = Script()
