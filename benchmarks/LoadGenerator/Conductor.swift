@@ -73,6 +73,7 @@ final class Conductor {
         var counters: Counters
         var workerNanoseconds: [UInt64]
         var serverSeconds: Double
+        var serverThreads: [Int: Double]
         var ownSeconds: Double
     }
 
@@ -80,7 +81,8 @@ final class Conductor {
         Snapshot(
             time: MonotonicTime.now().nanoseconds, counters: counters,
             workerNanoseconds: team.map { $0.counters.processorNanoseconds },
-            serverSeconds: meter?.processorSeconds ?? 0, ownSeconds: ProcessMeter.own)
+            serverSeconds: meter?.processorSeconds ?? 0, serverThreads: meter?.threadSeconds ?? [:],
+            ownSeconds: ProcessMeter.own)
     }
 
     // MARK: Waiting
