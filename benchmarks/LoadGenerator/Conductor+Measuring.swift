@@ -30,6 +30,7 @@ extension Conductor {
         // Only a closed loop waits for deliveries.
         sendAll(.measure(from: from, to: to, wake: rate > 0 ? [] : handles))
         _ = takeInterval()
+        report.heat = HeatMap()
         start(traffic, rate: rate, at: begin, measureFrom: from, end: to)
         if alsoChurn { churn(start: begin, end: to) }
         sleep(until: from, startedAt: begin, keepsTimeline: true)
@@ -166,6 +167,10 @@ extension Conductor {
         if share > 0.9 * Double(Processors.count) {
             report.notes.append(
                 "server and generator together took \(Text.fixed(share, digits: 2)) of \(Processors.count) cores")
+        }
+        if total.deliveries > total.expected {
+            report.invalid.append(
+                "\(total.deliveries - total.expected) deliveries more than expected: somebody gets what is not for him")
         }
         if let complaint = team.compactMap({ $0.complaint.withLock { $0 } }).first {
             report.notes.append("first complaint: \(complaint)")
