@@ -8,7 +8,7 @@ import pathlib
 
 import table
 
-WIDTH, LEFT, RIGHT, TOP, BOTTOM = 860, 70, 30, 40, 60
+WIDTH, LEFT, RIGHT, TOP, BOTTOM = 860, 70, 36, 56, 60
 COLORS = ["#1a6", "#c60", "#25b", "#a2a", "#888"]
 
 
@@ -43,10 +43,10 @@ def goals(results: dict) -> str:
         body.append(text(left - 8, y + 13, title, "end"))
         body.append(f'<rect x="{left}" y="{y}" width="{min(share, 2.5) * scale:.1f}" height="18" '
                     f'fill="{"#1a6" if kept else "#c22"}"/>')
-        body.append(text(left + min(share, 2.5) * scale + 6, y + 13, f"{share * 100:,.0f} % of {goal}"))
+        body.append(text(left + max(1, min(share, 2.5)) * scale + 6, y + 13, f"{share * 100:,.0f} % of {goal}"))
     bottom = TOP + 14 + len(bars) * row
     body.append(f'<path d="M{left + scale:.1f} {TOP}V{bottom}" stroke="#000" stroke-dasharray="4 3"/>')
-    body.append(text(left + scale, TOP - 2, "the goal", "middle"))
+    body.append(text(left + scale, TOP - 6, "the goal", "middle"))
     return document(bottom + 16, f"Starling {results['commit']}: share of what each goal allows (left of the line: reached)", body)
 
 
@@ -80,7 +80,7 @@ def chart(title: str, lines: dict[str, list[tuple[float, float]]], x_ticks: list
         if dots:
             body += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{color}"/>' for x, y in places]
         body.append(text(LEFT + 150 * list(lines).index(name), height - 8, f"■ {name}", color=color))
-    body += [text(WIDTH - RIGHT, height - 26, x_title, "end"), text(LEFT - 50, TOP - 6, y_title)]
+    body += [text(WIDTH - RIGHT, height - 26, x_title, "end"), text(LEFT - 50, TOP - 10, y_title)]
     return document(height, title, body)
 
 

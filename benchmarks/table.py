@@ -80,6 +80,12 @@ class Cell:
         return text + (f", lost {int(self.lost):,}" if self.lost else "")
 
 
+def reference_name(goal: rows.Goal) -> str:
+    if goal.row:
+        return goal.row.rsplit("-", 1)[-1] + " users"
+    return "1 loop" if goal.server == "starling" else NAMES.get(goal.server, goal.server)
+
+
 def verdicts(results: dict, line: rows.Line) -> list[tuple[str, str, bool | None]]:
     """(goal, what was reached, whether it was reached) of each goal; None: it cannot be told."""
     ours = Cell(results, line, line.subject).median
@@ -87,12 +93,7 @@ def verdicts(results: dict, line: rows.Line) -> list[tuple[str, str, bool | None
     for goal in line.goals:
         reference = Cell(results, line, goal.server, goal.row) if goal.server else None
         factor = number(goal.factor, 2 if goal.server else 2 if goal.factor < 1 else 0)
-        who = NAMES.get(goal.server, goal.server)
-        if goal.row:
-            who = "of " + goal.row.rsplit("-", 1)[-1] + " users"
-        elif goal.server == "starling":
-            who = "1 loop"
-        text = f"{goal.relation} {factor}" + (f" × {who}" if goal.server else "")
+        text = f"{goal.relation} {factor}" + (f" × {reference_name(goal)}" if goal.server else "")
         theirs = reference.median if reference else 1.0
         if ours is None or not theirs:
             out.append((text, "not measured", None))
@@ -159,17 +160,13 @@ def readme(results: dict) -> str:
     """What stands between the marks of README.md."""
     out = [BEGIN, "", "Made by `benchmarks/table.py --readme` from the newest `benchmarks/results`; `benchmarks/run` repeats it.",
            machine(results).rstrip(),
-           f"Medians of {results['runs']} interleaved runs; generator and server share the cores, so ratios count.", "",
+           f"Medians of {results['runs']} interleaved runs; generator and server share the cores, so ratios count.",
+           "How each figure is measured: `benchmarks/README.md`.", "",
            "| load | unit | Starling | beside it | must reach |", "|---|---|---|---|---|"]
     for line in shown(results):
         ours = Cell(results, line, line.subject)
-        others = []
-        for server in present(results):
-            cell = Cell(results, line, server)
-            if server != line.subject and cell.runs and server in ("floor", "nchan", "socketify", "starling"):
-                others.append(f"{'1 loop' if server == 'starling' else NAMES.get(server, server)} {cell.short}")
-        if line.subject.endswith("static"):
-            others = []
+        others = [f"{reference_name(goal)} {Cell(results, line, goal.server, goal.row).short}"
+                  for goal in line.goals if goal.server]
         goals = "; ".join(readme_verdict(one) for one in verdicts(results, line))
         if not goals:
             continue

@@ -39,7 +39,8 @@ enum RESP {
         guard let line = Reading.find("\r\n", bytes, in: offset..<bytes.count).map({ $0 + 2 }) else { return nil }
         switch bytes[offset] {
         case UInt8(ascii: "$"):
-            let end = line + max(-2, number(bytes, offset + 1)) + 2
+            let count = number(bytes, offset + 1)
+            let end = count < 0 ? line : line + count + 2
             return end <= bytes.count ? end : nil
         case UInt8(ascii: "*"):
             var at = line
