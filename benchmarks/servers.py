@@ -15,8 +15,13 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 NCHAN_MODULE = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 DEADLINE = 15
-APP = {"id": "app-id", "key": "app-key", "secret": "app-secret", "clientEvents": True,
-       "limits": {"clientEventsPerSecond": -1, "batchEvents": 100, "presenceMembers": 1_000}}
+APP = {
+    "id": "app-id",
+    "key": "app-key",
+    "secret": "app-secret",
+    "clientEvents": True,
+    "limits": {"clientEventsPerSecond": -1, "batchEvents": 100, "presenceMembers": 1_000},
+}
 MOSQUITTO = """per_listener_settings false
 allow_anonymous true
 # The Debian build counts only plain listeners as a reason to start.
@@ -32,8 +37,9 @@ log_type error
 
 def python_with_socketify() -> str | None:
     for python in (os.environ.get("SOCKETIFY_PYTHON"), str(HERE / ".venv/bin/python")):
-        if python and os.access(python, os.X_OK) and subprocess.run([python, "-c", "import socketify"], capture_output=True).returncode == 0:
-            return python
+        if python and os.access(python, os.X_OK):
+            if subprocess.run([python, "-c", "import socketify"], capture_output=True, check=False).returncode == 0:
+                return python
     return None
 
 
@@ -48,15 +54,23 @@ class Servers:
 
     def missing(self, name: str) -> str | None:
         """Why a server cannot take part."""
-        needs = {"floor": shutil.which("cc"), "nchan": shutil.which("nginx") and os.path.exists(NCHAN_MODULE),
-                 "socketify": self.python, "mosquitto": shutil.which("mosquitto"), "redis": shutil.which("redis-server")}
+        needs = {
+            "floor": shutil.which("cc"),
+            "nchan": shutil.which("nginx") and os.path.exists(NCHAN_MODULE),
+            "socketify": self.python,
+            "mosquitto": shutil.which("mosquitto"),
+            "redis": shutil.which("redis-server"),
+        }
         return None if needs.get(name, True) else f"{name} is not installed"
 
     @staticmethod
     def arguments(name: str) -> list[str]:
         """How the load generator speaks to it."""
-        return {"nchan": ["--raw-subscribe", "/sub/{channel}", "--raw-publish", "/pub/{channel}"],
-                "mosquitto": ["--language", "mqtt"], "redis": ["--language", "redis"]}.get(name, [])
+        return {
+            "nchan": ["--raw-subscribe", "/sub/{channel}", "--raw-publish", "/pub/{channel}"],
+            "mosquitto": ["--language", "mqtt"],
+            "redis": ["--language", "redis"],
+        }.get(name, [])
 
     @contextlib.contextmanager
     def run(self, name: str):
@@ -79,7 +93,7 @@ class Servers:
                 process.wait()
 
     def free_port(self) -> int:
-        """The next port on which nobody listens; each process gets another one, so that no old connection is in its way."""
+        """The next port on which nobody listens; each process gets another, so that no old connection is in its way."""
         for port in range(self.first_port, self.first_port + 900):
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -94,8 +108,18 @@ class Servers:
         if name.startswith("starling"):
             binary = self.static if name == "starling-static" else self.starling
             loops = name.removeprefix("starling-") if name.removeprefix("starling-").isdigit() else "1"
-            return [str(binary), "serve", "--config", str(work / "config.json"), "--host", "127.0.0.1", "--port", str(port),
-                    "--loops", loops]
+            return [
+                str(binary),
+                "serve",
+                "--config",
+                str(work / "config.json"),
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+                "--loops",
+                loops,
+            ]
         if name == "floor":
             if not (work / "floor").exists():
                 subprocess.run(["cc", "-O2", "-o", work / "floor", HERE / "floor/floor.c"], check=True)
@@ -110,8 +134,25 @@ class Servers:
             (work / "mosquitto.conf").write_text(MOSQUITTO.format(port=port, plain=port + 1))
             return ["mosquitto", "-c", str(work / "mosquitto.conf")]
         if name == "redis":
-            return ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-                    "--protected-mode", "no", "--dir", str(work), "--maxclients", "15000", "--client-output-buffer-limit", "pubsub 0 0 0"]
+            return [
+                "redis-server",
+                "--port",
+                str(port),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+                "--protected-mode",
+                "no",
+                "--dir",
+                str(work),
+                "--maxclients",
+                "15000",
+                "--client-output-buffer-limit",
+                "pubsub 0 0 0",
+            ]
         raise SystemExit(f"unknown server {name}")
 
     @staticmethod
@@ -143,7 +184,7 @@ def wait_for(port: int, process: subprocess.Popen, log: pathlib.Path, pause: flo
 
 def stripped_bytes(binary: str, work: pathlib.Path) -> int:
     copy = work / "stripped"
-    if not shutil.which("strip") or subprocess.run(["strip", "-o", copy, binary]).returncode:
+    if not shutil.which("strip") or subprocess.run(["strip", "-o", copy, binary], check=False).returncode:
         return os.path.getsize(binary)
     return copy.stat().st_size
 
@@ -164,8 +205,10 @@ def starts(servers: Servers, name: str, count: int) -> list[dict]:
         figures = {"ready_milliseconds": round(ready * 1e3, 2), "binary_bytes": size}
         if number < 3:
             time.sleep(0.5)
-            memory = dict(line.split(":") for line in
-                          pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:])
+            memory = dict(
+                line.split(":")
+                for line in pathlib.Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
+            )
             kib = {key: int(value.split()[0]) for key, value in memory.items()}
             figures["rss_bytes"] = kib["Rss"] * 1024
             # Without clean pages of files, which are private only as long as nobody else runs the same program.

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Tables of a results.json of `benchmarks/run`.
 
-    benchmarks/table.py [FILE]        the whole table of one run, or of the newest one
-    benchmarks/table.py --readme      puts the newest one's comparison between the marks in README.md
+benchmarks/table.py [FILE]        the whole table of one run, or of the newest one
+benchmarks/table.py --readme      puts the newest one's comparison between the marks in README.md
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ def present(results: dict) -> list[str]:
 
 def shown(results: dict) -> list[rows.Line]:
     def measured(line: rows.Line) -> bool:
-        return line.subject in results["rows"].get(line.row, {}) or line.row == "nchan-maximum" and line.row in results["rows"]
+        servers = results["rows"].get(line.row, {})
+        return line.subject in servers or line.row == "nchan-maximum" and bool(servers)
 
     return [line for line in rows.LINES if measured(line)]
 
@@ -127,8 +128,11 @@ def machine(results: dict) -> str:
     environment = results["environment"]
     memory = int(environment.get("memory", "0 kB").split()[0]) / 1_048_576
     changed = " with uncommitted changes" if results["changed"] else ""
-    return (f"Commit {results['commit']}{changed}, {results['date']}: {environment.get('processor', '?')}, "
-            f"{environment.get('cores', '?')} cores, {memory:.0f} GiB, {results['system']}, kernel {environment.get('kernel', '?')}. ")
+    return (
+        f"Commit {results['commit']}{changed}, {results['date']}: {environment.get('processor', '?')}, "
+        f"{environment.get('cores', '?')} cores, {memory:.0f} GiB, {results['system']}, "
+        f"kernel {environment.get('kernel', '?')}."
+    )
 
 
 def document(results: dict) -> str:
@@ -136,21 +140,35 @@ def document(results: dict) -> str:
     servers = present(results)
     environment = results["environment"]
     out = [f"# Starling {results['commit']} beside its peers", "", machine(results)]
-    out += [f"Load before: {results['load_before']}; governor {environment.get('governor', 'unknown')}; open files "
-            f"{environment.get('descriptors', '?')}; somaxconn {environment.get('somaxconn', '?')}; tcp_wmem "
-            f"{environment.get('tcp_wmem', '?')}. " + ", ".join(f"{k} {v}" for k, v in results["versions"].items()) + ".",
-            "Generator and servers share the cores: ratios count, not absolute throughput. Each figure is the median (min–max) of "
-            f"{results['runs']} runs of {results['duration']:g} s, interleaved; the whole took {results['seconds'] / 60:.0f} minutes.",
-            ""]
-    out += ["| | unit | " + " | ".join(NAMES.get(name, name) for name in servers) + " | must reach |",
-            "|---|---|" + "---|" * (len(servers) + 1)]
+    out += [
+        f"Load before: {results['load_before']}; governor {environment.get('governor', 'unknown')}; open files "
+        f"{environment.get('descriptors', '?')}; somaxconn {environment.get('somaxconn', '?')}; tcp_wmem "
+        f"{environment.get('tcp_wmem', '?')}. " + ", ".join(f"{k} {v}" for k, v in results["versions"].items()) + ".",
+        (
+            "Generator and servers share the cores: ratios count, not absolute throughput. Each figure is the median "
+            f"(min–max) of {results['runs']} runs of {results['duration']:g} s, interleaved; the whole took "
+            f"{results['seconds'] / 60:.0f} minutes."
+        ),
+        "",
+    ]
+    out += [
+        "| | unit | " + " | ".join(NAMES.get(name, name) for name in servers) + " | must reach |",
+        "|---|---|" + "---|" * (len(servers) + 1),
+    ]
     for line in shown(results):
         cells = [Cell(results, line, server).full for server in servers]
         goals = "; ".join(verdict_text(one) for one in verdicts(results, line)) or "–"
         out.append(f"| {line.title} | {line.unit} | " + " | ".join(cells) + f" | {goals} |")
     out += ["", *[f"* {note}" for note in rows.NOTES], ""]
-    complaints = sorted({f"* {row}, {server}: {reason}" for row, all_servers in results["rows"].items()
-                         for server, runs in all_servers.items() for run in runs for reason in run.get("invalid", [])})
+    complaints = sorted(
+        {
+            f"* {row}, {server}: {reason}"
+            for row, all_servers in results["rows"].items()
+            for server, runs in all_servers.items()
+            for run in runs
+            for reason in run.get("invalid", [])
+        }
+    )
     if complaints:
         out += ["INVALID were:", "", *complaints, ""]
     return "\n".join(out)
@@ -158,15 +176,24 @@ def document(results: dict) -> str:
 
 def readme(results: dict) -> str:
     """What stands between the marks of README.md."""
-    out = [BEGIN, "", "Made by `benchmarks/table.py --readme` from the newest `benchmarks/results`; `benchmarks/run` repeats it.",
-           machine(results).rstrip(),
-           f"Medians of {results['runs']} interleaved runs; generator and server share the cores, so ratios count.",
-           "How each figure is measured: `benchmarks/README.md`.", "",
-           "| load | unit | Starling | beside it | must reach |", "|---|---|---|---|---|"]
+    out = [
+        BEGIN,
+        "",
+        "Made by `benchmarks/table.py --readme` from the newest `benchmarks/results`; `benchmarks/run` repeats it.",
+        machine(results),
+        f"Medians of {results['runs']} interleaved runs; generator and server share the cores, so ratios count.",
+        "How each figure is measured: `benchmarks/README.md`.",
+        "",
+        "| load | unit | Starling | beside it | must reach |",
+        "|---|---|---|---|---|",
+    ]
     for line in shown(results):
         ours = Cell(results, line, line.subject)
-        others = [f"{reference_name(goal)} {Cell(results, line, goal.server, goal.row).short}"
-                  for goal in line.goals if goal.server]
+        others = [
+            f"{reference_name(goal)} {Cell(results, line, goal.server, goal.row).short}"
+            for goal in line.goals
+            if goal.server
+        ]
         goals = "; ".join(readme_verdict(one) for one in verdicts(results, line))
         if not goals:
             continue

@@ -92,8 +92,8 @@ def test_idle_clients_ping(server, tmp_path):
 
 
 def test_everybody_leaves_at_once(server, tmp_path):
-    _, report = bench(server, tmp_path, "leave", "--connections", "50", "--channels", "40", "--channels-per-client", "10",
-                      "--probe-rate", "50")
+    _, report = bench(server, tmp_path, "leave", "--connections", "50", "--channels", "40", "--channels-per-client",
+                      "10", "--probe-rate", "50")
     figures = report["figures"]
     assert (figures["subscriptions"], figures["probes"], figures["failed_probes"]) == (500, 50, 0)
     assert figures["connections"] == 0 and 0 < figures["p50"] <= figures["max"] * 1.001
@@ -157,7 +157,8 @@ FOREIGN = {
     "mosquitto": ["fanout", "--subscribers", "20", "--rate", "50"],
     "mosquitto in flight": ["fanout", "--subscribers", "20", "--in-flight", "4"],
     "redis": ["fanout", "--subscribers", "20", "--rate", "50"],
-    "redis, large payloads": ["pubsub", "--channels", "5", "--subscribers", "3", "--in-flight", "4", "--payload", "9000"],
+    "redis, large payloads": ["pubsub", "--channels", "5", "--subscribers", "3", "--in-flight", "4", "--payload",
+                              "9000"],
 }
 
 
@@ -181,9 +182,9 @@ def test_other_servers_are_spoken_to(tmp_path, tmp_path_factory, name):
 # benchmarks/run and its tables
 
 def test_the_comparison_runs_and_writes_its_table_and_plots(tmp_path):
-    done = subprocess.run([ROOT / "benchmarks/run", "--runs", "2", "--duration", "0.2", "--servers", "starling", "--rows",
-                           "rest-batch,start,presence-250,presence-1000", "--output", tmp_path, "--port", "7800"],
-                          capture_output=True, text=True, timeout=120, env={**os.environ, "STARLING": str(BINARY)})
+    done = subprocess.run([ROOT / "benchmarks/run", "--runs", "2", "--duration", "0.2", "--servers", "starling",
+                           "--rows", "rest-batch,start,presence-250,presence-1000", "--output", tmp_path,
+                           "--port", "7800"], capture_output=True, text=True, timeout=120, env={**os.environ, "STARLING": str(BINARY)})
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "results.json").read_text())
     assert {row: len(servers["starling"]) for row, servers in results["rows"].items()} == {
@@ -224,13 +225,14 @@ def test_invalid_runs_are_told_and_do_not_count_where_they_mean_nothing():
 def test_the_readme_holds_what_the_newest_results_say():
     newest = table.newest()
     assert newest is not None
-    text = (ROOT / "README.md").read_text()
-    assert table.with_section(text, table.readme(json.loads(newest.read_text()))) == text, "run benchmarks/table.py --readme"
-    assert all(len(line) <= 140 for line in table.readme(json.loads(newest.read_text())).splitlines())
+    text, section = (ROOT / "README.md").read_text(), table.readme(json.loads(newest.read_text()))
+    assert table.with_section(text, section) == text, "run benchmarks/table.py --readme"
+    assert all(len(line) <= 140 for line in section.splitlines())
 
 
 def test_results_in_the_repository_are_compact():
     for directory in pathlib.Path(ROOT / "benchmarks/results").iterdir():
         names = {file.name for file in directory.iterdir()}
         assert names <= {"results.json", "table.md", "goals.svg", "spectrum.svg", "knee.svg"}, directory
-        assert (directory / "table.md").read_text() == table.document(json.loads((directory / "results.json").read_text()))
+        results = json.loads((directory / "results.json").read_text())
+        assert (directory / "table.md").read_text() == table.document(results)
