@@ -46,16 +46,15 @@ def versions(tools: server_tools.Servers) -> dict[str, str]:
     return {name: value for name, value in found.items() if value}
 
 
-def static_build() -> str | None:
-    """STARLING_STATIC, or what deploy/build-static makes and names in its last line."""
+def static_build(work: pathlib.Path) -> str | None:
+    """STARLING_STATIC; or, when everything is built here, what deploy/build-static makes."""
     if path := os.environ.get("STARLING_STATIC"):
         return os.path.abspath(path)
     script = ROOT / "deploy/build-static"
-    if not script.exists():
+    if "STARLING" in os.environ or not script.exists():
         return None
-    done = subprocess.run([str(script)], capture_output=True, text=True, cwd=ROOT, check=False)
-    words = done.stdout.split()
-    if done.returncode or not words or not os.access(ROOT / words[-1], os.X_OK):
-        print(f"deploy/build-static gave no executable: {done.stderr[-500:]}", file=sys.stderr)
+    done = subprocess.run([script, work / "starling-static"], capture_output=True, text=True, cwd=ROOT, check=False)
+    if done.returncode:
+        print(f"deploy/build-static failed: {done.stderr[-500:]}", file=sys.stderr)
         return None
-    return str(ROOT / words[-1])
+    return str(work / "starling-static")

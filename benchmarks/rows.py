@@ -115,8 +115,8 @@ LINES = [
         2,
         (most(1.1, "floor"), most(0.72, "nchan")),
     ),
-    Line("fanout-16", "the same, 16 in flight", *PER_MILLION, 3, (most(0.85, "socketify"),)),
-    Line("fanout-32", "the same, 32 in flight", *PER_MILLION, 3, (most(0.85, "socketify"),)),
+    Line("fanout-16", "1 × 1,000 subscribers, 16 in flight", *PER_MILLION, 3, (most(0.85, "socketify"),)),
+    Line("fanout-32", "1 × 1,000 subscribers, 32 in flight", *PER_MILLION, 3, (most(0.85, "socketify"),)),
     Line("pubsub", "1,000 channels × 10, 1,000/s", *PER_MILLION, 2, (most(0.72, "nchan"),)),
     Line("many-channels", "20 channels, 10 per client, 512 in flight", *PER_MILLION, 3, (most(0.25, "socketify"),)),
     Line(
@@ -129,7 +129,7 @@ LINES = [
     ),
     Line(
         "rest-batch",
-        "the same in batches of 10",
+        "signed triggers in batches of 10",
         "server_cpu_per_10000_events",
         "CPU-s per 10,000 events",
         3,
@@ -145,7 +145,7 @@ LINES = [
     ),
     Line(
         "client-events-flight",
-        "the same, 64 in flight",
+        "client events, 64 in flight",
         "server_cpu_per_10000_client_events",
         "CPU-s per 10,000",
         3,
@@ -181,13 +181,13 @@ LINES = [
         0,
         (most(1_024),),
     ),
-    Line("idle", "the same: processor", "idle_server_cpu_percent", "% of a core", 2, (most(0.5),)),
+    Line("idle", "idle, 10,000 connections: processor", "idle_server_cpu_percent", "% of a core", 2, (most(0.5),)),
     Line(
         "leave", "50,000 subscriptions leave at once: memory", "memory_after_percent", "% of the start", 0, (most(110),)
     ),
-    Line("leave", "the same: at the peak", "anonymous_bytes_peak", "MiB", 1, (), 1 / 1_048_576),
-    Line("leave", "the same: afterwards", "anonymous_bytes_after", "MiB", 1, (), 1 / 1_048_576),
-    Line("leave", "the same: a new connection's p99", "p99", "ms", 1, (most(50),), needs_valid=True),
+    Line("leave", "50,000 subscriptions: memory with them", "anonymous_bytes_peak", "MiB", 1, (), 1 / 1_048_576),
+    Line("leave", "50,000 subscriptions: memory afterwards", "anonymous_bytes_after", "MiB", 1, (), 1 / 1_048_576),
+    Line("leave", "while they leave: a new connection's p99", "p99", "ms", 1, (most(50),), needs_valid=True),
     Line("nchan-maximum", "nchan's highest rate", "publishes_per_second", "publishes/s", 0),
     Line(
         "half-of-nchan",
@@ -218,7 +218,7 @@ LINES = [
     ),
     Line(
         "loops-flight",
-        "the same, as the clock saw it",
+        "2 loops, 32 in flight, by the clock",
         "deliveries_per_second",
         "per second",
         0,

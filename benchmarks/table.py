@@ -182,6 +182,7 @@ def readme(results: dict) -> str:
         "Made by `benchmarks/table.py --readme` from the newest `benchmarks/results`; `benchmarks/run` repeats it.",
         machine(results),
         f"Medians of {results['runs']} interleaved runs; generator and server share the cores, so ratios count.",
+        "Loads are channels × subscribers of each and publishes a second; CPU-s are the server's, per million deliveries or as said.",
         "How each figure is measured: `benchmarks/README.md`.",
         "",
         "| load | unit | Starling | beside it | must reach |",
