@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 internal import Wire
 
@@ -23,48 +24,6 @@ enum DeliveryKind: UInt8 {
     case single
     /// Close every connection of the user (terminate_connections).
     case terminate
-}
-
-/// One delivery on its way to one loop: a header, then the encoded frame, in one block of memory.
-struct DeliveryNode {
-    var next: UnsafeMutablePointer<DeliveryNode>?
-    var sequence: UInt64
-    var channel: LocalChannelID
-    /// `fanOut`: the connection that gets nothing. `single`: the one that gets it.
-    var connection: ConnectionTag
-    var byteCount: UInt32
-    var kind: DeliveryKind
-
-    /// Makes a node that carries `json` as one WebSocket text frame.
-    static func make(
-        _ kind: DeliveryKind, to channel: LocalChannelID, sequence: UInt64, connection: ConnectionTag, json: Span<UInt8>
-    ) -> UnsafeMutablePointer<DeliveryNode> {
-        let header = json.isEmpty ? 0 : WebSocketFrame.headerBytes(payloadBytes: json.count)
-        let total = header + json.count
-        let block = UnsafeMutableRawPointer.allocate(
-            byteCount: MemoryLayout<DeliveryNode>.stride + total, alignment: MemoryLayout<DeliveryNode>.alignment)
-        let node = block.initializeMemory(
-            as: DeliveryNode.self,
-            to: DeliveryNode(
-                next: nil, sequence: sequence, channel: channel, connection: connection, byteCount: UInt32(total),
-                kind: kind))
-        if total > 0 {
-            let bytes = UnsafeMutableRawPointer(node + 1)
-            FrameHeader.write(payloadBytes: json.count, to: bytes)
-            json.withUnsafeBytes { source in
-                if let base = source.baseAddress { (bytes + header).copyMemory(from: base, byteCount: source.count) }
-            }
-        }
-        return node
-    }
-
-    static func bytes(of node: UnsafeMutablePointer<DeliveryNode>) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: UnsafeRawPointer(node + 1), count: Int(node.pointee.byteCount))
-    }
-
-    static func free(_ node: UnsafeMutablePointer<DeliveryNode>) {
-        UnsafeMutableRawPointer(node).deallocate()
-    }
 }
 
 /// The header of a final, unmasked text frame (RFC 6455 §5.2), written to raw memory.
@@ -104,7 +63,7 @@ public final class DeliveryQueue: @unchecked Sendable {
         var node = head.load(ordering: .acquiring)
         while let current = node {
             node = current.pointee.next
-            DeliveryNode.free(current)
+            Glibc.free(current)
         }
     }
 
@@ -138,10 +97,9 @@ public final class DeliveryQueue: @unchecked Sendable {
         return reversed
     }
 
-    /// The owning loop has processed this node.
+    /// The owning loop has processed this node, which is its own to use again.
     func finished(_ node: UnsafeMutablePointer<DeliveryNode>) {
         bytes.wrappingSubtract(Self.cost(node), ordering: .relaxed)
-        DeliveryNode.free(node)
     }
 
     private static func cost(_ node: UnsafeMutablePointer<DeliveryNode>) -> Int {

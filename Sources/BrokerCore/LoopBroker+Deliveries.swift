@@ -25,6 +25,7 @@ extension LoopBroker {
             if let done = current {
                 current = nil
                 shared.queues[loop].finished(done)
+                pool.give(done)
                 if chain == nil { settleJoins() }
             }
             if chain == nil {

@@ -158,7 +158,7 @@ extension LoopBroker {
     private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag, sequence: UInt64) {
         queuedAnswerBytes += json.count
         shared.queues[loop].push(
-            DeliveryNode.make(.single, to: channel, sequence: sequence, connection: target, json: json.span))
+            pool.make(.single, to: channel, sequence: sequence, connection: target, json: json.span))
     }
 
     private static func appendSuccess(

@@ -34,6 +34,7 @@ public final class LoopBroker {
     // Deliveries taken and not yet carried out; see `LoopBroker+Deliveries`.
     var chain: UnsafeMutablePointer<DeliveryNode>?
     var current: UnsafeMutablePointer<DeliveryNode>?
+    var pool = DeliveryPool()
     var takes: UInt64 = 0
     var unsettled: [UnsettledJoin] = []
     var filtered = RawList<UInt32>()
@@ -59,9 +60,10 @@ public final class LoopBroker {
         for slot in connections.indices { connections[slot].subscriptions.release() }
         while let node = chain {
             chain = node.pointee.next
-            DeliveryNode.free(node)
+            pool.give(node)
         }
-        if let current { DeliveryNode.free(current) }
+        if let current { pool.give(current) }
+        pool.release()
         filtered.release()
         single.deallocate()
     }

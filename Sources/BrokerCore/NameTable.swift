@@ -1,3 +1,5 @@
+internal import Wire
+
 /// Gives every byte string a small dense number, and finds it again.
 ///
 /// Open addressing with linear probing and deletion by shifting back, so that it needs no tombstones. The hash is seeded,
@@ -29,7 +31,10 @@ struct NameTable {
         while true {
             let cell = cells[index]
             if cell.id == .max { return nil }
-            if cell.hash == hash, equal(names[Int(cell.id)], name) { return cell.id }
+            if cell.hash == hash {
+                let stored = names[Int(cell.id)]
+                if stored.span.equals(name) { return cell.id }
+            }
             index = (index + 1) & mask
         }
     }
@@ -89,13 +94,6 @@ struct NameTable {
         var index = Int(cell.hash) & mask
         while cells[index].id != .max { index = (index + 1) & mask }
         cells[index] = cell
-    }
-
-    private func equal(_ stored: [UInt8], _ name: Span<UInt8>) -> Bool {
-        guard stored.count == name.count else { return false }
-        let other = stored.span
-        for i in name.indices where other[i] != name[i] { return false }
-        return true
     }
 }
 

@@ -29,9 +29,11 @@ final class LoopServer: LoopHandler {
     /// Bytes answered to the peer whose input is being read.
     var answeredBytes = 0
     private var toldTime = MonotonicTime(nanoseconds: 0)
-    private var unixSeconds = WallClock.seconds()
+    /// The wall clock, read with every tick.
+    private(set) var unixSeconds = WallClock.seconds()
 
     // Storage used again by every request.
+    var query = APIQuery()
     var reply: [UInt8] = []
     var response: [UInt8] = []
     var control: [UInt8] = []
@@ -194,13 +196,14 @@ final class LoopServer: LoopHandler {
 
     /// Carries out what the broker's last commands ask for, in their order.
     func carryOut() {
-        if !broker.effects.actions.isEmpty { carryOutActions() }
         answeredBytes += broker.takeQueuedAnswerBytes()
         var wakes = broker.takeWakes()
         while wakes != 0 {
             handles[wakes.trailingZeroBitCount].wake()
             wakes &= wakes - 1
         }
+        guard !broker.effects.actions.isEmpty else { return }
+        carryOutActions()
         broker.effects.clear()
     }
 
