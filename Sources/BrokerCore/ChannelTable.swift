@@ -9,6 +9,8 @@ struct ChannelTable {
 
     func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
 
+    func find(_ name: Span<UInt8>, hash: UInt64) -> Int? { table.find(name, hash: hash).map(Int.init) }
+
     func name(of index: Int) -> [UInt8] { table.names[index] }
 
     mutating func findOrInsert(_ name: Span<UInt8>, role: LocalChannel.Role, kind: ChannelKind) -> Int {

@@ -47,11 +47,41 @@ enum FrameHeader {
     }
 }
 
+/// One queue for each loop, reached by a pointer: an array of references would retain and release one for every delivery.
+struct DeliveryQueues: @unchecked Sendable {
+    // SAFETY: the memory is written in `init` and given back in `free` only, and a queue is safe from any thread.
+    private let base: UnsafeMutablePointer<DeliveryQueue>
+    let count: Int
+
+    init(count: Int) {
+        base = .allocate(capacity: count)
+        for loop in 0..<count { (base + loop).initialize(to: DeliveryQueue()) }
+        self.count = count
+    }
+
+    /// The owner calls it once, when nobody else is left.
+    func free() {
+        base.deinitialize(count: count)
+        base.deallocate()
+    }
+
+    subscript(loop: Int) -> UnsafeMutablePointer<DeliveryQueue> {
+        precondition(loop >= 0 && loop < count, "a loop has a queue of its own")
+        return base + loop
+    }
+
+    /// Whether some queue holds more than `bytes`.
+    func isAnyAbove(_ bytes: Int) -> Bool {
+        for loop in 0..<count where base[loop].queuedBytes > bytes { return true }
+        return false
+    }
+}
+
 /// The way into a loop for deliveries: any thread pushes, the loop takes everything at once.
 ///
 /// A lock-free stack that is turned round when taken. Pushing happens under a channel's shard lock, which is what gives
 /// all subscribers one order; a lock here would be a second lock held together with that one.
-public final class DeliveryQueue: @unchecked Sendable {
+struct DeliveryQueue: ~Copyable, @unchecked Sendable {
     // SAFETY: a node belongs to its pusher until the exchange that publishes it, and to the owning loop after `takeAll`.
     private let head = Atomic<UnsafeMutablePointer<DeliveryNode>?>(nil)
     /// Bytes pushed and not yet processed. Publishing is refused above a limit, so the queue is bounded.
@@ -68,10 +98,10 @@ public final class DeliveryQueue: @unchecked Sendable {
     }
 
     /// True when nothing waits. Any thread.
-    public var isEmpty: Bool { head.load(ordering: .sequentiallyConsistent) == nil }
+    var isEmpty: Bool { head.load(ordering: .sequentiallyConsistent) == nil }
 
     /// Bytes that wait, headers included. Any thread.
-    public var queuedBytes: Int { bytes.load(ordering: .relaxed) }
+    var queuedBytes: Int { bytes.load(ordering: .relaxed) }
 
     func push(_ node: UnsafeMutablePointer<DeliveryNode>) {
         bytes.wrappingAdd(Self.cost(node), ordering: .relaxed)

@@ -62,8 +62,9 @@ extension LoopBroker {
         let cachesMax = max(1, app.settings.limits.cacheChannelsMax / ChannelRegistry.shardCount)
         let (exceptLoop, exceptTag) = request.excluded.map { shared.socketIDs.place(of: $0) } ?? (-1, .none)
         let bytes = frame
-        let audience = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Audience in
-            guard let id = kind.isCache ? state.findOrInsert(name, kind: kind) : state.find(name) else {
+        let hash = app.registry.hash(of: name)
+        let audience = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Audience in
+            guard let id = kind.isCache ? state.findOrInsert(name, kind: kind) : state.find(name, hash: hash) else {
                 return Audience()
             }
             if kind.isCache {
@@ -96,7 +97,8 @@ extension LoopBroker {
                 slot: slot, code: 4301,
                 "The event name has \(nameCharacters) characters; the limit is \(limits.eventNameCharactersMax)")
         }
-        let local = tables[app.index].find(name)
+        let hash = app.registry.hash(of: name)
+        let local = tables[app.index].find(name, hash: hash)
         // A channel of this loop was classified when it was made; another name is, to say what is wrong with it.
         let kind =
             local.map { tables[app.index].channels[$0].kind }
@@ -129,12 +131,13 @@ extension LoopBroker {
         }
         let member = connections[Int(slot)].subscriptions[known].member
         sendClientEvent(
-            slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral)
+            slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, hash: hash,
+            dataLiteral: dataLiteral)
     }
 
     private func sendClientEvent(
         slot: UInt32, app: App, member: UInt32, eventLiteral: Span<UInt8>, channel name: Span<UInt8>,
-        dataLiteral: Span<UInt8>
+        hash: UInt64, dataLiteral: Span<UInt8>
     ) {
         let except = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
         if member == .max {
@@ -142,8 +145,10 @@ extension LoopBroker {
             ServerFrame.event(
                 nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: nil, to: &json)
         }
-        app.registry.shard(of: name).withLock { (state: inout ChannelShard) in
-            guard let id = state.find(name) else { preconditionFailure("a record lives while a loop counts in it") }
+        app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) in
+            guard let id = state.find(name, hash: hash) else {
+                preconditionFailure("a record lives while a loop counts in it")
+            }
             if member != .max {
                 // The user's id is the server's word, never the sender's (PW-096, PW-097), and the roster has it.
                 json.removeAll(keepingCapacity: true)

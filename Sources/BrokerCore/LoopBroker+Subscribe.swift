@@ -157,7 +157,7 @@ extension LoopBroker {
 
     private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag, sequence: UInt64) {
         queuedAnswerBytes += json.count
-        shared.queues[loop].push(
+        shared.queues[loop].pointee.push(
             pool.make(.single, to: channel, sequence: sequence, connection: target, json: json.span))
     }
 

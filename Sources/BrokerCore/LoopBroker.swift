@@ -50,7 +50,7 @@ public final class LoopBroker {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")
         self.shared = shared
         self.loop = loop
-        tables = shared.apps.map { ChannelTable(seed: shared.seed ^ UInt64($0.index) &* 0x51_7C_C1B7 ^ 0xA5A5) }
+        tables = shared.apps.map { ChannelTable(seed: $0.registry.seed) }
     }
 
     deinit {

@@ -24,9 +24,12 @@ struct NameTable {
     init(seed: UInt64) { self.seed = seed }
 
     /// The number of `name`, if it is here.
-    func find(_ name: Span<UInt8>) -> UInt32? {
+    func find(_ name: Span<UInt8>) -> UInt32? { find(name, hash: NameHash.hash64(name, seed: seed)) }
+
+    /// The same when the name was hashed before, with this table's seed.
+    func find(_ name: Span<UInt8>, hash full: UInt64) -> UInt32? {
         guard count > 0 else { return nil }
-        let hash = NameHash.hash32(name, seed: seed)
+        let hash = UInt32(truncatingIfNeeded: full)
         var index = Int(hash) & mask
         while true {
             let cell = cells[index]

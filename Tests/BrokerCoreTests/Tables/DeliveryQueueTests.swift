@@ -20,7 +20,7 @@
             pool.release()
         }
 
-        private static func drain(_ queue: DeliveryQueue, _ body: (Int, Int) -> Void) {
+        private static func drain(_ queue: borrowing DeliveryQueue, _ body: (Int, Int) -> Void) {
             var next = queue.takeAll()
             while let node = next {
                 next = node.pointee.next
