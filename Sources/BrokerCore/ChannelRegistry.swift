@@ -106,4 +106,9 @@ struct ChannelShard {
             if records.isEmpty { return }
         }
     }
+
+    /// Gives back the records behind the last one in use, when most are free.
+    mutating func releaseUnused() {
+        if table.releaseUnused(kept: 32) { records = Array(records[..<table.names.count]) }
+    }
 }

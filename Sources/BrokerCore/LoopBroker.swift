@@ -45,6 +45,7 @@ public final class LoopBroker {
     var decoded: [UInt8] = []
     var literal: [UInt8] = []
     var expirySweep = 0
+    var releaseSweep = 0
 
     public init(shared: SharedBroker, loop: Int) {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")

@@ -44,7 +44,7 @@ struct NameTable {
 
     /// Adds a name that is not here yet and returns its number; the array is kept, not copied.
     mutating func insert(_ name: [UInt8]) -> UInt32 {
-        if (count + 1) * 4 > cells.count * 3 { grow() }
+        if (count + 1) * 4 > cells.count * 3 { rehash(size: max(8, cells.count * 2)) }
         let id: UInt32
         if let reused = freeIDs.popLast() {
             id = reused
@@ -77,18 +77,34 @@ struct NameTable {
         names[Int(id)] = []
         freeIDs.append(id)
         count -= 1
-        if count == 0 { releaseStorage() }
+        if count == 0 {
+            cells = []
+            mask = 0
+        }
     }
 
-    /// An empty table holds no memory; the numbers start again at 0 only when nobody holds one.
-    private mutating func releaseStorage() {
-        cells = []
-        mask = 0
+    /// Gives back the numbers behind the last one in use, when at most a quarter of more than `kept` numbers is in use. Costs one look
+    /// at the last name while that is in use, and the copy is paid for by the removals that went before.
+    ///
+    /// The owner cuts what it keeps by number to `names.count`. For tables without an empty name.
+    /// - Returns: true when numbers went.
+    mutating func releaseUnused(kept: Int) -> Bool {
+        guard names.count > kept, count * 4 <= names.count else { return false }
+        var needed = names.count
+        while needed > 0, names[needed - 1].isEmpty { needed -= 1 }
+        guard max(needed, kept) * 2 <= names.count else { return false }
+        names = Array(names[..<needed])
+        freeIDs = freeIDs.filter { $0 < needed }
+        guard count > 0 else { return true }
+        var size = 8
+        while (count + 1) * 4 > size * 3 { size *= 2 }
+        if size < cells.count { rehash(size: size) }
+        return true
     }
 
-    private mutating func grow() {
+    private mutating func rehash(size: Int) {
         let old = cells
-        cells = Array(repeating: .empty, count: max(8, old.count * 2))
+        cells = Array(repeating: .empty, count: size)
         mask = cells.count - 1
         for cell in old where cell.id != .max { place(cell) }
     }

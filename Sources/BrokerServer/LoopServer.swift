@@ -25,6 +25,7 @@ final class LoopServer: LoopHandler {
     var leavingPerTick = 0
     /// Slots whose input waits until their answers have been taken; see `received`.
     private var paused: [UInt32] = []
+    var trimming = TrimPolicy()
     private var turnNumber: UInt32 = 0
     /// Bytes answered to the peer whose input is being read.
     var answeredBytes = 0
@@ -190,6 +191,7 @@ final class LoopServer: LoopHandler {
         broker.tick()
         carryOut()
         drainTick()
+        releaseMemory()
     }
 
     // MARK: Effects
