@@ -34,23 +34,25 @@ struct ChannelRecord {
     /// Draws the next sequence number and posts one delivery to every loop that has subscribers.
     mutating func post(
         _ kind: DeliveryKind = .fanOut, json: Span<UInt8>, except: ConnectionTag = .none, exceptLoop: Int = -1,
-        over queues: [DeliveryQueue], wakes: inout UInt64
+        over queues: DeliveryQueues, wakes: inout UInt64, pool: inout DeliveryPool
     ) {
         sequence += 1
         for entry in loops {
             let excluded = entry.loop == exceptLoop ? except : .none
-            queues[entry.loop].push(
-                DeliveryNode.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json))
+            queues[entry.loop].pointee.push(
+                pool.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json))
             wakes |= 1 << UInt64(entry.loop)
         }
     }
 
     /// The same for those who watch a user.
-    mutating func postToWatchers(json: Span<UInt8>, over queues: [DeliveryQueue], wakes: inout UInt64) {
+    mutating func postToWatchers(
+        json: Span<UInt8>, over queues: DeliveryQueues, wakes: inout UInt64, pool: inout DeliveryPool
+    ) {
         sequence += 1
         for entry in watchers {
-            queues[entry.loop].push(
-                DeliveryNode.make(.fanOut, to: entry.channel, sequence: sequence, connection: .none, json: json))
+            queues[entry.loop].pointee.push(
+                pool.make(.fanOut, to: entry.channel, sequence: sequence, connection: .none, json: json))
             wakes |= 1 << UInt64(entry.loop)
         }
     }

@@ -6,19 +6,20 @@ internal import PusherProtocol
 final class ChannelRegistry: Sendable {
     static let shardCount = 64
     let shards: [Guarded<ChannelShard>]
-    private let seed: UInt64
+    /// One for the registry, its shards and the loops' tables of the app, so that a name is hashed once.
+    let seed: UInt64
 
     init(seed: UInt64) {
         self.seed = seed
-        shards = (0..<Self.shardCount).map { Guarded(ChannelShard(seed: seed &+ UInt64($0) &* 2)) }
+        shards = (0..<Self.shardCount).map { _ in Guarded(ChannelShard(seed: seed)) }
     }
 
-    /// The shard a name belongs to. Uses other bits of the hash than the shard's own table.
-    func shardIndex(of name: Span<UInt8>) -> Int {
-        Int(NameHash.hash64(name, seed: seed) >> 48) & (Self.shardCount - 1)
-    }
+    func hash(of name: Span<UInt8>) -> UInt64 { NameHash.hash64(name, seed: seed) }
 
-    func shard(of name: Span<UInt8>) -> Guarded<ChannelShard> { shards[shardIndex(of: name)] }
+    /// The shard a name belongs to. Uses other bits of the hash than the tables.
+    func shard(hash: UInt64) -> Guarded<ChannelShard> { shards[Int(hash >> 48) & (Self.shardCount - 1)] }
+
+    func shard(of name: Span<UInt8>) -> Guarded<ChannelShard> { shard(hash: hash(of: name)) }
 }
 
 /// One part of the registry: names to records.
@@ -33,10 +34,12 @@ struct ChannelShard {
 
     init(seed: UInt64) {
         self.seed = seed
-        table = NameTable(seed: seed | 1)
+        table = NameTable(seed: seed)
     }
 
     func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
+
+    func find(_ name: Span<UInt8>, hash: UInt64) -> Int? { table.find(name, hash: hash).map(Int.init) }
 
     func name(of id: Int) -> [UInt8] { table.names[id] }
 
@@ -66,7 +69,7 @@ struct ChannelShard {
         if table.count == 0 {
             records = []
             owing = []
-            table = NameTable(seed: seed | 1)
+            table = NameTable(seed: seed)
         }
     }
 
@@ -102,5 +105,10 @@ struct ChannelShard {
             forgetEvent(of: id)
             if records.isEmpty { return }
         }
+    }
+
+    /// Gives back the records behind the last one in use, when most are free.
+    mutating func releaseUnused() {
+        if table.releaseUnused(kept: 32) { records = Array(records[..<table.names.count]) }
     }
 }

@@ -4,17 +4,21 @@ internal import PusherProtocol
 struct ChannelTable {
     private(set) var table: NameTable
     var channels: [LocalChannel] = []
+    /// The generation of a place that is made anew: higher than any that a released place of the same number has had.
+    private var firstGeneration: UInt32 = 0
 
     init(seed: UInt64) { table = NameTable(seed: seed) }
 
     func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
+
+    func find(_ name: Span<UInt8>, hash: UInt64) -> Int? { table.find(name, hash: hash).map(Int.init) }
 
     func name(of index: Int) -> [UInt8] { table.names[index] }
 
     mutating func findOrInsert(_ name: Span<UInt8>, role: LocalChannel.Role, kind: ChannelKind) -> Int {
         if let known = table.find(name) { return Int(known) }
         let index = Int(table.insert(Self.copy(name)))
-        if index == channels.count { channels.append(LocalChannel()) }
+        if index == channels.count { channels.append(LocalChannel(generation: firstGeneration)) }
         channels[index].role = role
         channels[index].kind = kind
         return index
@@ -29,6 +33,14 @@ struct ChannelTable {
         channels[index].pendingJoins = []
         channels[index].generation &+= 1
         table.remove(UInt32(index))
+    }
+
+    /// Gives back the places behind the last one in use, when most are free. Only while no delivery and no departure is on its way:
+    /// those name places by their number.
+    mutating func releaseUnused() {
+        guard table.releaseUnused(kept: 256) else { return }
+        for channel in channels[table.names.count...] { firstGeneration = max(firstGeneration, channel.generation) }
+        channels = Array(channels[..<table.names.count])
     }
 
     static func copy(_ bytes: Span<UInt8>) -> [UInt8] {

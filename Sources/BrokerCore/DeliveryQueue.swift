@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Synchronization
 internal import Wire
 
@@ -25,48 +26,6 @@ enum DeliveryKind: UInt8 {
     case terminate
 }
 
-/// One delivery on its way to one loop: a header, then the encoded frame, in one block of memory.
-struct DeliveryNode {
-    var next: UnsafeMutablePointer<DeliveryNode>?
-    var sequence: UInt64
-    var channel: LocalChannelID
-    /// `fanOut`: the connection that gets nothing. `single`: the one that gets it.
-    var connection: ConnectionTag
-    var byteCount: UInt32
-    var kind: DeliveryKind
-
-    /// Makes a node that carries `json` as one WebSocket text frame.
-    static func make(
-        _ kind: DeliveryKind, to channel: LocalChannelID, sequence: UInt64, connection: ConnectionTag, json: Span<UInt8>
-    ) -> UnsafeMutablePointer<DeliveryNode> {
-        let header = json.isEmpty ? 0 : WebSocketFrame.headerBytes(payloadBytes: json.count)
-        let total = header + json.count
-        let block = UnsafeMutableRawPointer.allocate(
-            byteCount: MemoryLayout<DeliveryNode>.stride + total, alignment: MemoryLayout<DeliveryNode>.alignment)
-        let node = block.initializeMemory(
-            as: DeliveryNode.self,
-            to: DeliveryNode(
-                next: nil, sequence: sequence, channel: channel, connection: connection, byteCount: UInt32(total),
-                kind: kind))
-        if total > 0 {
-            let bytes = UnsafeMutableRawPointer(node + 1)
-            FrameHeader.write(payloadBytes: json.count, to: bytes)
-            json.withUnsafeBytes { source in
-                if let base = source.baseAddress { (bytes + header).copyMemory(from: base, byteCount: source.count) }
-            }
-        }
-        return node
-    }
-
-    static func bytes(of node: UnsafeMutablePointer<DeliveryNode>) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: UnsafeRawPointer(node + 1), count: Int(node.pointee.byteCount))
-    }
-
-    static func free(_ node: UnsafeMutablePointer<DeliveryNode>) {
-        UnsafeMutableRawPointer(node).deallocate()
-    }
-}
-
 /// The header of a final, unmasked text frame (RFC 6455 §5.2), written to raw memory.
 enum FrameHeader {
     static let bytesMax = 10
@@ -88,11 +47,41 @@ enum FrameHeader {
     }
 }
 
+/// One queue for each loop, reached by a pointer: an array of references would retain and release one for every delivery.
+struct DeliveryQueues: @unchecked Sendable {
+    // SAFETY: the memory is written in `init` and given back in `free` only, and a queue is safe from any thread.
+    private let base: UnsafeMutablePointer<DeliveryQueue>
+    let count: Int
+
+    init(count: Int) {
+        base = .allocate(capacity: count)
+        for loop in 0..<count { (base + loop).initialize(to: DeliveryQueue()) }
+        self.count = count
+    }
+
+    /// The owner calls it once, when nobody else is left.
+    func free() {
+        base.deinitialize(count: count)
+        base.deallocate()
+    }
+
+    subscript(loop: Int) -> UnsafeMutablePointer<DeliveryQueue> {
+        precondition(loop >= 0 && loop < count, "a loop has a queue of its own")
+        return base + loop
+    }
+
+    /// Whether some queue holds more than `bytes`.
+    func isAnyAbove(_ bytes: Int) -> Bool {
+        for loop in 0..<count where base[loop].queuedBytes > bytes { return true }
+        return false
+    }
+}
+
 /// The way into a loop for deliveries: any thread pushes, the loop takes everything at once.
 ///
 /// A lock-free stack that is turned round when taken. Pushing happens under a channel's shard lock, which is what gives
 /// all subscribers one order; a lock here would be a second lock held together with that one.
-public final class DeliveryQueue: @unchecked Sendable {
+struct DeliveryQueue: ~Copyable, @unchecked Sendable {
     // SAFETY: a node belongs to its pusher until the exchange that publishes it, and to the owning loop after `takeAll`.
     private let head = Atomic<UnsafeMutablePointer<DeliveryNode>?>(nil)
     /// Bytes pushed and not yet processed. Publishing is refused above a limit, so the queue is bounded.
@@ -104,15 +93,15 @@ public final class DeliveryQueue: @unchecked Sendable {
         var node = head.load(ordering: .acquiring)
         while let current = node {
             node = current.pointee.next
-            DeliveryNode.free(current)
+            Glibc.free(current)
         }
     }
 
     /// True when nothing waits. Any thread.
-    public var isEmpty: Bool { head.load(ordering: .sequentiallyConsistent) == nil }
+    var isEmpty: Bool { head.load(ordering: .sequentiallyConsistent) == nil }
 
     /// Bytes that wait, headers included. Any thread.
-    public var queuedBytes: Int { bytes.load(ordering: .relaxed) }
+    var queuedBytes: Int { bytes.load(ordering: .relaxed) }
 
     func push(_ node: UnsafeMutablePointer<DeliveryNode>) {
         bytes.wrappingAdd(Self.cost(node), ordering: .relaxed)
@@ -138,10 +127,9 @@ public final class DeliveryQueue: @unchecked Sendable {
         return reversed
     }
 
-    /// The owning loop has processed this node.
+    /// The owning loop has processed this node, which is its own to use again.
     func finished(_ node: UnsafeMutablePointer<DeliveryNode>) {
         bytes.wrappingSubtract(Self.cost(node), ordering: .relaxed)
-        DeliveryNode.free(node)
     }
 
     private static func cost(_ node: UnsafeMutablePointer<DeliveryNode>) -> Int {

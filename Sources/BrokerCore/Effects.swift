@@ -22,8 +22,9 @@ public struct Effects {
 
     /// Forgets everything and keeps the storage, unless one large answer made it huge.
     public mutating func clear() {
-        actions.removeAll(keepingCapacity: true)
-        if bytes.capacity > 1 << 20 { bytes = [] } else { bytes.removeAll(keepingCapacity: true) }
+        if !actions.isEmpty { actions.removeAll(keepingCapacity: true) }
+        if bytes.capacity > 1 << 20 { bytes = [] }
+        if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
         wakes = 0
     }
 

@@ -14,7 +14,7 @@ extension LoopBroker {
 
     /// True while deliveries or departures wait.
     public var hasWork: Bool {
-        chain != nil || !shared.queues[loop].isEmpty || departuresDone < departures.count
+        chain != nil || !shared.queues[loop].pointee.isEmpty || departuresDone < departures.count
     }
 
     /// The next delivery with at least one recipient, or nil when the queue is empty.
@@ -24,12 +24,13 @@ extension LoopBroker {
         while true {
             if let done = current {
                 current = nil
-                shared.queues[loop].finished(done)
+                shared.queues[loop].pointee.finished(done)
+                pool.give(done)
                 if chain == nil { settleJoins() }
             }
             if chain == nil {
                 takes += 1
-                chain = shared.queues[loop].takeAll()
+                chain = shared.queues[loop].pointee.takeAll()
                 if chain == nil {
                     settleJoins()
                     return nil

@@ -30,15 +30,24 @@ extension LoopBroker {
         case .signin:
             signIn(slot: slot, auth: texts.extracting(message.auth), userData: texts.extracting(message.userData))
         case .clientEvent:
-            guard let name = message.name else { return }
-            var data = take(&literal)
-            data.removeAll(keepingCapacity: true)
-            message.appendDataLiteral(in: bytes, to: &data)
+            guard let name = message.name, let data = message.data else { return }
+            // Characters are counted only where the bytes do not settle it.
+            let isShort = name.decodedBytes <= app(of: slot).settings.limits.eventNameCharactersMax
+            let characters = isShort ? name.decodedBytes : message.nameCharacters(in: bytes)
+            let channel = texts.extracting(message.channel)
+            // A string goes on as it lies in the message; anything else has to be written as one first.
+            if data.kind == .string {
+                return clientEvent(
+                    slot: slot, eventLiteral: bytes.extracting(name.range), nameCharacters: characters,
+                    channel: channel, dataLiteral: bytes.extracting(data.range), dataBytes: message.dataBytes)
+            }
+            var written = take(&literal)
+            written.removeAll(keepingCapacity: true)
+            message.appendDataLiteral(in: bytes, to: &written)
             clientEvent(
-                slot: slot, eventLiteral: bytes.extracting(name.range),
-                nameCharacters: message.nameCharacters(in: bytes),
-                channel: texts.extracting(message.channel), dataLiteral: data.span, dataBytes: message.dataBytes)
-            literal = data
+                slot: slot, eventLiteral: bytes.extracting(name.range), nameCharacters: characters,
+                channel: channel, dataLiteral: written.span, dataBytes: message.dataBytes)
+            literal = written
         }
     }
 }

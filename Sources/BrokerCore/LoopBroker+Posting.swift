@@ -8,7 +8,8 @@ extension LoopBroker {
 
     func post(_ json: [UInt8], to record: inout ChannelRecord, except: ConnectionTag = .none, exceptLoop: Int = -1) {
         record.post(
-            json: json.span, except: except, exceptLoop: exceptLoop, over: shared.queues, wakes: &effects.wakes)
+            json: json.span, except: except, exceptLoop: exceptLoop, over: shared.queues, wakes: &effects.wakes,
+            pool: &pool)
     }
 
     func postMemberAdded(_ record: inout ChannelRecord, name: Span<UInt8>, identity: Identity) {
@@ -28,7 +29,7 @@ extension LoopBroker {
         json.removeAll(keepingCapacity: true)
         ServerFrame.watchlistEvents(online: online ? [userID] : [], offline: online ? [] : [userID], to: &json)
         let frame = json
-        record.postToWatchers(json: frame.span, over: shared.queues, wakes: &effects.wakes)
+        record.postToWatchers(json: frame.span, over: shared.queues, wakes: &effects.wakes, pool: &pool)
     }
 
     /// The number of subscribers changed: says so now, or owes it (Pusher protocol §3.9).

@@ -62,8 +62,9 @@ extension LoopBroker {
         let cachesMax = max(1, app.settings.limits.cacheChannelsMax / ChannelRegistry.shardCount)
         let (exceptLoop, exceptTag) = request.excluded.map { shared.socketIDs.place(of: $0) } ?? (-1, .none)
         let bytes = frame
-        let audience = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Audience in
-            guard let id = kind.isCache ? state.findOrInsert(name, kind: kind) : state.find(name) else {
+        let hash = app.registry.hash(of: name)
+        let audience = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Audience in
+            guard let id = kind.isCache ? state.findOrInsert(name, kind: kind) : state.find(name, hash: hash) else {
                 return Audience()
             }
             if kind.isCache {
@@ -96,13 +97,18 @@ extension LoopBroker {
                 slot: slot, code: 4301,
                 "The event name has \(nameCharacters) characters; the limit is \(limits.eventNameCharactersMax)")
         }
-        guard let kind = try? ChannelName.classify(name, bytesMax: limits.channelNameBytesMax), kind.acceptsClientEvents
-        else {
+        let hash = app.registry.hash(of: name)
+        let local = tables[app.index].find(name, hash: hash)
+        // A channel of this loop was classified when it was made; another name is, to say what is wrong with it.
+        let kind =
+            local.map { tables[app.index].channels[$0].kind }
+            ?? (try? ChannelName.classify(name, bytesMax: limits.channelNameBytesMax))
+        guard let kind, kind.acceptsClientEvents else {
             return fail(
                 slot: slot, code: 4301,
                 "Client events are taken only on private and presence channels, not encrypted ones")
         }
-        guard let local = tables[app.index].find(name), let known = entry(of: slot, in: local, app: app.index) else {
+        guard let local, let known = entry(of: slot, in: local, app: app.index) else {
             let channel = String(decoding: ChannelTable.copy(name), as: UTF8.self)
             return fail(slot: slot, code: nil, "Cannot send a client event: not subscribed to \(channel)")
         }
@@ -125,35 +131,33 @@ extension LoopBroker {
         }
         let member = connections[Int(slot)].subscriptions[known].member
         sendClientEvent(
-            slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral)
+            slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, hash: hash,
+            dataLiteral: dataLiteral)
     }
 
     private func sendClientEvent(
         slot: UInt32, app: App, member: UInt32, eventLiteral: Span<UInt8>, channel name: Span<UInt8>,
-        dataLiteral: Span<UInt8>
+        hash: UInt64, dataLiteral: Span<UInt8>
     ) {
-        let shard = app.registry.shard(of: name)
-        var frame = take(&json)
-        frame.removeAll(keepingCapacity: true)
-        if member == .max {
-            ServerFrame.event(
-                nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: nil, to: &frame)
-        } else {
-            // The user's id is the server's word, never the sender's (PW-096, PW-097).
-            let userID = shard.withLock { (state: inout ChannelShard) -> [UInt8] in
-                guard let id = state.find(name) else { return [] }
-                return state.records[id].roster?.userID(of: member) ?? []
-            }
-            ServerFrame.event(
-                nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: userID.span, to: &frame)
-        }
         let except = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
-        let bytes = frame
-        shard.withLock { (state: inout ChannelShard) in
-            guard let id = state.find(name) else { preconditionFailure("a record lives while a loop counts in it") }
-            post(bytes, to: &state.records[id], except: except, exceptLoop: loop)
+        if member == .max {
+            json.removeAll(keepingCapacity: true)
+            ServerFrame.event(
+                nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: nil, to: &json)
         }
-        json = frame
+        app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) in
+            guard let id = state.find(name, hash: hash) else {
+                preconditionFailure("a record lives while a loop counts in it")
+            }
+            if member != .max {
+                // The user's id is the server's word, never the sender's (PW-096, PW-097), and the roster has it.
+                json.removeAll(keepingCapacity: true)
+                let userID = state.records[id].roster?.userID(of: member) ?? []
+                ServerFrame.event(
+                    nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: userID.span, to: &json)
+            }
+            post(json, to: &state.records[id], except: except, exceptLoop: loop)
+        }
     }
 
     /// A bucket of `limit` events that fills at `limit` a second (PW-102, PW-103).

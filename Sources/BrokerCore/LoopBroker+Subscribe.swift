@@ -157,8 +157,8 @@ extension LoopBroker {
 
     private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag, sequence: UInt64) {
         queuedAnswerBytes += json.count
-        shared.queues[loop].push(
-            DeliveryNode.make(.single, to: channel, sequence: sequence, connection: target, json: json.span))
+        shared.queues[loop].pointee.push(
+            pool.make(.single, to: channel, sequence: sequence, connection: target, json: json.span))
     }
 
     private static func appendSuccess(

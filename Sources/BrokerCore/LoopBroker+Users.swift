@@ -74,7 +74,8 @@ extension LoopBroker {
         let empty: [UInt8] = []
         app.registry.shard(of: name.span).withLock { (state: inout ChannelShard) in
             guard let id = state.find(name.span) else { return }
-            state.records[id].post(.terminate, json: empty.span, over: shared.queues, wakes: &effects.wakes)
+            state.records[id].post(
+                .terminate, json: empty.span, over: shared.queues, wakes: &effects.wakes, pool: &pool)
         }
     }
 

@@ -34,6 +34,7 @@ public final class LoopBroker {
     // Deliveries taken and not yet carried out; see `LoopBroker+Deliveries`.
     var chain: UnsafeMutablePointer<DeliveryNode>?
     var current: UnsafeMutablePointer<DeliveryNode>?
+    var pool = DeliveryPool()
     var takes: UInt64 = 0
     var unsettled: [UnsettledJoin] = []
     var filtered = RawList<UInt32>()
@@ -44,12 +45,13 @@ public final class LoopBroker {
     var decoded: [UInt8] = []
     var literal: [UInt8] = []
     var expirySweep = 0
+    var releaseSweep = 0
 
     public init(shared: SharedBroker, loop: Int) {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")
         self.shared = shared
         self.loop = loop
-        tables = shared.apps.map { ChannelTable(seed: shared.seed ^ UInt64($0.index) &* 0x51_7C_C1B7 ^ 0xA5A5) }
+        tables = shared.apps.map { ChannelTable(seed: $0.registry.seed) }
     }
 
     deinit {
@@ -59,9 +61,10 @@ public final class LoopBroker {
         for slot in connections.indices { connections[slot].subscriptions.release() }
         while let node = chain {
             chain = node.pointee.next
-            DeliveryNode.free(node)
+            pool.give(node)
         }
-        if let current { DeliveryNode.free(current) }
+        if let current { pool.give(current) }
+        pool.release()
         filtered.release()
         single.deallocate()
     }

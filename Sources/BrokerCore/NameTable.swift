@@ -1,3 +1,5 @@
+internal import Wire
+
 /// Gives every byte string a small dense number, and finds it again.
 ///
 /// Open addressing with linear probing and deletion by shifting back, so that it needs no tombstones. The hash is seeded,
@@ -22,21 +24,27 @@ struct NameTable {
     init(seed: UInt64) { self.seed = seed }
 
     /// The number of `name`, if it is here.
-    func find(_ name: Span<UInt8>) -> UInt32? {
+    func find(_ name: Span<UInt8>) -> UInt32? { find(name, hash: NameHash.hash64(name, seed: seed)) }
+
+    /// The same when the name was hashed before, with this table's seed.
+    func find(_ name: Span<UInt8>, hash full: UInt64) -> UInt32? {
         guard count > 0 else { return nil }
-        let hash = NameHash.hash32(name, seed: seed)
+        let hash = UInt32(truncatingIfNeeded: full)
         var index = Int(hash) & mask
         while true {
             let cell = cells[index]
             if cell.id == .max { return nil }
-            if cell.hash == hash, equal(names[Int(cell.id)], name) { return cell.id }
+            if cell.hash == hash {
+                let stored = names[Int(cell.id)]
+                if stored.span.equals(name) { return cell.id }
+            }
             index = (index + 1) & mask
         }
     }
 
     /// Adds a name that is not here yet and returns its number; the array is kept, not copied.
     mutating func insert(_ name: [UInt8]) -> UInt32 {
-        if (count + 1) * 4 > cells.count * 3 { grow() }
+        if (count + 1) * 4 > cells.count * 3 { rehash(size: max(8, cells.count * 2)) }
         let id: UInt32
         if let reused = freeIDs.popLast() {
             id = reused
@@ -69,18 +77,34 @@ struct NameTable {
         names[Int(id)] = []
         freeIDs.append(id)
         count -= 1
-        if count == 0 { releaseStorage() }
+        if count == 0 {
+            cells = []
+            mask = 0
+        }
     }
 
-    /// An empty table holds no memory; the numbers start again at 0 only when nobody holds one.
-    private mutating func releaseStorage() {
-        cells = []
-        mask = 0
+    /// Gives back the numbers behind the last one in use, when at most a quarter of more than `kept` numbers is in use. Costs one look
+    /// at the last name while that is in use, and the copy is paid for by the removals that went before.
+    ///
+    /// The owner cuts what it keeps by number to `names.count`. For tables without an empty name.
+    /// - Returns: true when numbers went.
+    mutating func releaseUnused(kept: Int) -> Bool {
+        guard names.count > kept, count * 4 <= names.count else { return false }
+        var needed = names.count
+        while needed > 0, names[needed - 1].isEmpty { needed -= 1 }
+        guard max(needed, kept) * 2 <= names.count else { return false }
+        names = Array(names[..<needed])
+        freeIDs = freeIDs.filter { $0 < needed }
+        guard count > 0 else { return true }
+        var size = 8
+        while (count + 1) * 4 > size * 3 { size *= 2 }
+        if size < cells.count { rehash(size: size) }
+        return true
     }
 
-    private mutating func grow() {
+    private mutating func rehash(size: Int) {
         let old = cells
-        cells = Array(repeating: .empty, count: max(8, old.count * 2))
+        cells = Array(repeating: .empty, count: size)
         mask = cells.count - 1
         for cell in old where cell.id != .max { place(cell) }
     }
@@ -89,13 +113,6 @@ struct NameTable {
         var index = Int(cell.hash) & mask
         while cells[index].id != .max { index = (index + 1) & mask }
         cells[index] = cell
-    }
-
-    private func equal(_ stored: [UInt8], _ name: Span<UInt8>) -> Bool {
-        guard stored.count == name.count else { return false }
-        let other = stored.span
-        for i in name.indices where other[i] != name[i] { return false }
-        return true
     }
 }
 

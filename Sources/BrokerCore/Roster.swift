@@ -54,6 +54,7 @@ struct Roster {
         let userID = index.names[Int(member)]
         index.remove(member)
         members[Int(member)] = Member(connections: 0, userInfo: nil, idFragment: [], hashFragment: [])
+        if index.releaseUnused(kept: 32) { members = Array(members[..<index.names.count]) }
         return userID
     }
 

@@ -46,7 +46,7 @@ public final class App: Sendable {
 public final class SharedBroker: Sendable {
     public let apps: [App]
     /// One for each loop; a loop's own deliveries pass through it too, so that a channel has one order.
-    public let queues: [DeliveryQueue]
+    let queues: DeliveryQueues
     /// Publishing is refused while a loop's queue holds more than this.
     public let queueBytesMax: Int
     let socketIDs: SocketIDCodec
@@ -64,7 +64,7 @@ public final class SharedBroker: Sendable {
         precondition((1...64).contains(loopCount), "a mask of loops is one 64-bit word")
         self.seed = seed
         self.queueBytesMax = queueBytesMax
-        queues = (0..<loopCount).map { _ in DeliveryQueue() }
+        queues = DeliveryQueues(count: loopCount)
         socketIDs = SocketIDCodec(seed: seed)
         apps = settings.enumerated().map { App(index: $0, settings: $1, seed: seed &+ UInt64($0) &* 0x1_0001) }
         precondition(settings.count <= Int(UInt16.max), "a delivery names its app in 16 bits")
@@ -85,7 +85,15 @@ public final class SharedBroker: Sendable {
         (byKey, byID, appOfKey, appOfID) = (keys, ids, keyApps, idApps)
     }
 
+    deinit { queues.free() }
+
     public var loopCount: Int { queues.count }
+
+    /// Bytes of deliveries that a loop has not carried out yet. Any thread.
+    public func queuedBytes(of loop: Int) -> Int { queues[loop].pointee.queuedBytes }
+
+    /// Whether a loop has taken everything that was posted to it. Any thread.
+    public func isQueueEmpty(of loop: Int) -> Bool { queues[loop].pointee.isEmpty }
 
     /// The app that has this key, whatever its other keys are. Any thread.
     public func app(key: Span<UInt8>) -> App? { byKey.find(key).map { apps[appOfKey[Int($0)]] } }
@@ -94,7 +102,7 @@ public final class SharedBroker: Sendable {
     public func app(id: Span<UInt8>) -> App? { byID.find(id).map { apps[appOfID[Int($0)]] } }
 
     /// True while some loop is so far behind that taking more events would let its queue grow without a bound.
-    public var isOverloaded: Bool { queues.contains { $0.queuedBytes > queueBytesMax } }
+    public var isOverloaded: Bool { queues.isAnyAbove(queueBytesMax) }
 }
 
 /// Puts a connection's place into its socket id, so that an excluded `socket_id` is found without a table.

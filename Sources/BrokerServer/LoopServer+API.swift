@@ -9,11 +9,12 @@ internal import Wire
 extension LoopServer {
     func answerAPI(_ slot: UInt32, _ request: RequestView, app id: Range<Int>, _ call: Route.API) {
         let rawID = request.slice(id)
-        guard let decoded = Percent.decode(rawID.span), let app = state.broker.app(id: decoded.span) else {
+        guard let app = app(rawID: rawID.span) else {
             let shown = String(decoding: rawID.prefix(40), as: UTF8.self)
             return respondError(slot, status: 404, "No app has the id \(shown)", for: request)
         }
-        let query = APIQuery(request.slice(request.head.query).span)
+        query.read(request.slice(request.head.query).span)
+        let query = query
         guard authenticate(slot, request, app, query) else { return }
         do throws(APIError) {
             try run(call, slot, request, app, query)
@@ -22,6 +23,12 @@ extension LoopServer {
             respondError(slot, status: error.status, error.text, extraHeaders: extra, for: request)
         }
         carryOut()
+    }
+
+    private func app(rawID: Span<UInt8>) -> App? {
+        guard Percent.containsEscapes(rawID) else { return state.broker.app(id: rawID) }
+        guard let decoded = Percent.decode(rawID) else { return nil }
+        return state.broker.app(id: decoded.span)
     }
 
     /// `/users/{id}/terminate_connections`: the key in the query names the app.
@@ -42,7 +49,7 @@ extension LoopServer {
         let prefix = state.pathPrefix
         let outcome = APISignature.verify(
             method: method.span, rawPath: path.span, query: query, body: body.span, prefix: prefix.span, keys: app.keys,
-            nowSeconds: WallClock.seconds(), workspace: workspace)
+            nowSeconds: unixSeconds, workspace: workspace)
         if case .failure(let status, let text) = outcome {
             Log.debug("API call refused", ("app", app.settings.id), ("status", status))
             // What should have been signed helps whoever writes the caller, and whoever guesses.

@@ -25,8 +25,8 @@ extension LoopServer {
                 slot, status: 204, contentType: nil, extraHeaders: Self.crossOrigin, body: empty.span,
                 keepAlive: request.head.keepAlive)
         }
-        let (allowed, methods) = route.allowedMethods
-        guard methods.contains(request.head.method) else {
+        guard route.allows(request.head.method) else {
+            let allowed = route.allowedMethods
             let method = request.text(request.head.methodRange) ?? ""
             return respondError(
                 slot, status: 405, "\(method) is not allowed here; use \(allowed)",

@@ -25,13 +25,16 @@ final class LoopServer: LoopHandler {
     var leavingPerTick = 0
     /// Slots whose input waits until their answers have been taken; see `received`.
     private var paused: [UInt32] = []
+    var trimming = TrimPolicy()
     private var turnNumber: UInt32 = 0
     /// Bytes answered to the peer whose input is being read.
     var answeredBytes = 0
     private var toldTime = MonotonicTime(nanoseconds: 0)
-    private var unixSeconds = WallClock.seconds()
+    /// The wall clock, read with every tick.
+    private(set) var unixSeconds = WallClock.seconds()
 
     // Storage used again by every request.
+    var query = APIQuery()
     var reply: [UInt8] = []
     var response: [UInt8] = []
     var control: [UInt8] = []
@@ -188,19 +191,21 @@ final class LoopServer: LoopHandler {
         broker.tick()
         carryOut()
         drainTick()
+        releaseMemory()
     }
 
     // MARK: Effects
 
     /// Carries out what the broker's last commands ask for, in their order.
     func carryOut() {
-        if !broker.effects.actions.isEmpty { carryOutActions() }
         answeredBytes += broker.takeQueuedAnswerBytes()
         var wakes = broker.takeWakes()
         while wakes != 0 {
             handles[wakes.trailingZeroBitCount].wake()
             wakes &= wakes - 1
         }
+        guard !broker.effects.actions.isEmpty else { return }
+        carryOutActions()
         broker.effects.clear()
     }
 

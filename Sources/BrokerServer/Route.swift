@@ -22,12 +22,16 @@ enum Route: Equatable {
     /// Nothing here; the text says what was probably meant.
     case unknown(hint: String)
 
-    /// The methods a route answers, `OPTIONS` aside.
-    var allowedMethods: (StaticString, Set<HTTPMethod>) {
+    /// The methods a route answers, as the `Allow` header names them.
+    var allowedMethods: StaticString { isPosted ? "POST, OPTIONS" : "GET, HEAD, OPTIONS" }
+
+    /// Whether it answers this method, `OPTIONS` aside.
+    func allows(_ method: HTTPMethod) -> Bool { isPosted ? method == .post : method == .get || method == .head }
+
+    private var isPosted: Bool {
         switch self {
-        case .api(_, .events), .api(_, .batchEvents), .api(_, .terminate), .terminateByKey:
-            ("POST, OPTIONS", [.post])
-        default: ("GET, HEAD, OPTIONS", [.get, .head])
+        case .api(_, .events), .api(_, .batchEvents), .api(_, .terminate), .terminateByKey: true
+        default: false
         }
     }
 
@@ -50,7 +54,7 @@ enum Route: Equatable {
         return route(segments, in: bytes) ?? .unknown(hint: hint(segments, in: bytes))
     }
 
-    private static func route(_ segments: [Range<Int>], in bytes: Span<UInt8>) -> Route? {
+    private static func route(_ segments: PathSegments, in bytes: Span<UInt8>) -> Route? {
         guard segments.count >= 2 else { return nil }
         if names(segments[0], "app", bytes) { return segments.count == 2 ? .webSocket(key: segments[1]) : nil }
         if names(segments[0], "users", bytes), segments.count == 3, names(segments[2], "terminate_connections", bytes) {
@@ -72,8 +76,9 @@ enum Route: Equatable {
         }
     }
 
-    private static func operation(_ segments: [Range<Int>], in bytes: Span<UInt8>) -> Operation? {
-        guard let first = segments.first else { return .root }
+    private static func operation(_ segments: PathSegments, in bytes: Span<UInt8>) -> Operation? {
+        guard segments.count > 0 else { return .root }
+        let first = segments[0]
         if segments.count == 2, names(first, "up", bytes) { return .upApp(segments[1]) }
         guard segments.count == 1 else { return nil }
         if names(first, "up", bytes) { return .up }
@@ -84,8 +89,8 @@ enum Route: Equatable {
         return nil
     }
 
-    private static func hint(_ segments: [Range<Int>], in bytes: Span<UInt8>) -> String {
-        let words = segments.map { text($0, bytes) }
+    private static func hint(_ segments: PathSegments, in bytes: Span<UInt8>) -> String {
+        let words = (0..<min(segments.count, PathSegments.kept)).map { text(segments[$0], bytes) }
         if words.count >= 2, words[0] == "app", words[1] == "app" {
             return "the client puts /app/{key} after wsPath by itself: leave /app out of wsPath"
         }
@@ -96,15 +101,16 @@ enum Route: Equatable {
         return "paths are /app/{key} for WebSocket clients and /apps/{app_id}/… for the HTTP API"
     }
 
-    private static func segments(of path: Range<Int>, in bytes: Span<UInt8>) -> [Range<Int>] {
-        var found: [Range<Int>] = []
+    private static func segments(of path: Range<Int>, in bytes: Span<UInt8>) -> PathSegments {
+        var found = PathSegments()
         var start = path.lowerBound
-        for i in path where bytes[i] == UInt8(ascii: "/") {
-            if i > start { found.append(start..<i) } else if i > path.lowerBound { found.append(start..<start) }
-            start = i + 1
+        while true {
+            let end = bytes.firstOffset(of: UInt8(ascii: "/"), in: start..<path.upperBound)
+            // An empty segment counts only between two slashes.
+            if end > start || (end > path.lowerBound && end < path.upperBound) { found.append(start..<end) }
+            guard end < path.upperBound else { return found }
+            start = end + 1
         }
-        if start < path.upperBound { found.append(start..<path.upperBound) }
-        return found
     }
 
     private static func begins(_ path: Range<Int>, in bytes: Span<UInt8>, with prefix: [UInt8]) -> Bool {
@@ -114,12 +120,24 @@ enum Route: Equatable {
     }
 
     private static func names(_ range: Range<Int>, _ name: StaticString, _ bytes: Span<UInt8>) -> Bool {
-        guard range.count == name.utf8CodeUnitCount else { return false }
-        for i in 0..<range.count where bytes[range.lowerBound + i] != name.utf8Start[i] { return false }
-        return true
+        bytes.equals(range, name)
     }
 
     private static func text(_ range: Range<Int>, _ bytes: Span<UInt8>) -> String {
         bytes.extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+    }
+}
+
+/// The parts of a path between its slashes. A path with more of them than any route has is counted on, not kept.
+struct PathSegments {
+    static let kept = 6
+    private var ranges = InlineArray<6, Range<Int>>(repeating: 0..<0)
+    private(set) var count = 0
+
+    subscript(index: Int) -> Range<Int> { ranges[index] }
+
+    mutating func append(_ range: Range<Int>) {
+        if count < Self.kept { ranges[count] = range }
+        count += 1
     }
 }

@@ -1,5 +1,6 @@
 public import Configuration
 internal import BrokerCore
+internal import CLinux
 internal import Crypto
 internal import Glibc
 internal import Reactor
@@ -33,6 +34,7 @@ public final class Server {
     public init(_ settings: ServerSettings) throws(StartFailure) {
         Log.level = LogLevel(name: settings.logLevel.rawValue) ?? .info
         let limit = DescriptorLimit.raise()
+        clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
         let fits = Self.webSocketsThatFit(settings, descriptors: Int(clamping: limit.soft), loops: loopCount)
         let broker = SharedBroker(settings: settings.apps, loopCount: loopCount, seed: Randomness.uint64())

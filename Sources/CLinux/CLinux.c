@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -234,3 +235,7 @@ void clinux_name_thread(const char *name) {
     strncpy(kept, name, sizeof kept - 1);
     (void)pthread_setname_np(pthread_self(), kept);
 }
+
+void clinux_fix_heap_thresholds(void) { (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024); }
+
+void clinux_trim_heap(void) { (void)malloc_trim(0); }

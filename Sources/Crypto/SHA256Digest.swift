@@ -8,36 +8,20 @@ public struct SHA256Digest: Sendable, Equatable {
 
     /// Appends 64 lower-case hex digits, the form every Pusher signature has on the wire (Pusher protocol §3.2).
     public func appendHex(to out: inout [UInt8]) {
-        for index in bytes.indices {
-            out.append(Self.hexDigit(bytes[index] >> 4))
-            out.append(Self.hexDigit(bytes[index] & 0xF))
+        let raw = bytes.span.bytes
+        for offset in stride(from: 0, to: 32, by: 4) {
+            let four = raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt32.self)
+            withUnsafeBytes(of: HexDigits.of(UInt32(littleEndian: four)).digits.littleEndian) {
+                out.append(contentsOf: $0)
+            }
         }
     }
 
     /// Whether `text` is this digest in hex of either case (PW-060), in time that does not depend on where they differ.
     public func equalsHex(_ text: Span<UInt8>) -> Bool {
-        guard text.count == 64 else { return false }
-        var given = InlineArray<32, UInt8>(repeating: 0)
-        for index in given.indices {
-            guard let high = Self.hexValue(text[2 * index]), let low = Self.hexValue(text[2 * index + 1]) else {
-                return false
-            }
-            given[index] = high << 4 | low
-        }
-        return ConstantTime.equals(bytes.span, given.span)
+        ConstantTime.equals(bytes.span, hex: text)
     }
 
     /// Compares in constant time, because one side may be a peer's guess.
     public static func == (a: Self, b: Self) -> Bool { ConstantTime.equals(a.bytes.span, b.bytes.span) }
-
-    private static func hexDigit(_ nibble: UInt8) -> UInt8 { nibble < 10 ? 0x30 + nibble : 0x57 + nibble }
-
-    private static func hexValue(_ digit: UInt8) -> UInt8? {
-        switch digit {
-        case 0x30...0x39: digit - 0x30
-        case 0x41...0x46: digit - 0x37
-        case 0x61...0x66: digit - 0x57
-        default: nil
-        }
-    }
 }

@@ -1,3 +1,5 @@
+internal import Wire
+
 /// Why an HTTP API call is refused: the status and the sentence that says what to change (Pusher protocol §6.9, PW-138).
 public struct APIError: Error, Equatable, Sendable {
     /// 400, 401 or 413 when thrown in this room.

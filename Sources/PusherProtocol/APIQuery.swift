@@ -11,31 +11,37 @@ public struct APIQuery: Sendable {
         var value: Range<Int>
     }
 
-    /// The raw query, then the decoded texts.
+    /// The raw query, then the texts that decoding changed.
     private(set) var storage: [UInt8] = []
     private(set) var pairs: [Pair] = []
-    let rawCount: Int
+    private(set) var rawCount = 0
+
+    /// A query without parameters.
+    public init() {}
 
     /// Decodes a query as it stood in the request target, without the `?`.
-    public init(_ rawQuery: Span<UInt8>) { self.init(rawQuery, plusAsSpace: false) }
+    public init(_ rawQuery: Span<UInt8>) { read(rawQuery) }
 
-    init(_ rawQuery: Span<UInt8>, plusAsSpace: Bool) {
-        rawCount = rawQuery.count
-        storage.reserveCapacity(2 * rawCount)
-        storage.append(bytes: rawQuery)
-        pairs.reserveCapacity(8)
+    /// Decodes another query in the same memory; a loop reads thousands a second.
+    public mutating func read(_ rawQuery: Span<UInt8>) { read(rawQuery, plusAsSpace: false) }
+
+    mutating func read(_ raw: Span<UInt8>, plusAsSpace: Bool) {
+        rawCount = raw.count
+        storage.removeAll(keepingCapacity: true)
+        storage.append(bytes: raw)
+        pairs.removeAll(keepingCapacity: true)
+        let hasEscapes = Percent.containsEscapes(raw, plusAsSpace: plusAsSpace)
         var start = 0
-        while start < rawCount {
-            var end = start, equals: Int?
-            while end < rawCount, rawQuery[end] != UInt8(ascii: "&") {
-                if equals == nil, rawQuery[end] == UInt8(ascii: "=") { equals = end }
-                end += 1
-            }
+        while start < raw.count {
+            let end = raw.firstOffset(of: UInt8(ascii: "&"), in: start..<raw.count)
             if end > start {
-                let name = decode(rawQuery.extracting(start..<(equals ?? end)), plusAsSpace)
-                for offset in name where 0x41...0x5A ~= storage[offset] { storage[offset] |= 0x20 }
-                let value = decode(rawQuery.extracting(equals.map { $0 + 1..<end } ?? end..<end), plusAsSpace)
-                pairs.append(Pair(name: name, value: value))
+                let equals = raw.firstOffset(of: UInt8(ascii: "="), in: start..<end)
+                var (name, value) = (start..<equals, min(equals + 1, end)..<end)
+                if hasEscapes {
+                    name = decode(raw, name, plusAsSpace)
+                    value = decode(raw, value, plusAsSpace)
+                }
+                pairs.append(Pair(name: lowercased(name), value: value))
             }
             start = end + 1
         }
@@ -62,8 +68,7 @@ public struct APIQuery: Sendable {
     }
 
     func isNamed(_ range: Range<Int>, _ name: StaticString) -> Bool {
-        range.count == name.utf8CodeUnitCount
-            && name.withUTF8Buffer { text in storage[range].elementsEqual(text) }
+        storage.span.equals(range, name)
     }
 
     private func isElement(_ range: Range<Int>, of name: StaticString) -> Bool {
@@ -80,9 +85,28 @@ public struct APIQuery: Sendable {
         return name.lowerBound..<offset
     }
 
-    private mutating func decode(_ text: Span<UInt8>, _ plusAsSpace: Bool) -> Range<Int> {
+    /// Where the decoded text is: where it stands when nothing changes, else at the end of `storage`.
+    private mutating func decode(_ raw: Span<UInt8>, _ range: Range<Int>, _ plusAsSpace: Bool) -> Range<Int> {
+        let text = raw.extracting(range)
         let start = storage.count
-        if !Percent.appendDecoded(text, plusAsSpace: plusAsSpace, to: &storage) { storage.append(bytes: text) }
+        guard Percent.containsEscapes(text, plusAsSpace: plusAsSpace),
+            Percent.appendDecoded(text, plusAsSpace: plusAsSpace, to: &storage)
+        else {
+            return range
+        }
+        return start..<storage.count
+    }
+
+    private func hasUppercase(_ range: Range<Int>) -> Bool {
+        let bytes = storage.span
+        for offset in range where bytes[offset] &- 0x41 < 26 { return true }
+        return false
+    }
+
+    private mutating func lowercased(_ name: Range<Int>) -> Range<Int> {
+        guard hasUppercase(name) else { return name }
+        let start = storage.count
+        for offset in name { storage.append(0x41...0x5A ~= storage[offset] ? storage[offset] | 0x20 : storage[offset]) }
         return start..<storage.count
     }
 }

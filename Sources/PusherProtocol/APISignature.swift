@@ -30,10 +30,10 @@ public enum APISignature {
             let key = try keyIndex(query, keys)
             try checkVersion(query)
             try checkTimestamp(query, nowSeconds: nowSeconds)
-            guard let signature = query.value("auth_signature"), !signature.isEmpty else {
+            guard let signature = query.place("auth_signature"), !signature.isEmpty else {
                 throw missing("auth_signature")
             }
-            let call = Call(signature: signature, secret: keys[key].secret, workspace: workspace)
+            let call = Call(query: query, signature: signature, secret: keys[key].secret, workspace: workspace)
             guard isSigned(call, method, rawPath, query, prefix) else {
                 throw mismatch(method, rawPath, query, keys[key])
             }
@@ -55,12 +55,15 @@ public enum APISignature {
     }
 
     private struct Call {
-        var signature: [UInt8]
-        var secret: HMACKey
-        var workspace: HMACWorkspace
+        let query: APIQuery
+        /// Where it stands in the query.
+        let signature: Range<Int>
+        let secret: HMACKey
+        let workspace: HMACWorkspace
 
         func signs(_ text: [UInt8]) -> Bool {
-            secret.sign(text.span, using: workspace).equalsHex(signature.span)
+            let given = query.storage.span.extracting(signature)
+            return secret.sign(text.span, using: workspace).equalsHex(given)
         }
     }
 
@@ -88,12 +91,12 @@ public enum APISignature {
         _ method: Span<UInt8>, _ path: Span<UInt8>, _ query: APIQuery, isCollapsed: Bool = false
     ) -> [UInt8] {
         var text: [UInt8] = []
-        text.reserveCapacity(method.count + path.count + query.storage.count - query.rawCount + 16)
+        text.reserveCapacity(method.count + path.count + query.storage.count + 16)
         text.append(bytes: method)
         text.append(UInt8(ascii: "\n"))
         text.append(bytes: path)
         text.append(UInt8(ascii: "\n"))
-        query.appendCanonical(isCollapsed: isCollapsed, to: &text)
+        if isCollapsed { query.appendCollapsed(to: &text) } else { query.appendCanonical(to: &text) }
         return text
     }
 

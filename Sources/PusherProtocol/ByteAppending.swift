@@ -40,21 +40,6 @@ extension [UInt8] {
 }
 
 extension Span where Element == UInt8 {
-    @inline(__always)
-    func hasPrefix(_ text: StaticString) -> Bool {
-        guard text.utf8CodeUnitCount <= count else { return false }
-        return text.withUTF8Buffer { prefix in
-            withUnsafeBufferPointer { prefix.elementsEqual($0.prefix(prefix.count)) }
-        }
-    }
-
-    func equals(_ other: Span<UInt8>) -> Bool {
-        guard count == other.count else { return false }
-        return withUnsafeBufferPointer { a in other.withUnsafeBufferPointer { b in a.elementsEqual(b) } }
-    }
-
-    func equals(_ text: StaticString) -> Bool { text.utf8CodeUnitCount == count && hasPrefix(text) }
-
     /// For messages to people: at most `bytesMax` bytes, repaired to valid UTF-8.
     func excerpt(bytesMax: Int) -> String {
         withUnsafeBufferPointer { bytes in

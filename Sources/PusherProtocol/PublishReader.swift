@@ -150,6 +150,7 @@ struct PublishReader {
         } else if let given = query?.list("info") {
             text = given
         }
+        guard !text.isEmpty else { return }
         event.info = try ChannelInfo.parse(
             text.span, allowed: [.userCount, .subscriptionCount], label: "\"\(label)info\"")
     }

@@ -60,27 +60,12 @@ public struct PublishRequest: Sendable, Equatable {
 
     /// Appends the frame one channel's subscribers get (Pusher protocol §3.10). `body` is the request's.
     public func appendFrame(channel index: Int, body: Span<UInt8>, to out: inout [UInt8]) {
-        out.append(text: #"{"event":"#)
-        appendName(body: body, to: &out)
-        out.append(text: #","channel":"#)
-        ServerFrame.appendChannel(storage.span.extracting(channels[index].name), to: &out)
-        out.append(text: #","data":"#)
-        appendData(body: body, to: &out)
-        out.append(UInt8(ascii: "}"))
-    }
-
-    /// Appends the name's literal. `body` is the request's.
-    public func appendName(body: Span<UInt8>, to out: inout [UInt8]) { append(name, body: body, to: &out) }
-
-    /// Appends the data's literal. `body` is the request's.
-    public func appendData(body: Span<UInt8>, to out: inout [UInt8]) { append(data, body: body, to: &out) }
-
-    private func append(_ literal: Literal, body: Span<UInt8>, to out: inout [UInt8]) {
-        if literal.isInBody {
-            out.append(bytes: body, literal.range)
-        } else {
-            out.append(contentsOf: storage[literal.range])
-        }
+        let own = storage.span
+        ServerFrame.event(
+            nameLiteral: name.isInBody ? body.extracting(name.range) : own.extracting(name.range),
+            channel: own.extracting(channels[index].name),
+            dataLiteral: data.isInBody ? body.extracting(data.range) : own.extracting(data.range), userID: nil, to: &out
+        )
     }
 }
 

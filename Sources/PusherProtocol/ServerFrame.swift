@@ -102,22 +102,33 @@ public enum ServerFrame {
     /// An event on a channel (Pusher protocol §3.10, §4; PW-042, PW-096). The hot one.
     ///
     /// `nameLiteral` and `dataLiteral` are JSON string literals with their quotes, as the publisher sent them, so encoding
-    /// is four copies. `userID` is the sender of a client event on a presence channel, else nil.
+    /// is a few copies into memory that is reserved once. `userID` is the sender of a client event on a presence channel, else nil.
     public static func event(
         nameLiteral: Span<UInt8>, channel: Span<UInt8>, dataLiteral: Span<UInt8>, userID: Span<UInt8>?,
         to out: inout [UInt8]
     ) {
-        out.append(text: #"{"event":"#)
-        out.append(bytes: nameLiteral)
-        out.append(text: #","channel":"#)
-        appendChannel(channel, to: &out)
-        out.append(text: #","data":"#)
-        out.append(bytes: dataLiteral)
-        if let userID {
-            out.append(text: #","user_id":"#)
-            JSON.appendQuoted(userID, to: &out)
+        let bytesMax =
+            48 + nameLiteral.count + JSONPen.growth * channel.count + dataLiteral.count
+            + JSONPen.growth * (userID?.count ?? 0)
+        out.append(bytesMax: bytesMax) { pen in
+            pen.write(text: #"{"event":"#)
+            pen.write(bytes: nameLiteral)
+            pen.write(text: #","channel":""#)
+            // Only a user channel's name can hold a byte that JSON escapes: its id is not bound to the channel charset.
+            if !channel.isEmpty, channel[0] == UInt8(ascii: "#") {
+                pen.write(escaping: channel)
+            } else {
+                pen.write(bytes: channel)
+            }
+            pen.write(text: #"","data":"#)
+            pen.write(bytes: dataLiteral)
+            if let userID {
+                pen.write(text: #","user_id":""#)
+                pen.write(escaping: userID)
+                pen.write(text: "\"")
+            }
+            pen.write(text: "}")
         }
-        out.append(UInt8(ascii: "}"))
     }
 
     /// Only a user channel's name can hold a byte that JSON escapes: its id is not bound to the channel charset.

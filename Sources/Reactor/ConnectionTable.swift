@@ -12,9 +12,13 @@ struct ConnectionTable {
     private var freeSlots: [UInt32] = []
     /// Closed ones whose number may still stand in this turn's dirty list.
     private var resting: [UInt32] = []
+    /// The generation of a slot that is made anew: higher than any that a released slot of the same number has had.
+    private var firstGeneration: UInt32 = 0
     /// Gathers several runs into one send; 64 KiB, faster than writev for small frames (swift-performance §1).
     let cork: UnsafeMutableRawPointer
     static let corkBytes = 64 * 1_024
+    /// The slab never gets smaller than this.
+    static let slotsKept = 256
 
     let options: LoopOptions
     var statistics = LoopStatistics()
@@ -50,7 +54,7 @@ struct ConnectionTable {
 
     private mutating func newSlot(_ outbox: inout OutboxState) -> UInt32 {
         if used == capacity {
-            let grownCapacity = max(256, capacity * 2)
+            let grownCapacity = max(Self.slotsKept, capacity * 2)
             let grown = UnsafeMutablePointer<ConnectionState>.allocate(capacity: grownCapacity)
             grown.moveInitialize(from: states, count: used)
             (grown + used).initialize(repeating: ConnectionState(), count: grownCapacity - used)
@@ -58,6 +62,7 @@ struct ConnectionTable {
             (states, capacity) = (grown, grownCapacity)
             outbox.growSlots(to: capacity)
         }
+        states[used].generation = firstGeneration
         used += 1
         return UInt32(truncatingIfNeeded: used - 1)
     }
@@ -87,6 +92,26 @@ struct ConnectionTable {
         guard !resting.isEmpty else { return }
         freeSlots.append(contentsOf: resting)
         resting.removeAll(keepingCapacity: resting.count < 4_096)
+    }
+
+    /// Gives back the end of the slab when at most a quarter of it is needed. Costs one load while a late slot is in use, and
+    /// the copy is paid for by the closes that emptied the slots.
+    ///
+    /// Only between two turns: nothing is queued, and every killed slot has been retired.
+    mutating func releaseUnused(_ outbox: inout OutboxState) {
+        guard capacity > Self.slotsKept, statistics.connections * 4 <= capacity, resting.isEmpty else { return }
+        var needed = used
+        while needed > 0, states[needed - 1].descriptor < 0 { needed -= 1 }
+        guard max(needed, Self.slotsKept) * 4 <= capacity else { return }
+        for slot in needed..<used { firstGeneration = max(firstGeneration, states[slot].generation) }
+        let kept = max(needed * 2, Self.slotsKept)
+        let smaller = UnsafeMutablePointer<ConnectionState>.allocate(capacity: kept)
+        smaller.moveInitialize(from: states, count: needed)
+        (smaller + needed).initialize(repeating: ConnectionState(), count: kept - needed)
+        states.deallocate()
+        (states, capacity, used) = (smaller, kept, needed)
+        freeSlots = freeSlots.filter { $0 < needed }
+        outbox.shrinkSlots(to: kept)
     }
 
     // MARK: Input that was not consumed

@@ -16,6 +16,13 @@ extension EventLoop {
         closing.append((slot, why))
     }
 
+    /// After a turn in which nobody was queued or closed, the end of the slab may go.
+    func releaseUnusedSlots() {
+        let isQuiet = outbox.state.pointee.frameCount == 0 && outbox.state.pointee.entryCount == 0 && closing.isEmpty
+        guard isQuiet else { return }
+        table.pointee.releaseUnused(&outbox.state.pointee)
+    }
+
     func deliverCloses(_ handler: any LoopHandler) {
         // The dirty list is empty here, so a number retired in an earlier turn can no longer get somebody else's frames.
         if outbox.state.pointee.entryCount == 0 { table.pointee.endRest() }

@@ -68,6 +68,9 @@ public final class EventLoop {
     /// Open connections.
     public var connectionCount: Int { table.pointee.statistics.connections }
 
+    /// Slots 0..<slotCount are in use or have been since the slab last shrank; what the handler keeps for a later one it may forget.
+    public var slotCount: Int { table.pointee.used }
+
     /// A copy of the counters.
     public var statistics: LoopStatistics {
         var copy = table.pointee.statistics
@@ -100,12 +103,14 @@ public final class EventLoop {
         for job in handle.takeJobs() { job(self) }
         replayInput(handler)
         var hasMore = handler.turn()
-        if fireTimers(handler) {
+        let isTick = fireTimers(handler)
+        if isTick {
             rearmListeners()
             handler.tick()
         }
         flushOutbox(handler)
         deliverCloses(handler)
+        if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         hasMore = hasMore || outbox.state.pointee.entryCount > 0 || !closing.isEmpty
         return !(hasMore || !adopted.isEmpty || !replays.isEmpty || isStopping)

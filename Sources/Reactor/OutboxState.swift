@@ -31,7 +31,8 @@ struct OutboxState {
 
     private(set) var arena: UnsafeMutableRawPointer
     private(set) var arenaCount = 0
-    private(set) var arenaCapacity = OutboxState.arenaStartBytes
+    /// 0 until the first frame: an arena made while memory is being released would hold on to used pages.
+    private(set) var arenaCapacity = 0
     /// frameCount + 1 numbers: frame i is arena[offsets[i]..<offsets[i + 1]].
     private(set) var offsets: UnsafeMutablePointer<Int>
     private(set) var frameCount = 0
@@ -47,7 +48,7 @@ struct OutboxState {
     private(set) var framesTotal: UInt64 = 0
 
     init() {
-        arena = .allocate(byteCount: Self.arenaStartBytes, alignment: 64)
+        arena = .allocate(byteCount: 64, alignment: 64)
         offsets = .allocate(capacity: offsetCapacity)
         offsets[0] = 0
         dirtyIndex = .allocate(capacity: 1)
@@ -69,6 +70,17 @@ struct OutboxState {
         dirtyIndex = Self.grown(dirtyIndex, used: slotCapacity, to: count)
         (dirtyIndex + slotCapacity).initialize(repeating: Self.refusing, count: count - slotCapacity)
         slotCapacity = count
+    }
+
+    /// Forgets slots from `count` on, and what crowded turns have allocated. Only between two turns.
+    mutating func shrinkSlots(to count: Int) {
+        precondition(entryCount == 0 && frameCount == 0, "slots are released between two turns")
+        var fresh = OutboxState()
+        fresh.growSlots(to: count)
+        fresh.dirtyIndex.update(from: dirtyIndex, count: min(count, slotCapacity))
+        fresh.framesTotal = framesTotal
+        free()
+        self = fresh
     }
 
     func mark(_ slot: UInt32, _ index: UInt32) {
@@ -157,7 +169,7 @@ struct OutboxState {
     }
 
     private mutating func growArena(by count: Int) {
-        let capacity = max(arenaCapacity * 2, arenaCount + count)
+        let capacity = max(Self.arenaStartBytes, arenaCapacity * 2, arenaCount + count)
         let bigger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 64)
         bigger.copyMemory(from: arena, byteCount: arenaCount)
         arena.deallocate()

@@ -26,11 +26,7 @@ extension HTTPRequestParser {
 
     /// Methods are case-sensitive: `get` is `.other`. (RFC 9110 §9.1)
     private static func method(_ range: Range<Int>, in bytes: Span<UInt8>) -> HTTPMethod {
-        func matches(_ name: StaticString) -> Bool {
-            guard range.count == name.utf8CodeUnitCount else { return false }
-            for index in 0..<range.count where bytes[range.lowerBound + index] != name.utf8Start[index] { return false }
-            return true
-        }
+        func matches(_ name: StaticString) -> Bool { bytes.equals(range, name) }
         return if matches("GET") {
             .get
         } else if matches("POST") {
@@ -55,7 +51,7 @@ extension HTTPRequestParser {
         _ bytes: Span<UInt8>, _ offset: inout Int, _ end: Int, _ limits: HTTPLimits, _ head: inout HTTPRequestHead
     ) throws(HTTPFailure) -> Bool {
         let start = offset
-        while offset < end, bytes[offset] > Byte.space, bytes[offset] < 0x7F, bytes[offset] != 0x23 { offset += 1 }
+        offset = skipTargetBytes(bytes, from: start, end: end)
         guard offset - start <= limits.targetBytesMax else {
             throw HTTPFailure(status: 414, text: "The request target is longer than \(limits.targetBytesMax) bytes")
         }
@@ -67,6 +63,21 @@ extension HTTPRequestParser {
         try splitTarget(bytes, &head)
         offset += 1
         return true
+    }
+
+    /// The first offset from `start` on that is not visible ASCII, or is `#`; or `end`.
+    private static func skipTargetBytes(_ bytes: Span<UInt8>, from start: Int, end: Int) -> Int {
+        var offset = start
+        while offset &+ 8 <= end {
+            let word = bytes.word(at: offset)
+            let answers =
+                Word.lowest(word, below: 0x21) | Word.lowest(word, equal: 0x7F) | Word.lowest(word, equal: 0x23)
+                | word & 0x8080_8080_8080_8080
+            guard answers == 0 else { return offset &+ Word.bytesBefore(answers) }
+            offset &+= 8
+        }
+        while offset < end, bytes[offset] > Byte.space, bytes[offset] < 0x7F, bytes[offset] != 0x23 { offset &+= 1 }
+        return offset
     }
 
     /// Finds path and query in an origin-form, absolute-form or asterisk-form target.
@@ -90,8 +101,7 @@ extension HTTPRequestParser {
             // It replaces whatever the Host field says. (RFC 9112 §3.2.2)
             head.host = authority..<start
         }
-        var question = start
-        while question < target.upperBound, bytes[question] != 0x3F { question += 1 }
+        let question = bytes.firstOffset(of: 0x3F, in: start..<target.upperBound)
         head.path = start..<question
         head.query = min(question + 1, target.upperBound)..<target.upperBound
     }

@@ -23,16 +23,27 @@ public enum HTTPText {
         return last
     }
 
-    /// Whether the bytes at `range` are this text, compared without case. `text` is lower-case ASCII.
+    /// Whether the bytes at `range` are this text, compared without case. `text` is lower-case ASCII without ``@[\]^_`{|}~``.
     public static func equals(_ range: Range<Int>, _ text: StaticString, in bytes: Span<UInt8>) -> Bool {
         guard range.count == text.utf8CodeUnitCount else { return false }
-        return text.withUTF8Buffer { text in
-            for index in 0..<text.count {
-                let byte = bytes[range.lowerBound + index]
-                let isUpper = byte >= 0x41 && byte <= 0x5A
-                guard (isUpper ? byte | 0x20 : byte) == text[index] else { return false }
+        precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "the range lies within the span")
+        let (mine, theirs, count) = (bytes.bytes, UnsafeRawPointer(text.utf8Start), range.count)
+        guard count >= 8 else {
+            for index in 0..<count {
+                let letter = theirs.load(fromByteOffset: index, as: UInt8.self)
+                guard (bytes[range.lowerBound + index] ^ letter) & ~(letter >> 1 & 0x20) == 0 else { return false }
             }
             return true
+        }
+        // Eight bytes at a time, the last eight overlapping.
+        var at = 0
+        while true {
+            let letters = theirs.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            let given = mine.unsafeLoadUnaligned(fromUncheckedByteOffset: range.lowerBound &+ at, as: UInt64.self)
+            // A letter, which has the bit 0x40, may differ in 0x20, the bit that is its case; other bytes in none.
+            guard (given ^ letters) & ~(letters >> 1 & 0x2020_2020_2020_2020) == 0 else { return false }
+            if at == count &- 8 { return true }
+            at = min(at &+ 8, count &- 8)
         }
     }
 

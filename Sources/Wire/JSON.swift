@@ -1,8 +1,12 @@
 /// Reading what a `JSONValue` points at. The value must come from the same bytes.
 public enum JSON {
     /// Whether a string value, decoded, is exactly this text; one comparison when it has no escapes.
+    @inlinable
+    @inline(__always)
     public static func equals(_ string: JSONValue, _ text: StaticString, in bytes: Span<UInt8>) -> Bool {
-        text.withUTF8Buffer { equals(string, $0.span, in: bytes) }
+        guard string.kind == .string, string.decodedBytes == text.utf8CodeUnitCount else { return false }
+        return string.hasEscapes
+            ? text.withUTF8Buffer { equals(string, $0.span, in: bytes) } : bytes.equals(string.content, text)
     }
 
     /// Whether a string value, decoded, is exactly these bytes.

@@ -1,6 +1,20 @@
+extension [UInt8] {
+    /// Appends what `write` writes, at most `bytesMax` bytes; the array is looked at once, not for every piece.
+    @inline(__always)
+    public mutating func append(bytesMax: Int, _ write: (inout JSONPen) -> Void) {
+        append(addingCapacity: bytesMax) { output in
+            output.withUnsafeMutableBufferPointer { target, count in
+                var pen = JSONPen(target)
+                write(&pen)
+                count = pen.count
+            }
+        }
+    }
+}
+
 /// Writes JSON text into memory that was made large enough before: the inner loops of `JSON.appendEscaped` and its like.
 /// Every write is checked against the capacity, so that a wrong estimate is a crash and not a corruption.
-struct JSONPen {
+public struct JSONPen {
     private let target: UnsafeMutableBufferPointer<UInt8>
     private(set) var count = 0
 
@@ -69,9 +83,35 @@ struct JSONPen {
         return offset &- start
     }
 
+    /// Escaping makes of one byte at most so many: a control character becomes `\u00xx`.
+    public static let growth = 6
+
+    /// Copies text, escaping what a literal cannot hold.
+    public mutating func write(escaping text: Span<UInt8>) {
+        text.withUnsafeBufferPointer { writeEscaped($0) }
+    }
+
+    /// Copies bytes as they are.
+    public mutating func write(bytes: Span<UInt8>) {
+        bytes.withUnsafeBytes { copy($0.baseAddress, $0.count) }
+    }
+
+    /// Copies the UTF-8 of a literal.
+    public mutating func write(text: StaticString) {
+        copy(UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
+    }
+
+    @inline(__always)
+    private mutating func copy(_ source: UnsafeRawPointer?, _ bytes: Int) {
+        guard let source, let to = UnsafeMutableRawPointer(target.baseAddress) else { return }
+        precondition(bytes <= target.count - count, "the text is longer than was computed")
+        (to + count).copyMemory(from: source, byteCount: bytes)
+        count &+= bytes
+    }
+
     @inline(__always)
     private mutating func write(_ byte: UInt8) {
-        precondition(count < target.count, "the escaped text is longer than was computed")
+        precondition(count < target.count, "the text is longer than was computed")
         target[count] = byte
         count &+= 1
     }

@@ -12,13 +12,7 @@ extension JSON {
         let extra = escapeBytes(utf8)
         guard extra > 0 else { return out.append(bytes: utf8) }
         utf8.withUnsafeBufferPointer { source in
-            out.append(addingCapacity: source.count + extra) { output in
-                output.withUnsafeMutableBufferPointer { target, count in
-                    var pen = JSONPen(target)
-                    pen.writeEscaped(source)
-                    count = pen.count
-                }
-            }
+            out.append(bytesMax: source.count + extra) { $0.writeEscaped(source) }
         }
     }
 
@@ -72,12 +66,8 @@ extension JSON {
     /// Escaping at most doubles validated text: there are no control characters in its strings.
     private static func rewrite(_ text: Span<UInt8>, escaping: Bool, to out: inout [UInt8]) {
         text.withUnsafeBufferPointer { source in
-            out.append(addingCapacity: escaping ? 2 * source.count : source.count) { output in
-                output.withUnsafeMutableBufferPointer { target, count in
-                    var pen = JSONPen(target)
-                    pen.writeCompact(source, escaping: escaping)
-                    count = pen.count
-                }
+            out.append(bytesMax: escaping ? 2 * source.count : source.count) {
+                $0.writeCompact(source, escaping: escaping)
             }
         }
     }

@@ -15,6 +15,7 @@ public struct JSONValue: Sendable, Equatable {
     public var decodedBytes: Int
 
     /// Strings: the offsets between the quotes (still escaped). Other kinds: the whole literal.
+    @inlinable
     public var content: Range<Int> {
         kind == .string ? range.lowerBound + 1..<range.upperBound - 1 : range
     }

@@ -36,11 +36,9 @@ public enum Percent {
 
     /// Whether decoding would change the text.
     public static func containsEscapes(_ text: Span<UInt8>, plusAsSpace: Bool = false) -> Bool {
-        for offset in text.indices {
-            let byte = text[offset]
-            if byte == Byte.percent || (plusAsSpace && byte == Byte.plus) { return true }
-        }
-        return false
+        let all = 0..<text.count
+        return text.firstOffset(of: Byte.percent, in: all) < text.count
+            || (plusAsSpace && text.firstOffset(of: Byte.plus, in: all) < text.count)
     }
 
     /// Appends the text with every byte but the unreserved ones (`A-Z a-z 0-9 - . _ ~`) as `%XX`.

@@ -34,6 +34,12 @@ public struct UTF8Stream: Sendable {
         let end = bytes.count
         while offset < end {
             if needed == 0 {
+                while offset &+ 32 <= end,
+                    (bytes.word(at: offset) | bytes.word(at: offset &+ 8) | bytes.word(at: offset &+ 16)
+                        | bytes.word(at: offset &+ 24)) & 0x8080_8080_8080_8080 == 0
+                {
+                    offset &+= 32
+                }
                 while offset &+ 8 <= end, bytes.word(at: offset) & 0x8080_8080_8080_8080 == 0 { offset &+= 8 }
                 guard offset < end else { break }
                 let byte = bytes[offset]

@@ -14,8 +14,10 @@ import Wire
         }
 
         init(_ event: PublishRequest, body: [UInt8]) {
-            name = text { event.appendName(body: body.span, to: &$0) }
-            data = text { event.appendData(body: body.span, to: &$0) }
+            func literal(_ place: PublishRequest.Literal) -> String {
+                string(place.isInBody ? body[place.range] : event.storage[place.range])
+            }
+            (name, data) = (literal(event.name), literal(event.data))
             channels = event.channels.map { string(event.storage[$0.name]) }
             (excluded, info) = (event.excluded, event.info)
         }

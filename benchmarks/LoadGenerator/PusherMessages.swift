@@ -209,11 +209,13 @@ final class PusherMessages {
         text.append(contentsOf: "auth_key=\(target.key)&auth_timestamp=\(unixSeconds)&auth_version=1.0".utf8)
         if !body.isEmpty {
             text.append(contentsOf: "&body_md5=".utf8)
-            let digest = Digest.md5(body.span)
+            let signed = body
+            let digest = Digest.md5(signed.span)
             Hex.appendLowercase(digest.span, to: &text)
         }
         if !info.isEmpty { text.append(contentsOf: "&info=\(info)".utf8) }
-        let signature = signer.sign(text.span, using: workspace)
+        let signed = text
+        let signature = signer.sign(signed.span, using: workspace)
         bytes.removeAll(keepingCapacity: true)
         add(method)
         bytes.append(UInt8(ascii: " "))

@@ -139,3 +139,10 @@ int clinux_set_descriptor_limit(uint64_t soft);
 int clinux_processor_count(void);
 /// Names the calling thread (15 bytes are kept).
 void clinux_name_thread(const char *name);
+
+/// Keeps malloc's thresholds where they start: blocks above 128 KiB are mappings of their own, and the free end of a heap goes back. Left
+/// alone, the first large block that is freed raises both up to 32 MiB, and later ones stay with the process.
+void clinux_fix_heap_thresholds(void);
+
+/// Gives pages that hold no allocation back to the kernel, in every arena.
+void clinux_trim_heap(void);

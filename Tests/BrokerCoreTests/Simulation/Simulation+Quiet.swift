@@ -72,10 +72,9 @@ extension Simulation {
         for _ in 0..<64 { for loop in brokers.indices { try command(on: loop) { $0.tick() } } }
         model.channels = [:]
         try compareQuestions()
-        for queue in shared.queues {
-            guard queue.isEmpty, queue.queuedBytes == 0 else {
-                throw fail("\(queue.queuedBytes) bytes are left queued")
-            }
+        for loop in 0..<shared.loopCount {
+            let left = shared.queuedBytes(of: loop)
+            guard shared.isQueueEmpty(of: loop), left == 0 else { throw fail("\(left) bytes are left queued") }
         }
     }
 }

@@ -63,7 +63,7 @@ final class Simulation {
 
     /// Runs one command on a loop and compares its answers, and the loops it wakes, with the model's.
     func command(on loop: Int, _ body: (LoopBroker) -> Void) throws {
-        wasEmpty = shared.queues.map(\.isEmpty)
+        wasEmpty = (0..<shared.loopCount).map { shared.isQueueEmpty(of: $0) }
         body(brokers[loop])
         var got: [(slot: UInt32, text: String)] = []
         for action in brokers[loop].effects.actions {
@@ -74,7 +74,8 @@ final class Simulation {
             got.append((slot, text))
         }
         let wakes = brokers[loop].takeWakes()
-        for other in shared.queues.indices where other != loop && wasEmpty[other] && !shared.queues[other].isEmpty {
+        for other in 0..<shared.loopCount
+        where other != loop && wasEmpty[other] && !shared.isQueueEmpty(of: other) {
             guard wakes & 1 << UInt64(other) != 0 else { throw fail("loop \(other) got a delivery and no wake") }
         }
         brokers[loop].effects.clear()

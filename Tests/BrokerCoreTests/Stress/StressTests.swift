@@ -47,7 +47,7 @@ import Testing
             #expect(InvariantWalker.fault(in: hall.loops.map(\.broker)) == nil)
         #endif
         for app in shared.apps { #expect(app.connectionCount == 0 && app.channelCount == 0) }
-        for queue in shared.queues { #expect(queue.queuedBytes == 0) }
+        for loop in 0..<shared.loopCount { #expect(shared.queuedBytes(of: loop) == 0) }
     }
 
     private func becomeQuiet(_ loops: [StressLoop]) {

@@ -1,0 +1,85 @@
+internal import Glibc
+internal import Wire
+
+/// One delivery on its way to one loop: a header, then the encoded frame, in one block of memory.
+struct DeliveryNode {
+    var next: UnsafeMutablePointer<DeliveryNode>?
+    var sequence: UInt64
+    var channel: LocalChannelID
+    /// `fanOut`: the connection that gets nothing. `single`: the one that gets it.
+    var connection: ConnectionTag
+    var byteCount: UInt32
+    var kind: DeliveryKind
+
+    static func bytes(of node: UnsafeMutablePointer<DeliveryNode>) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: UnsafeRawPointer(node + 1), count: Int(node.pointee.byteCount))
+    }
+}
+
+/// Where a loop gets the nodes it posts and puts those it has processed, so that a small event costs no malloc.
+///
+/// A loop's own. A node made by one loop ends in the pool of the loop that took it; each keeps a bounded number.
+struct DeliveryPool {
+    /// Blocks of this size are kept; a node whose frame needs more is allocated and freed.
+    private static let blockBytes = 512
+    /// 128 KiB.
+    private static let blocksMax = 256
+
+    private var top: UnsafeMutablePointer<DeliveryNode>?
+    private var count = 0
+
+    /// Makes a node that carries `json` as one WebSocket text frame.
+    mutating func make(
+        _ kind: DeliveryKind, to channel: LocalChannelID, sequence: UInt64, connection: ConnectionTag, json: Span<UInt8>
+    ) -> UnsafeMutablePointer<DeliveryNode> {
+        let header = json.isEmpty ? 0 : WebSocketFrame.headerBytes(payloadBytes: json.count)
+        let total = header + json.count
+        let node = take(bytes: MemoryLayout<DeliveryNode>.stride + total)
+        node.initialize(
+            to: DeliveryNode(
+                next: nil, sequence: sequence, channel: channel, connection: connection, byteCount: UInt32(total),
+                kind: kind))
+        if total > 0 {
+            let bytes = UnsafeMutableRawPointer(node + 1)
+            FrameHeader.write(payloadBytes: json.count, to: bytes)
+            json.withUnsafeBytes { source in
+                if let base = source.baseAddress { (bytes + header).copyMemory(from: base, byteCount: source.count) }
+            }
+        }
+        return node
+    }
+
+    /// Takes back a processed node.
+    mutating func give(_ node: UnsafeMutablePointer<DeliveryNode>) {
+        guard count < Self.blocksMax, Self.isBlock(MemoryLayout<DeliveryNode>.stride + Int(node.pointee.byteCount))
+        else {
+            return free(node)
+        }
+        node.pointee.next = top
+        top = node
+        count += 1
+    }
+
+    mutating func release() {
+        while let node = top {
+            top = node.pointee.next
+            free(node)
+        }
+        count = 0
+    }
+
+    /// What a node's size says about the block it lies in: every small one has a whole block.
+    private static func isBlock(_ bytes: Int) -> Bool { bytes <= blockBytes }
+
+    private mutating func take(bytes: Int) -> UnsafeMutablePointer<DeliveryNode> {
+        if Self.isBlock(bytes), let node = top {
+            top = node.pointee.next
+            count -= 1
+            return node
+        }
+        guard let block = malloc(Self.isBlock(bytes) ? Self.blockBytes : bytes) else {
+            fatalError("out of memory: no room for an event of \(bytes) bytes")
+        }
+        return block.bindMemory(to: DeliveryNode.self, capacity: 1)
+    }
+}

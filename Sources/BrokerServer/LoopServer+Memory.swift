@@ -1,0 +1,50 @@
+internal import BrokerCore
+internal import CLinux
+internal import Reactor
+internal import Telemetry
+
+/// After many clients have left, their memory goes back to the machine.
+extension LoopServer {
+    /// Called once per tick.
+    func releaseMemory() {
+        // While the server drains, `leaving` names slots.
+        guard !state.isDraining else { return }
+        // Sessions behind the reactor's last slot are free.
+        if sessions.count > loop.slotCount { sessions = Array(sessions[..<loop.slotCount]) }
+        broker.releaseUnused(slots: loop.slotCount)
+        let held = loop.statistics.heldBytes
+        guard trimming.isDue(heldBytes: held, milliseconds: loop.now.nanoseconds / 1_000_000) else { return }
+        let start = MonotonicTime.now()
+        clinux_trim_heap()
+        Log.debug("heap trimmed", ("microseconds", Int(MonotonicTime.now().nanosecondsSince(start) / 1_000)))
+    }
+}
+
+/// When a loop asks malloc to give back what it keeps for the next allocation: rarely, because that walks the whole heap, and
+/// only when much has been freed and the freeing is over.
+struct TrimPolicy {
+    /// What must have been freed since the last time.
+    static let bytesMin = 1 << 20
+    static let intervalMilliseconds: UInt64 = 5_000
+
+    private var peak = 0
+    private var previous = 0
+    private var lastMilliseconds: UInt64?
+
+    /// Takes what the loop's connections hold at this tick, estimated.
+    mutating func isDue(heldBytes: Int, milliseconds: UInt64) -> Bool {
+        let isFalling = heldBytes < previous - Self.bytesMin / 16
+        previous = heldBytes
+        peak = max(peak, heldBytes)
+        guard !isFalling, peak - heldBytes >= Self.bytesMin, heldBytes <= peak / 2 else { return false }
+        if let lastMilliseconds, milliseconds < lastMilliseconds + Self.intervalMilliseconds { return false }
+        lastMilliseconds = milliseconds
+        peak = heldBytes
+        return true
+    }
+}
+
+extension LoopStatistics {
+    /// An estimate: a connection's records and its share of the channels' come to about a kilobyte.
+    fileprivate var heldBytes: Int { connections * 1_024 + backlogBytes + inputBytes }
+}
