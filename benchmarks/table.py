@@ -156,7 +156,9 @@ def document(results: dict) -> str:
         "|---|---|" + "---|" * (len(servers) + 1),
     ]
     for line in shown(results):
-        cells = [Cell(results, line, server).full for server in servers]
+        # How one build starts says nothing of another.
+        apart = line.row == "start"
+        cells = ["–" if apart and server != line.subject else Cell(results, line, server).full for server in servers]
         goals = "; ".join(verdict_text(one) for one in verdicts(results, line)) or "–"
         out.append(f"| {line.title} | {line.unit} | " + " | ".join(cells) + f" | {goals} |")
     out += ["", *[f"* {note}" for note in rows.NOTES], ""]

@@ -24,7 +24,8 @@ struct OptionRow: Sendable {
 
     private static let load: [OptionRow] = [
         number(
-            "connections", "clients of connect, idle, presence, churn, reconnect-storm", \.connections, 1...4_000_000),
+            "connections", "clients of connect, idle, leave, presence, churn, reconnect-storm", \.connections,
+            1...4_000_000),
         number("subscribers", "subscribers of each channel", \.subscribers, 0...1_000_000),
         number("channels", "channels", \.channels, 1...1_000_000),
         number("channels-per-client", "channels of each client [1]", \.channelsPerClient, 1...10_000),
