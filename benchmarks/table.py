@@ -31,7 +31,16 @@ def write(results: dict, path: pathlib.Path) -> None:
 
 
 def compact(value) -> str:
+    def short(one):
+        """Six digits are more than any figure deserves."""
+        if isinstance(one, dict):
+            return {key: short(value) for key, value in one.items()}
+        if isinstance(one, list):
+            return [short(value) for value in one]
+        return float(f"{one:.6g}") if isinstance(one, float) else one
+
     def dump(one) -> str:
+        one = short(one)
         return json.dumps(one, ensure_ascii=False, separators=(",", ":"))
 
     if isinstance(value, dict):
@@ -184,7 +193,8 @@ def readme(results: dict) -> str:
         "Made by `benchmarks/table.py --readme` from the newest `benchmarks/results`; `benchmarks/run` repeats it.",
         machine(results),
         f"Medians of {results['runs']} interleaved runs; generator and server share the cores, so ratios count.",
-        "Loads are channels × subscribers of each and publishes a second; CPU-s are the server's, per million deliveries or as said.",
+        "Loads are channels × subscribers of each and publishes a second; CPU-s are the server's, per million deliveries "
+        "or as said.",
         "How each figure is measured: `benchmarks/README.md`.",
         "",
         "| load | unit | Starling | beside it | must reach |",

@@ -184,7 +184,8 @@ def test_other_servers_are_spoken_to(tmp_path, tmp_path_factory, name):
 def test_the_comparison_runs_and_writes_its_table_and_plots(tmp_path):
     done = subprocess.run([ROOT / "benchmarks/run", "--runs", "2", "--duration", "0.2", "--servers", "starling",
                            "--rows", "rest-batch,start,presence-250,presence-1000", "--output", tmp_path,
-                           "--port", "7800"], capture_output=True, text=True, timeout=120, env={**os.environ, "STARLING": str(BINARY)})
+                           "--port", "7800"], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "STARLING": str(BINARY)})
     assert done.returncode == 0, done.stderr
     results = json.loads((tmp_path / "results.json").read_text())
     assert {row: len(servers["starling"]) for row, servers in results["rows"].items()} == {
