@@ -52,7 +52,7 @@ ROWS = [
     Row("idle", "starling", "idle --connections 10000 --sources 4", fixed=10, once_per_process=True),
     Row(
         "leave",
-        "starling",
+        "starling floor",
         "leave --connections 5000 --channels 5000 --channels-per-client 10",
         timed=None,
         once_per_process=True,
@@ -253,10 +253,9 @@ NOTES = [
     "CPU-s: user and system time of the server's process within the measured window; payloads of 128 bytes.",
     (
         "floor: a bare loop of our own that sends the same bytes, one `send` per subscriber (or one `recv` and one "
-        "`send`). "
-        "uWebSockets is driven through socketify: fair with publishes in flight, its Python shows when they are "
-        "spaced. "
-        "mosquitto speaks MQTT over WebSocket, QoS 0; Redis plain TCP: no WebSocket, no checks, a point of reference."
+        "`send`). uWebSockets is driven through socketify: fair with publishes in flight, its Python shows when they "
+        "are spaced. mosquitto speaks MQTT over WebSocket, QoS 0; Redis plain TCP: no WebSocket, no checks, a point "
+        "of reference."
     ),
     "nchan's triggers carry no signature, and without subscribers it only takes the publish.",
     (
@@ -269,14 +268,12 @@ NOTES = [
     ),
     (
         "leave: 5,000 connections with 10 subscriptions each, of 5,000 channels, vanish at once. Memory is that of a "
-        "fresh "
-        "process, and once it has not changed for 4 s; the new connections are 500 in the second "
-        "after, from their due time."
+        "fresh process, and once it has not changed for 4 s; the new connections are 500 in the second "
+        "after, from their due time; what the floor shows there is the kernel's and the generator's part."
     ),
     (
         "2 loops: generator and server share two cores, so a server of two loops is never given two. Counted is "
         "what it could deliver with a core for each loop: deliveries per second of processor time of its busiest "
-        "thread, "
-        "against the same with one loop."
+        "thread, against the same with one loop."
     ),
 ]

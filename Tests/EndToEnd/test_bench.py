@@ -14,6 +14,7 @@ import pytest
 from harness import BINARY, ROOT, Broker, app
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
+import figures  # noqa: E402
 import rows  # noqa: E402
 import servers as peers  # noqa: E402
 import table  # noqa: E402
@@ -211,16 +212,16 @@ def results_of(**runs):
 def test_a_goal_is_judged_by_medians_of_the_same_row(ours, theirs, expected):
     line = next(line for line in rows.LINES if line.row == "fanout-32")
     results = results_of(starling=[(value, True) for value in ours], socketify=[(value, True) for value in theirs])
-    assert [table.verdict_text(one) for one in table.verdicts(results, line)] == [expected]
+    assert [table.verdict_text(one) for one in figures.verdicts(results, line)] == [expected]
 
 
 def test_invalid_runs_are_told_and_do_not_count_where_they_mean_nothing():
     line = next(line for line in rows.LINES if line.row == "fanout-32")
     results = results_of(starling=[(1, True), (3, False)])
-    assert table.Cell(results, line, "starling").full == "2.000 (1.000–3.000), 1 of 2 INVALID"
+    assert figures.Cell(results, line, "starling").full == "2.000 (1.000–3.000), 1 of 2 INVALID"
     strict = rows.Line("fanout-32", "", "p99", "ms", 0, needs_valid=True)
-    assert table.Cell(results, strict, "starling").full == "1, 1 of 2 INVALID"
-    assert table.Cell(results_of(starling=[(3, False)]), strict, "starling").short == "INVALID"
+    assert figures.Cell(results, strict, "starling").full == "1, 1 of 2 INVALID"
+    assert figures.Cell(results_of(starling=[(3, False)]), strict, "starling").short == "INVALID"
 
 
 def test_the_readme_holds_what_the_newest_results_say():
