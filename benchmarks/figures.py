@@ -19,7 +19,8 @@ class Cell:
 
     def __init__(self, results: dict, line: rows.Line, server: str, row: str = ""):
         self.line = line
-        self.runs = results["rows"].get(row or line.row, {}).get(server, [])
+        hidden = server in line.without
+        self.runs = [] if hidden else results["rows"].get(row or line.row, {}).get(server, [])
         counted = [run for run in self.runs if run["valid"]] if line.needs_valid else self.runs
         self.values = [run["figures"][line.figure] * line.scale for run in counted if line.figure in run["figures"]]
         self.lost = sum(run["figures"].get("lost", 0) for run in self.runs)
