@@ -1,81 +1,243 @@
-"""Makes the table of one `benchmarks/run` from its JSON reports. Usage: table.py DIRECTORY COMMIT"""
+#!/usr/bin/env python3
+"""Tables of a results.json of `benchmarks/run`.
+
+benchmarks/table.py [FILE]        the whole table of one run, or of the newest one
+benchmarks/table.py --readme      puts the newest one's comparison between the marks in README.md
+"""
 
 from __future__ import annotations
 
-import collections
 import json
 import pathlib
 import statistics
 import sys
 
-# Row: what it shows, the figure, how many digits, and what is to be reached against whom (factor, peer) or as a number.
-ROWS = {
-    "fanout-spaced": ("1 × 1,000 subscribers, 50 publishes/s: server CPU-s per million deliveries",
-                      "server_cpu_per_million_deliveries", 2, [("≤", 1.10, "floor"), ("≤", 0.72, "nchan")]),
-    "fanout-flight": ("the same, 16 in flight", "server_cpu_per_million_deliveries", 3, [("≤", 0.85, "socketify")]),
-    "pubsub": ("1,000 channels × 9, 1,000 publishes/s: CPU-s per million deliveries",
-               "server_cpu_per_million_deliveries", 2, [("≤", 0.72, "nchan")]),
-    "many-channels": ("20 channels, 10 per client, 64 in flight: CPU-s per million deliveries",
-                      "server_cpu_per_million_deliveries", 3, [("≤", 0.25, "socketify")]),
-    "rest": ("HTTP triggers, 16 connections: CPU-s per 10,000", "server_cpu_per_10000_events", 3, [("≤", 0.15, None)]),
-    "rest-batch": ("the same in batches of 10: CPU-s per 10,000 events", "server_cpu_per_10000_events", 3,
-                   [("≤", 0.06, None)]),
-    "client-events": ("client events, 1,000 channels × 2, 5,000/s: CPU-s per 10,000",
-                      "server_cpu_per_10000_client_events", 3, [("≤", 1.3, "floor")]),
-    "client-events-flight": ("the same, 64 in flight", "server_cpu_per_10000_client_events", 3, [("≤", 1.3, "floor")]),
-    "connect": ("connect and subscribe: connections per server CPU-s", "connects_per_server_cpu_second", 0,
-                [("≥", 25_000, None)]),
-    "idle": ("idle, subscribed: bytes of anonymous memory each", "anonymous_bytes_per_connection", 0, [("≤", 1_024, None)]),
-}
+import rows
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+NAMES = {"socketify": "uWebSockets", "starling-2": "2 loops", "starling-static": "static", "starling": "Starling"}
+ORDER = ["starling", "starling-2", "starling-static", "floor", "nchan", "socketify", "mosquitto", "redis"]
 
 
-def text(value: float, digits: int) -> str:
+def write(results: dict, path: pathlib.Path) -> None:
+    """One line for each run of each row, so that changes can be read."""
+    head = {key: value for key, value in results.items() if key not in ("rows", "spectra", "searches")}
+    text = json.dumps(head, ensure_ascii=False, indent=1)[:-2]
+    for part in ("rows", "spectra", "searches"):
+        text += f',\n "{part}": {{'
+        text += ",".join(f"\n  {json.dumps(name)}: " + compact(value) for name, value in results[part].items()) + "}"
+    path.write_text(text + "}\n")
+
+
+def compact(value) -> str:
+    def short(one):
+        """Six digits are more than any figure deserves."""
+        if isinstance(one, dict):
+            return {key: short(value) for key, value in one.items()}
+        if isinstance(one, list):
+            return [short(value) for value in one]
+        return float(f"{one:.6g}") if isinstance(one, float) else one
+
+    def dump(one) -> str:
+        one = short(one)
+        return json.dumps(one, ensure_ascii=False, separators=(",", ":"))
+
+    if isinstance(value, dict):
+        return "{" + ",".join(f"\n   {dump(key)}: " + compact(one) for key, one in value.items()) + "}"
+    return "[" + ",\n    ".join(dump(one) for one in value) + "]"
+
+
+def newest() -> pathlib.Path | None:
+    files = list((ROOT / "benchmarks/results").glob("*/results.json"))
+    return max(files, key=lambda file: json.loads(file.read_text())["time"], default=None)
+
+
+def number(value: float, digits: int) -> str:
     return f"{value:,.{digits}f}"
 
 
-def verdict(goals: list, medians: dict[str, float]) -> str:
+class Cell:
+    """One figure of one server over all runs of a row."""
+
+    def __init__(self, results: dict, line: rows.Line, server: str, row: str = ""):
+        self.line = line
+        self.runs = results["rows"].get(row or line.row, {}).get(server, [])
+        counted = [run for run in self.runs if run["valid"]] if line.needs_valid else self.runs
+        self.values = [run["figures"][line.figure] * line.scale for run in counted if line.figure in run["figures"]]
+        self.lost = sum(run["figures"].get("lost", 0) for run in self.runs)
+        self.invalid = sum(not run["valid"] for run in self.runs)
+
+    @property
+    def median(self) -> float | None:
+        return statistics.median(self.values) if self.values else None
+
+    @property
+    def short(self) -> str:
+        if self.median is None:
+            return "INVALID" if self.runs else "–"
+        return number(self.median, self.line.digits)
+
+    @property
+    def full(self) -> str:
+        """Median (min–max), and what is wrong with it."""
+        text = self.short
+        if self.median is not None and len(self.values) > 1:
+            text += f" ({number(min(self.values), self.line.digits)}–{number(max(self.values), self.line.digits)})"
+        if self.invalid:
+            text += f", {self.invalid} of {len(self.runs)} INVALID"
+        return text + (f", lost {int(self.lost):,}" if self.lost else "")
+
+
+def reference_name(goal: rows.Goal) -> str:
+    if goal.row:
+        return goal.row.rsplit("-", 1)[-1] + " users"
+    return "1 loop" if goal.server == "starling" else NAMES.get(goal.server, goal.server)
+
+
+def verdicts(results: dict, line: rows.Line) -> list[tuple[str, str, bool | None]]:
+    """(goal, what was reached, whether it was reached) of each goal; None: it cannot be told."""
+    ours = Cell(results, line, line.subject).median
     out = []
-    for relation, factor, peer in goals:
-        if peer and peer not in medians:
+    for goal in line.goals:
+        reference = Cell(results, line, goal.server, goal.row) if goal.server else None
+        factor = number(goal.factor, 2 if goal.server else 2 if goal.factor < 1 else 0)
+        text = f"{goal.relation} {factor}" + (f" × {reference_name(goal)}" if goal.server else "")
+        theirs = reference.median if reference else 1.0
+        if ours is None or not theirs:
+            out.append((text, "not measured", None))
             continue
-        ours, theirs = medians["starling"], medians[peer] if peer else 1
-        ratio = ours / theirs if theirs else 0
-        kept = ratio <= factor if relation == "≤" else ratio >= factor
-        goal = f"{relation} {factor} × {peer}" if peer else f"{relation} {factor:,}"
-        out.append(f"{goal}: {text(ratio, 2) + ' ' if peer else ''}{'reached' if kept else '**missed**'}")
-    return "; ".join(out) or "–"
+        ratio = ours / theirs
+        kept = ratio <= goal.factor if goal.relation == "≤" else ratio >= goal.factor
+        out.append((text, number(ratio, 2) if reference else "", kept))
+    return out
 
 
-def main() -> None:
-    directory, commit = pathlib.Path(sys.argv[1]), sys.argv[2]
-    found: dict[str, dict[str, list]] = collections.defaultdict(lambda: collections.defaultdict(list))
-    environment: dict = {}
-    for file in sorted(directory.glob("*.json")):
-        row, peer, _ = file.name.split(".", 2)
-        report = json.loads(file.read_text())
-        found[row][peer].append(report)
-        environment = report["environment"]
-    print(f"# Starling {commit} beside its peers\n")
-    print(f"{environment.get('processor')}, {environment.get('cores')} cores, kernel {environment.get('kernel')}, "
-          f"{environment.get('memory')}; descriptors {environment.get('descriptors')}. Generator and servers share the "
-          "cores, so ratios count, not absolute throughput. Median (min–max); v/n: runs whose latencies are valid (costs do not depend on it).\n")
-    peers = sorted({peer for row in found.values() for peer in row}, key=lambda p: (p != "starling", p))
-    print("| | " + " | ".join(peers) + " | goal |\n|---|" + "---|" * (len(peers) + 1))
-    for row, (title, figure, digits, goals) in ROWS.items():
-        if row not in found:
+def verdict_text(verdict: tuple[str, str, bool | None]) -> str:
+    goal, reached, kept = verdict
+    if kept is None:
+        return f"{goal}: {reached}"
+    return f"{goal}: " + " ".join(filter(None, [reached, "reached" if kept else "**missed**"]))
+
+
+def present(results: dict) -> list[str]:
+    found = {server for row in results["rows"].values() for server in row}
+    return [name for name in ORDER if name in found] + sorted(found - set(ORDER))
+
+
+def shown(results: dict) -> list[rows.Line]:
+    def measured(line: rows.Line) -> bool:
+        servers = results["rows"].get(line.row, {})
+        return line.subject in servers or line.row == "nchan-maximum" and bool(servers)
+
+    return [line for line in rows.LINES if measured(line)]
+
+
+def machine(results: dict) -> str:
+    environment = results["environment"]
+    memory = int(environment.get("memory", "0 kB").split()[0]) / 1_048_576
+    changed = " with uncommitted changes" if results["changed"] else ""
+    return (
+        f"Commit {results['commit']}{changed}, {results['date']}: {environment.get('processor', '?')}, "
+        f"{environment.get('cores', '?')} cores, {memory:.0f} GiB, {results['system']}, "
+        f"kernel {environment.get('kernel', '?')}."
+    )
+
+
+def document(results: dict) -> str:
+    """table.md"""
+    servers = present(results)
+    environment = results["environment"]
+    out = [f"# Starling {results['commit']} beside its peers", "", machine(results)]
+    out += [
+        f"Load before: {results['load_before']}; governor {environment.get('governor', 'unknown')}; open files "
+        f"{environment.get('descriptors', '?')}; somaxconn {environment.get('somaxconn', '?')}; tcp_wmem "
+        f"{environment.get('tcp_wmem', '?')}. " + ", ".join(f"{k} {v}" for k, v in results["versions"].items()) + ".",
+        (
+            "Generator and servers share the cores: ratios count, not absolute throughput. Each figure is the median "
+            f"(min–max) of {results['runs']} runs of {results['duration']:g} s, interleaved; the whole took "
+            f"{results['seconds'] / 60:.0f} minutes."
+        ),
+        "",
+    ]
+    out += [
+        "| | unit | " + " | ".join(NAMES.get(name, name) for name in servers) + " | must reach |",
+        "|---|---|" + "---|" * (len(servers) + 1),
+    ]
+    for line in shown(results):
+        # How one build starts says nothing of another.
+        apart = line.row == "start"
+        cells = ["–" if apart and server != line.subject else Cell(results, line, server).full for server in servers]
+        goals = "; ".join(verdict_text(one) for one in verdicts(results, line)) or "–"
+        out.append(f"| {line.title} | {line.unit} | " + " | ".join(cells) + f" | {goals} |")
+    out += ["", *[f"* {note}" for note in rows.NOTES], ""]
+    complaints = sorted(
+        {
+            f"* {row}, {server}: {reason}"
+            for row, all_servers in results["rows"].items()
+            for server, runs in all_servers.items()
+            for run in runs
+            for reason in run.get("invalid", [])
+        }
+    )
+    if complaints:
+        out += ["INVALID were:", "", *complaints, ""]
+    return "\n".join(out)
+
+
+def readme(results: dict) -> str:
+    """What stands between the marks of README.md."""
+    out = [
+        BEGIN,
+        "",
+        "Made by `benchmarks/table.py --readme` from the newest `benchmarks/results`; `benchmarks/run` repeats it.",
+        machine(results),
+        f"Medians of {results['runs']} interleaved runs; generator and server share the cores, so ratios count.",
+        "Loads are channels × subscribers of each and publishes a second; CPU-s are the server's, per million deliveries "
+        "or as said.",
+        "How each figure is measured: `benchmarks/README.md`.",
+        "",
+        "| load | unit | Starling | beside it | must reach |",
+        "|---|---|---|---|---|",
+    ]
+    for line in shown(results):
+        ours = Cell(results, line, line.subject)
+        others = [
+            f"{reference_name(goal)} {Cell(results, line, goal.server, goal.row).short}"
+            for goal in line.goals
+            if goal.server
+        ]
+        goals = "; ".join(readme_verdict(one) for one in verdicts(results, line))
+        if not goals:
             continue
-        cells, medians = [], {}
-        for peer in peers:
-            values = [r["figures"][figure] for r in found[row][peer] if r["figures"].get(figure) is not None]
-            if not values:
-                cells.append("–")
-                continue
-            medians[peer] = statistics.median(values)
-            valid = sum(r["valid"] for r in found[row][peer])
-            lost = sum(r["figures"].get("lost", 0) for r in found[row][peer])
-            cells.append(f"{text(medians[peer], digits)} ({text(min(values), digits)}–{text(max(values), digits)}) "
-                         f"{valid}/{len(values)}" + (f" lost {lost:,}" if lost else ""))
-        print(f"| {title} | " + " | ".join(cells) + f" | {verdict(goals, medians) if 'starling' in medians else '–'} |")
+        out.append(f"| {line.title} | {line.unit} | {ours.short} | {', '.join(others)} | {goals} |")
+    return "\n".join([*out, "", END])
 
 
-main()
+def readme_verdict(verdict: tuple[str, str, bool | None]) -> str:
+    goal, reached, kept = verdict
+    if kept is None:
+        return f"{goal}: {reached}"
+    return f"{goal}: {reached + ' ' if reached else ''}{'✓' if kept else '**missed**'}"
+
+
+def with_section(text: str, section: str) -> str:
+    begin, end = text.index("<!-- measured: begin"), text.index(END) + len(END)
+    return text[:begin] + section + text[end:]
+
+
+def main(words: list[str]) -> None:
+    to_readme = words == ["--readme"]
+    path = newest() if to_readme or not words else pathlib.Path(words[0])
+    if path is None:
+        raise SystemExit("there is no benchmarks/results/*/results.json")
+    results = json.loads(path.read_text())
+    if not to_readme:
+        print(document(results))
+        return
+    target = ROOT / "README.md"
+    target.write_text(with_section(target.read_text(), readme(results)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import pathlib
 import subprocess
+import sys
 import xml.dom.minidom
 
 import pytest
 
-from harness import BINARY, Broker, app
+from harness import BINARY, ROOT, Broker, app
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+import rows  # noqa: E402
+import servers as peers  # noqa: E402
+import table  # noqa: E402
 
 LIMITS = {"limits": {"clientEventsPerSecond": -1, "presenceMembers": 1_000}}
 
@@ -20,10 +28,14 @@ def server():
 
 
 def bench(server, tmp_path, *arguments):
+    return bench_at(server.port, server.pid, tmp_path, *arguments)
+
+
+def bench_at(port, pid, tmp_path, *arguments):
     """Runs one scenario for a moment; gives (exit code, JSON report)."""
     report = tmp_path / "report.json"
     done = subprocess.run(
-        [BINARY, "bench", *arguments, "--port", str(server.port), "--pid", str(server.pid), "--warmup", "0.1",
+        [BINARY, "bench", *arguments, "--port", str(port), "--pid", str(pid), "--warmup", "0.1",
          "--duration", "0.5", "--quiet", "--json", str(report)], capture_output=True, text=True, timeout=60)
     assert report.exists(), done.stderr
     return done.returncode, json.loads(report.read_text())
@@ -74,11 +86,29 @@ def test_everybody_connects(server, tmp_path, arguments):
     assert report["figures"]["connections_lost"] == 0
 
 
+def test_idle_clients_ping(server, tmp_path):
+    _, report = bench(server, tmp_path, "idle", "--connections", "100", "--ping-interval", "0.5")
+    assert report["figures"]["pings"] == report["figures"]["pongs"] > 50
+
+
+def test_everybody_leaves_at_once(server, tmp_path):
+    _, report = bench(server, tmp_path, "leave", "--connections", "50", "--channels", "40", "--channels-per-client",
+                      "10", "--probe-rate", "50")
+    figures = report["figures"]
+    assert (figures["subscriptions"], figures["probes"], figures["failed_probes"]) == (500, 50, 0)
+    assert figures["connections"] == 0 and 0 < figures["p50"] <= figures["max"] * 1.001
+    assert 0 < figures["anonymous_bytes_before"] <= figures["anonymous_bytes_peak"]
+    assert figures["memory_after_percent"] == pytest.approx(
+        figures["anonymous_bytes_after"] / figures["anonymous_bytes_before"] * 100)
+
+
 def test_a_presence_channel_fills_and_everybody_hears_of_everybody(server, tmp_path):
     _, report = bench(server, tmp_path, "presence", "--connections", "40")
     assert report["figures"]["joins"] == 40
     assert report["figures"]["member_added"] == 40 * 39 / 2
     assert report["figures"]["member_added_lost"] == 0
+    # A join is answered with a roster and told to the others: more than a hundred bytes each, less than a kilobyte.
+    assert 20 * 100 < report["figures"]["bytes_per_join"] < 40 * 1_000
 
 
 def test_churn_goes_on(server, tmp_path):
@@ -113,3 +143,97 @@ def test_a_missing_server_is_told():
                           text=True, timeout=60)
     assert done.returncode == 1
     assert "0 of 2" in done.stderr and "refused" in done.stderr
+
+
+# Servers that are not Pusher's.
+
+RAW_FRAMES = ["--raw-subscribe", "/app/any", "--raw-subscribe-frame",
+              '{"event":"pusher:subscribe","data":{"channel":"{channel}"}}', "--raw-publish-frame",
+              '{"event":"client-bench","channel":"{channel}","data":"{data}"}']
+FOREIGN = {
+    "floor": ["fanout", "--subscribers", "20", "--rate", "50"],
+    "floor by frames": ["client-events", "--channels", "5", "--peers", "3", "--rate", "200", *RAW_FRAMES],
+    "nchan": ["fanout", "--subscribers", "20", "--rate", "50"],
+    "mosquitto": ["fanout", "--subscribers", "20", "--rate", "50"],
+    "mosquitto in flight": ["fanout", "--subscribers", "20", "--in-flight", "4"],
+    "redis": ["fanout", "--subscribers", "20", "--rate", "50"],
+    "redis, large payloads": ["pubsub", "--channels", "5", "--subscribers", "3", "--in-flight", "4", "--payload",
+                              "9000"],
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_other_servers_are_spoken_to(tmp_path, tmp_path_factory, name):
+    kind = name.split(",")[0].split()[0]
+    work = tmp_path_factory.mktemp("peer")
+    for directory in (work, *list(work.parents)[:2]):
+        directory.chmod(0o755)  # mosquitto gives up root before it reads
+    started = peers.Servers(BINARY, None, work, 7_600)
+    if reason := started.missing(kind):
+        pytest.skip(reason)
+    with started.run(kind) as (port, pid):
+        _, report = bench_at(port, pid, tmp_path, *FOREIGN[name], *started.arguments(kind))
+    figures = report["figures"]
+    assert figures["deliveries"] == figures["expected"] > 100
+    assert figures["lost"] == figures["duplicated"] == figures["reordered"] == 0
+    assert figures["server_cpu_per_million_deliveries"] > 0
+
+
+# benchmarks/run and its tables
+
+def test_the_comparison_runs_and_writes_its_table_and_plots(tmp_path):
+    done = subprocess.run([ROOT / "benchmarks/run", "--runs", "2", "--duration", "0.2", "--servers", "starling",
+                           "--rows", "rest-batch,start,presence-250,presence-1000", "--output", tmp_path,
+                           "--port", "7800"], capture_output=True, text=True, timeout=120,
+                          env={**os.environ, "STARLING": str(BINARY)})
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert {row: len(servers["starling"]) for row, servers in results["rows"].items()} == {
+        "rest-batch": 2, "presence-250": 2, "presence-1000": 2, "start": 9}
+    assert (tmp_path / "table.md").read_text() == table.document(results)
+    assert "join storm, 1,000 users" in table.document(results)
+    assert xml.dom.minidom.parse(str(tmp_path / "goals.svg")).documentElement.tagName == "svg"
+
+
+def results_of(**runs):
+    """Results of one row, `fanout-32`: server → (figure, valid) of each run."""
+    figure = "server_cpu_per_million_deliveries"
+    found = {name: [{"valid": valid, "invalid": [] if valid else ["late"], "figures": {figure: value, "p99": value}}
+                    for value, valid in values] for name, values in runs.items()}
+    return {"rows": {"fanout-32": found}}
+
+
+@pytest.mark.parametrize("ours, theirs, expected", [
+    ([1, 9, 2], [3, 3, 3], "≤ 0.85 × uWebSockets: 0.67 reached"),
+    ([9, 3, 1], [3, 3, 3], "≤ 0.85 × uWebSockets: 1.00 **missed**"),
+    ([1], [], "≤ 0.85 × uWebSockets: not measured"),
+])
+def test_a_goal_is_judged_by_medians_of_the_same_row(ours, theirs, expected):
+    line = next(line for line in rows.LINES if line.row == "fanout-32")
+    results = results_of(starling=[(value, True) for value in ours], socketify=[(value, True) for value in theirs])
+    assert [table.verdict_text(one) for one in table.verdicts(results, line)] == [expected]
+
+
+def test_invalid_runs_are_told_and_do_not_count_where_they_mean_nothing():
+    line = next(line for line in rows.LINES if line.row == "fanout-32")
+    results = results_of(starling=[(1, True), (3, False)])
+    assert table.Cell(results, line, "starling").full == "2.000 (1.000–3.000), 1 of 2 INVALID"
+    strict = rows.Line("fanout-32", "", "p99", "ms", 0, needs_valid=True)
+    assert table.Cell(results, strict, "starling").full == "1, 1 of 2 INVALID"
+    assert table.Cell(results_of(starling=[(3, False)]), strict, "starling").short == "INVALID"
+
+
+def test_the_readme_holds_what_the_newest_results_say():
+    newest = table.newest()
+    assert newest is not None
+    text, section = (ROOT / "README.md").read_text(), table.readme(json.loads(newest.read_text()))
+    assert table.with_section(text, section) == text, "run benchmarks/table.py --readme"
+    assert all(len(line) <= 140 for line in section.splitlines())
+
+
+def test_results_in_the_repository_are_compact():
+    for directory in pathlib.Path(ROOT / "benchmarks/results").iterdir():
+        names = {file.name for file in directory.iterdir()}
+        assert names <= {"results.json", "table.md", "goals.svg", "spectrum.svg", "knee.svg"}, directory
+        results = json.loads((directory / "results.json").read_text())
+        assert (directory / "table.md").read_text() == table.document(results)

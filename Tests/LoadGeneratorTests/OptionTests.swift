@@ -24,6 +24,8 @@ import Testing
         Row("search without levels", ["search"]), Row("no pace", ["fanout", "--rate", "0"]),
         Row("more channels per client than channels", ["pubsub", "--channels", "2", "--channels-per-client", "3"]),
         Row("a level that cannot be read", ["fanout", "--slo", "p99"]),
+        Row("an unknown language", ["fanout", "--language", "latin"]),
+        Row("a language and a Pusher scenario", ["presence", "--language", "mqtt"]),
     ])
     func `what makes no sense is refused`(row: Row<[String]>) {
         guard case .wrong(let text) = OptionParser.parse(row.value) else {
@@ -80,7 +82,24 @@ import Testing
         #expect(svg.components("<polyline") == 1 + 2)
         report.steps = []
         #expect(Plot.document(report).components("<polyline") == 1 + 3)
+        #expect(svg.components("darker") == 0)
         #expect(svg.components("<g ") == svg.components("</g>"))
+    }
+
+    @Test func `a heat map has a cell for each column and height that something fell into`() {
+        var report = report()
+        report.steps = []
+        for column in 1...3 {
+            var histogram = Histogram()
+            for _ in 0..<column { histogram.record(2_000_000) }
+            if column == 2 { histogram.record(500_000_000) }
+            report.heat.add(histogram, second: Double(column) / 5)
+        }
+        // Two milliseconds in three columns, half a second in one, and the background.
+        let svg = Plot.document(report)
+        #expect(svg.components("<rect") == 3 + 1 + 1)
+        #expect(svg.components("<g ") == 3)
+        #expect(svg.components("fill-opacity=\"1.00\"") == 1)
     }
 
     @Test func `a missed level fails the run`() throws {

@@ -6,6 +6,8 @@ struct Measurement: Sendable {
     var seconds: Double
     var counters: Counters
     var serverSeconds: Double
+    /// What the busiest of its threads ran.
+    var serverBusiest = 0.0
     var ownSeconds: Double
     /// The share of a processor that the busiest worker took.
     var busiest: Double
@@ -28,6 +30,7 @@ extension Conductor {
         // Only a closed loop waits for deliveries.
         sendAll(.measure(from: from, to: to, wake: rate > 0 ? [] : handles))
         _ = takeInterval()
+        report.heat = HeatMap()
         start(traffic, rate: rate, at: begin, measureFrom: from, end: to)
         if alsoChurn { churn(start: begin, end: to) }
         sleep(until: from, startedAt: begin, keepsTimeline: true)
@@ -45,9 +48,11 @@ extension Conductor {
     func difference(_ first: Snapshot, _ last: Snapshot) -> Measurement {
         let seconds = Double(last.time - first.time) / 1e9
         let busiest = zip(last.workerNanoseconds, first.workerNanoseconds).map { $0 &- $1 }.max() ?? 0
+        let server = last.serverThreads.map { $0.value - (first.serverThreads[$0.key] ?? 0) }.max() ?? 0
         return Measurement(
             seconds: seconds, counters: last.counters - first.counters,
-            serverSeconds: last.serverSeconds - first.serverSeconds, ownSeconds: last.ownSeconds - first.ownSeconds,
+            serverSeconds: last.serverSeconds - first.serverSeconds, serverBusiest: server,
+            ownSeconds: last.ownSeconds - first.ownSeconds,
             busiest: Double(busiest) / 1e9 / max(0.001, seconds))
     }
 
@@ -121,6 +126,11 @@ extension Conductor {
         guard let meter else { return }
         report.add("server_cpu_seconds", measured.serverSeconds, "s")
         report.add("server_cpu_percent", measured.serverSeconds / measured.seconds * 100, "%")
+        report.add("server_busiest_thread_seconds", measured.serverBusiest, "s")
+        if count.deliveries > 0, measured.serverBusiest > 0 {
+            // What the server could deliver if each of its threads had a core to itself.
+            report.add("deliveries_per_busiest_thread_second", Double(count.deliveries) / measured.serverBusiest)
+        }
         func per(_ name: String, _ number: Int, of unit: Double) {
             if number > 0 { report.add(name, measured.serverSeconds / Double(number) * unit, "s") }
         }
@@ -129,6 +139,10 @@ extension Conductor {
         per("server_cpu_per_10000_calls", count.replies, of: 1e4)
         if options.scenario == .clientEvents { per("server_cpu_per_10000_client_events", count.accepted, of: 1e4) }
         per("server_cpu_per_10000_joins", count.joins, of: 1e4)
+        if options.scenario == .presence, count.bytesIn > 0 {
+            report.add("server_cpu_ns_per_byte", measured.serverSeconds / Double(count.bytesIn) * 1e9, "ns")
+            report.add("bytes_per_join", Double(count.bytesIn) / Double(max(1, count.joins)), "B")
+        }
         if let rss = meter.memoryBytes("Rss") { report.add("server_rss_bytes", rss, "B") }
     }
 
@@ -153,6 +167,10 @@ extension Conductor {
         if share > 0.9 * Double(Processors.count) {
             report.notes.append(
                 "server and generator together took \(Text.fixed(share, digits: 2)) of \(Processors.count) cores")
+        }
+        if total.deliveries > total.expected {
+            report.invalid.append(
+                "\(total.deliveries - total.expected) deliveries more than expected: somebody gets what is not for him")
         }
         if let complaint = team.compactMap({ $0.complaint.withLock { $0 } }).first {
             report.notes.append("first complaint: \(complaint)")

@@ -18,6 +18,7 @@ extension Conductor {
         case .presence: try presence()
         case .churn: try churning()
         case .reconnectStorm: try storm()
+        case .leave: try leave()
         }
     }
 
@@ -27,7 +28,10 @@ extension Conductor {
         var text = options.label.isEmpty ? "" : "[\(options.label)] "
         text += "scenario \(options.scenario.rawValue)  "
         switch options.scenario {
-        case .connect, .idle, .reconnectStorm: text += "\(Text.grouped(plan.clients)) \(options.channelType) clients"
+        case .connect, .idle, .reconnectStorm, .leave:
+            text +=
+                "\(Text.grouped(plan.clients)) \(options.channelType) clients × \(plan.channelsPerClient) of "
+                + "\(Text.grouped(plan.channels)) channels"
         case .presence, .churn: text += "\(Text.grouped(plan.clients)) clients, \(pace)"
         case .rest:
             text += "\(pace), \(options.publisherCount) connections, batch \(options.batch), \(options.payloadBytes) B"
@@ -58,73 +62,6 @@ extension Conductor {
             default: .api
             }
         add(measure(traffic, rate: options.rate), latency: \.reply)
-    }
-
-    // MARK: Connections
-
-    private func connect() throws(Failure) {
-        let before = meter?.memoryBytes("Rss")
-        let first = snapshot()
-        try ramp(publishers: 0)
-        let last = snapshot()
-        // Threads tell their processor time each 100 ms.
-        usleep(150_000)
-        var measured = difference(first, last)
-        measured.busiest = Double(snapshot().workerNanoseconds.max() ?? 0) / 1e9 / measured.seconds
-        measured.latencies = verify().latencies
-        let rate = Double(plan.clients) / measured.seconds
-        report.add("connects_per_second", rate)
-        report.add("greeting_p99", Double(measured.latencies.greeting.value(atPercentile: 99)) / 1e6, "ms")
-        if measured.serverSeconds > 0 {
-            report.add("connects_per_server_cpu_second", Double(plan.clients) / measured.serverSeconds)
-        }
-        if let before, let after = meter?.memoryBytes("Rss") {
-            report.add("server_rss_bytes_per_connection", Double(after - before) / Double(plan.clients), "B")
-        }
-        add(measured, latency: \.connect)
-        sleep(until: MonotonicTime.now().nanoseconds + UInt64(options.durationSeconds * 1e9))
-    }
-
-    private func idle() throws(Failure) {
-        let before = (meter?.memoryBytes("Anonymous"), meter?.memoryBytes("Rss"))
-        try ramp(publishers: 0)
-        usleep(1_500_000)
-        let after = (meter?.memoryBytes("Anonymous"), meter?.memoryBytes("Rss"))
-        if let start = before.0, let end = after.0 {
-            report.add("anonymous_bytes_per_connection", Double(end - start) / Double(plan.clients), "B")
-        }
-        if let start = before.1, let end = after.1 {
-            report.add("rss_bytes_per_connection", Double(end - start) / Double(plan.clients), "B")
-        }
-        let latencies = verify().latencies
-        var measured = measure(.none, rate: 0)
-        measured.latencies = latencies
-        add(measured, latency: \.connect)
-        report.add("idle_server_cpu_percent", report.figure("server_cpu_percent") ?? 0, "%")
-        sendAll(.hangUp)
-        _ = wait(patienceSeconds: 5) { $0.ready == 0 }
-        usleep(1_500_000)
-        if let start = before.0, let end = meter?.memoryBytes("Anonymous") {
-            report.add("anonymous_bytes_kept_afterwards", end - start, "B")
-        }
-    }
-
-    private func storm() throws(Failure) {
-        try ramp(publishers: 0)
-        usleep(300_000)
-        sendAll(.forget)
-        sendAll(.hangUp)
-        guard wait(patienceSeconds: 5, { $0.ready == 0 }) else { throw Failure(text: "could not hang up") }
-        let first = snapshot()
-        sendAll(.dial(ratePerSecond: options.connectRate / Double(plan.workers), window: options.connectWindow))
-        try waitReady(plan.clients)
-        let last = snapshot()
-        usleep(150_000)
-        var measured = difference(first, last)
-        measured.latencies = verify().latencies
-        report.add("seconds_to_whole", measured.seconds, "s")
-        report.add("connects_per_second", Double(plan.clients) / measured.seconds)
-        add(measured, latency: \.connect)
     }
 
     // MARK: Memberships

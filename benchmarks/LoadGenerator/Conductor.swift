@@ -11,6 +11,8 @@ final class Conductor {
     private let threads: [LoopThread]
     var report: Report
     private var progress: Progress
+    /// The latencies of this second so far.
+    private var second = Histogram()
     /// Where the API connections are.
     var publisherDoor: Door { team[team.count - 1] }
 
@@ -73,6 +75,7 @@ final class Conductor {
         var counters: Counters
         var workerNanoseconds: [UInt64]
         var serverSeconds: Double
+        var serverThreads: [Int: Double]
         var ownSeconds: Double
     }
 
@@ -80,7 +83,8 @@ final class Conductor {
         Snapshot(
             time: MonotonicTime.now().nanoseconds, counters: counters,
             workerNanoseconds: team.map { $0.counters.processorNanoseconds },
-            serverSeconds: meter?.processorSeconds ?? 0, ownSeconds: ProcessMeter.own)
+            serverSeconds: meter?.processorSeconds ?? 0, serverThreads: meter?.threadSeconds ?? [:],
+            ownSeconds: ProcessMeter.own)
     }
 
     // MARK: Waiting
@@ -105,12 +109,20 @@ final class Conductor {
 
     /// Sleeps to a monotonic time, with progress and timeline.
     func sleep(until time: UInt64, startedAt start: UInt64 = 0, keepsTimeline: Bool = false) {
-        let passed = MonotonicTime.now().nanosecondsSince(MonotonicTime(nanoseconds: start)) / 1_000_000_000
-        var nextSecond = start + (passed + 1) * 1_000_000_000
+        let passed = MonotonicTime.now().nanosecondsSince(MonotonicTime(nanoseconds: start))
+        var nextSecond = start + (passed / 1_000_000_000 + 1) * 1_000_000_000
+        var nextColumn = start + (passed / HeatMap.columnNanoseconds + 1) * HeatMap.columnNanoseconds
         while true {
             let now = MonotonicTime.now().nanoseconds
-            if keepsTimeline, now >= nextSecond {
+            if keepsTimeline, now >= nextColumn {
                 let histogram = takeInterval()
+                report.heat.add(histogram, second: Double(nextColumn - start) / 1e9)
+                second.merge(histogram)
+                nextColumn += HeatMap.columnNanoseconds
+            }
+            if keepsTimeline, now >= nextSecond {
+                let histogram = second
+                second.reset()
                 report.timeline.append(
                     TimelinePoint(
                         second: Double(nextSecond - start) / 1e9, count: histogram.total,

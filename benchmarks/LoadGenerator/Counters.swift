@@ -37,6 +37,13 @@ struct Counters: Sendable, Equatable {
     /// `member_added` and `member_removed` frames.
     var memberFrames = 0
 
+    // Beside the load.
+    /// Probe connections that were greeted, and those that failed.
+    var probes = 0
+    var failedProbes = 0
+    var pings = 0
+    var pongs = 0
+
     // Trouble.
     /// `pusher:error` and `pusher:subscription_error` frames.
     var errorFrames = 0
@@ -66,6 +73,7 @@ struct Counters: Sendable, Equatable {
     nonisolated(unsafe) private static let numbers: [WritableKeyPath<Counters, Int>] = [
         \.dialed, \.established, \.ready, \.failedDials, \.lostConnections, \.published, \.accepted, \.rejected,
         \.replies, \.calls, \.expected, \.deliveries, \.excused, \.duplicated, \.reordered, \.late, \.queued, \.joins,
-        \.leaves, \.memberFrames, \.errorFrames, \.otherFrames, \.bytesIn, \.bytesOut,
+        \.leaves, \.probes, \.failedProbes, \.pings, \.pongs, \.memberFrames, \.errorFrames,
+        \.otherFrames, \.bytesIn, \.bytesOut,
     ]
 }

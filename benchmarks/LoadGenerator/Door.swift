@@ -12,6 +12,8 @@ enum Command: Sendable {
     case sendClientEvents(Timetable)
     case query(Timetable, path: String, info: String)
     case changeMembership(MembershipJob)
+    case probe(Probes)
+    case ping(Pinging)
     /// When arrivals count for the result; whom to wake when deliveries came in.
     case measure(from: UInt64, to: UInt64, wake: [LoopHandle])
     /// Put the next sequence number of each (channel, publisher) into the door.

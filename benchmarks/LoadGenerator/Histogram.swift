@@ -38,6 +38,12 @@ struct Histogram: Sendable, Equatable {
         if value > maximum { maximum = value }
     }
 
+    /// Every value that was counted, and how often.
+    func forEach(_ body: (UInt64, UInt64) -> Void) {
+        guard total > 0 else { return }
+        for index in counts.indices where counts[index] > 0 { body(Self.value(at: index), counts[index]) }
+    }
+
     /// Adds everything another histogram counted.
     mutating func merge(_ other: Histogram) {
         guard other.total > 0 else { return }

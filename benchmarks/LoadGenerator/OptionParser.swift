@@ -41,6 +41,9 @@ enum OptionParser {
         if options.raw != RawDialect(), options.channelsPerClient != 1 || options.batch != 1 {
             return "a raw client has one channel, and a raw call one event"
         }
+        if options.raw.language != .frames, ![.fanout, .pubsub, .search].contains(options.scenario) {
+            return "--language serves fanout, pubsub and search"
+        }
         let needsPace: [Scenario] = [.fanout, .pubsub, .clientEvents, .mixed]
         if needsPace.contains(options.scenario), !options.isOpenLoop, options.inFlight == 0 {
             return "give --rate or --in-flight"

@@ -24,7 +24,8 @@ struct OptionRow: Sendable {
 
     private static let load: [OptionRow] = [
         number(
-            "connections", "clients of connect, idle, presence, churn, reconnect-storm", \.connections, 1...4_000_000),
+            "connections", "clients of connect, idle, leave, presence, churn, reconnect-storm", \.connections,
+            1...4_000_000),
         number("subscribers", "subscribers of each channel", \.subscribers, 0...1_000_000),
         number("channels", "channels", \.channels, 1...1_000_000),
         number("channels-per-client", "channels of each client [1]", \.channelsPerClient, 1...10_000),
@@ -53,6 +54,8 @@ struct OptionRow: Sendable {
         number("connect-window", "handshakes under way at a time [128]", \.connectWindow, 1...100_000),
         decimal("warmup", "SECONDS", "before what is measured [1]", \.warmupSeconds),
         decimal("duration", "SECONDS", "of what is measured [10]", \.durationSeconds),
+        decimal("ping-interval", "SECONDS", "idle: between two pings of a client, 0: none [120]", \.pingInterval),
+        decimal("probe-rate", "N", "leave: connections a second that are tried meanwhile [500]", \.probeRate),
         decimal("start-rate", "EVENTS", "search: the first rate [10]", \.startRate),
         decimal("factor", "X", "search: from one rate to the next [1.25]", \.rateFactor),
     ]
@@ -76,6 +79,13 @@ struct OptionRow: Sendable {
     ]
 
     private static let raw: [OptionRow] = [
+        OptionRow(name: "language", placeholder: "NAME", help: "no Pusher server: mqtt (over WebSocket) or redis") {
+            options, text in
+            guard let language = RawDialect.Language(rawValue: text) else { return false }
+            options.raw.language = language
+            if language == .mqtt { options.raw.subscribePath = "/mqtt" }
+            return true
+        },
         text(
             "raw-subscribe", "PATH", "no Pusher server: a client opens this path, as /sub/{channel}",
             \.raw.subscribePath),

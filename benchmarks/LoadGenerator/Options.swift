@@ -34,6 +34,10 @@ struct Options: Sendable {
     var connectWindow = 128
     var warmupSeconds = 1.0
     var durationSeconds = 10.0
+    /// idle: seconds between two pings of a client; 0: none.
+    var pingInterval = 120.0
+    /// leave: connections a second that are tried meanwhile.
+    var probeRate = 500.0
     var startRate = 10.0
     var rateFactor = 1.25
 
@@ -59,6 +63,7 @@ struct Options: Sendable {
         case .connect: (connections, warmupSeconds, durationSeconds) = (5_000, 0, 0)
         case .idle: (connections, durationSeconds) = (10_000, 10)
         case .reconnectStorm: connections = 2_000
+        case .leave: (connections, channels, channelsPerClient) = (5_000, 5_000, 10)
         }
     }
 

@@ -12,10 +12,10 @@ struct Panel {
     var xTicks: [(at: Double, label: String)] = []
     var hasDots = false
 
-    private static let left = 62.0
-    private static let top = 24.0
-    private static let plotWidth = Plot.width - left - 20
-    private static let plotHeight = Plot.panelHeight - top - 46
+    static let left = 62.0
+    static let top = 24.0
+    static let plotWidth = Plot.width - left - 20
+    static let plotHeight = Plot.panelHeight - top - 46
 
     init(title: String) { self.title = title }
 

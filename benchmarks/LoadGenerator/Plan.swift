@@ -17,6 +17,9 @@ struct Target: Sendable {
 
 /// How to talk to a server that is no Pusher server; `{channel}` and `{data}` are put in.
 struct RawDialect: Sendable, Equatable {
+    /// Paths and text frames as given below, MQTT in binary frames of a WebSocket, or Redis's protocol without one.
+    enum Language: String, Sendable { case frames, mqtt, redis }
+    var language = Language.frames
     /// The path of the WebSocket, and a text to send on it, or empty.
     var subscribePath = ""
     var subscribeFrame = ""

@@ -30,7 +30,7 @@ extension Plan {
             plan.subscribers = options.channels * options.peers
             plan.publishers = options.peers
             if options.channelType == "public", target.raw == nil { plan.prefix = "private-" }
-        case .connect, .idle, .reconnectStorm: plan.subscribers = options.connections
+        case .connect, .idle, .reconnectStorm, .leave: plan.subscribers = options.connections
         case .presence:
             (plan.members, plan.memberPrefix, plan.channelsPerClient) = (options.connections, "presence-", 0)
         case .churn:

@@ -1,20 +1,21 @@
-/// Plots by hand: one SVG document of the percentile spectrum, the latency over time and, after a search, the knee.
+/// Plots by hand: one SVG document of the percentile spectrum, the latency over time (lines and a heat map) and, after a search, the knee.
 enum Plot {
     static let width = 760.0
     static let panelHeight = 300.0
 
     static func document(_ report: Report) -> String {
-        var panels: [Panel] = []
-        if report.latency.total > 0 { panels.append(spectrum(report)) }
-        if report.timeline.count > 1, report.steps.isEmpty { panels.append(timeline(report)) }
-        if report.steps.count > 1 { panels.append(knee(report)) }
+        var panels: [String] = []
+        if report.latency.total > 0 { panels.append(spectrum(report).svg) }
+        if report.timeline.count > 1, report.steps.isEmpty { panels.append(timeline(report).svg) }
+        if report.heat.columns.count > 1, report.steps.isEmpty { panels.append(report.heat.svg) }
+        if report.steps.count > 1 { panels.append(knee(report).svg) }
         let height = 40 + panelHeight * Double(panels.count)
         var out =
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(Int(width))\" height=\"\(Int(height))\" viewBox=\"0 0 \(Int(width)) \(Int(height))\" "
         out += "font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
         out += "<text x=\"12\" y=\"22\" font-size=\"13\">\(Panel.escaped(report.title))</text>\n"
         for (index, panel) in panels.enumerated() {
-            out += "<g transform=\"translate(0 \(Int(40 + panelHeight * Double(index))))\">\n\(panel.svg)</g>\n"
+            out += "<g transform=\"translate(0 \(Int(40 + panelHeight * Double(index))))\">\n\(panel)</g>\n"
         }
         return out + "</svg>\n"
     }

@@ -4,13 +4,29 @@ internal import Glibc
 struct ProcessMeter: Sendable {
     let pid: Int
 
-    /// User and system time, in seconds (10 ms steps); nil when the process is gone.
+    /// User and system time, in seconds, by the process's own clock (/proc/PID/stat has steps of 10 ms); nil when it is gone.
     var processorSeconds: Double? {
-        guard let text = Files.read("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { return nil }
-        // The name in brackets may hold spaces; what follows it begins with field 3.
-        let fields = text[text.index(after: end)...].split(separator: " ")
-        guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else { return nil }
-        return (user + system) / Double(sysconf(CInt(_SC_CLK_TCK)))
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(pid_t(pid), &clock) == 0, clock_gettime(clock, &time) == 0 else { return nil }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
+    /// Seconds that each of its threads ran, by the thread's number.
+    var threadSeconds: [Int: Double] {
+        guard let directory = opendir("/proc/\(pid)/task") else { return [:] }
+        defer { closedir(directory) }
+        var all: [Int: Double] = [:]
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard let thread = Int(name), let text = Files.read("/proc/\(pid)/task/\(name)/schedstat"),
+                let ran = text.split(separator: " ").first.flatMap({ Double($0) })
+            else { continue }
+            all[thread] = ran / 1e9
+        }
+        return all
     }
 
     /// A line of smaps_rollup in bytes (`Rss`, `Anonymous`, `Private_Dirty`).

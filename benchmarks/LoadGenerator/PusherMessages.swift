@@ -32,7 +32,9 @@ final class PusherMessages {
             ?? "\(target.pathPrefix)/app/\(target.key)?protocol=7&client=bench&version=1"
         add("GET \(path) HTTP/1.1\r\nHost: \(target.host)\r\n")
         add("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\n")
-        add("Sec-WebSocket-Version: 13\r\n\r\n")
+        add(
+            "Sec-WebSocket-Version: 13\r\n\(target.raw?.language == .mqtt ? "Sec-WebSocket-Protocol: mqtt\r\n" : "")\r\n"
+        )
     }
 
     /// A raw client's subscription, if the path does not say it.
@@ -111,10 +113,20 @@ final class PusherMessages {
         addFrame()
     }
 
+    func addPing() {
+        text.removeAll(keepingCapacity: true)
+        text.append(contentsOf: "{\"event\":\"pusher:ping\",\"data\":{}}".utf8)
+        addFrame()
+    }
+
     func addPong() {
         text.removeAll(keepingCapacity: true)
         text.append(contentsOf: "{\"event\":\"pusher:pong\",\"data\":{}}".utf8)
         addFrame()
+    }
+
+    func addBinary(_ payload: [UInt8]) {
+        WebSocketFrame.appendMasked(.binary, payload: payload.span, key: nextMask(), to: &bytes)
     }
 
     /// The answer to a WebSocket ping (RFC 6455 §5.5.2).
@@ -167,6 +179,13 @@ final class PusherMessages {
         Self.appendPayload(stamp, payloadBytes, to: &body)
         body.append(contentsOf: "\"}".utf8)
         bytes.removeAll(keepingCapacity: true)
+        switch raw.language {
+        case .frames: break
+        case .mqtt: return addBinary(MQTT.publish(channel, body))
+        case .redis:
+            bytes = RESP.command([Array("PUBLISH".utf8), Array(channel.utf8), body])
+            return
+        }
         add("POST \(Self.filled(raw.publishPath, channel: channel)) HTTP/1.1\r\nHost: \(target.host)\r\n")
         add("Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n")
         bytes.append(contentsOf: body)

@@ -35,6 +35,7 @@ struct Report: Sendable {
     /// Uncorrected: from the actual sending.
     var service = Histogram()
     var timeline: [TimelinePoint] = []
+    var heat = HeatMap()
     var steps: [SearchStep] = []
     /// Why the run proves nothing.
     var invalid: [String] = []

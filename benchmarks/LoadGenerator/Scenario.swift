@@ -4,7 +4,7 @@ enum Scenario: String, CaseIterable, Sendable {
     case clientEvents = "client-events"
     case presence, churn
     case reconnectStorm = "reconnect-storm"
-    case mixed, search
+    case leave, mixed, search
 
     var help: String {
         switch self {
@@ -18,6 +18,9 @@ enum Scenario: String, CaseIterable, Sendable {
         case .presence: "--connections users join one presence channel, then leave it"
         case .churn: "--connections clients subscribe and unsubscribe without end, --in-flight at a time"
         case .reconnectStorm: "--connections clients lose their connections at once; the time until all are back"
+        case .leave:
+            "--connections clients vanish at once with all their subscriptions: memory before, with them and after, and what a "
+                + "new connection takes in the second after it"
         case .mixed: "fanout, with --members clients that churn beside it"
         case .search: "fanout with a rising rate until a service level (--slo) breaks"
         }
@@ -27,7 +30,7 @@ enum Scenario: String, CaseIterable, Sendable {
     var mainLatency: any KeyPath<Latencies, Histogram> & Sendable {
         switch self {
         case .rest: \.reply
-        case .connect, .idle, .reconnectStorm: \.connect
+        case .connect, .idle, .reconnectStorm, .leave: \.connect
         case .presence, .churn: \.join
         default: \.delivery
         }
@@ -37,6 +40,7 @@ enum Scenario: String, CaseIterable, Sendable {
         switch self {
         case .rest: "scheduled → response"
         case .connect, .idle, .reconnectStorm: "dial → subscribed"
+        case .leave: "scheduled → greeted"
         case .presence, .churn: "subscribe → confirmed"
         default: "scheduled → received"
         }

@@ -32,13 +32,13 @@ extension Worker {
             dialing.pacer?.step()
             let local = dialing.next
             dialing.next += 1
-            guard dialOne(clientNumber(local), tag: Self.clientTag) else { continue }
+            guard dialOne(clientNumber(local), tag: Self.clientTag) != nil else { continue }
             dialing.underWay += 1
         }
         return false
     }
 
-    private func dialOne(_ number: Int, tag: Int) -> Bool {
+    func dialOne(_ number: Int, tag: Int) -> UInt32? {
         counters.dialed += tag == Self.clientTag ? 1 : 0
         do throws(IOError) {
             let slot = try loop.connect(to: plan.target.address, from: source(number), tag: tag)
@@ -46,11 +46,11 @@ extension Worker {
             connections[Int(slot)] = Connection()
             connections[Int(slot)].number = Int32(number)
             connections[Int(slot)].since = MonotonicTime.now().nanoseconds
-            return true
+            return slot
         } catch {
             counters.failedDials += 1
             door.complain("\(error)")
-            return false
+            return nil
         }
     }
 
@@ -70,16 +70,16 @@ extension Worker {
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
         let index = Int(slot)
         if listener == Self.publisherTag {
-            connections[index].phase = .idleCall
-            idleCalls.append(slot)
-            counters.ready += 1
-        } else {
+            connections[index].isPublisher = true
+            guard language == .mqtt else { return publisherReady(slot) }
+        } else if listener == Self.clientTag {
             clientSlots[localIndex(Int(connections[index].number))] = slot
-            connections[index].phase = .upgrading
-            let first = plan.channelsPerClient > 0 ? plan.channel(of: Int(connections[index].number), 0) : 0
-            messages.upgrade(channel: plan.channelName(first))
-            loop.outbox.send(messages.bytes, to: slot)
+            if language == .redis { return redisOpened(slot) }
         }
+        connections[index].phase = .upgrading
+        let first = plan.channelsPerClient > 0 ? plan.channel(of: Int(connections[index].number), 0) : 0
+        messages.upgrade(channel: plan.channelName(first))
+        loop.outbox.send(messages.bytes, to: slot)
     }
 
     func hangUp() {
@@ -92,6 +92,15 @@ extension Worker {
     func closed(_ slot: UInt32, _ why: TransportClose) {
         let connection = connections[Int(slot)]
         connections[Int(slot)] = Connection()
+        if connection.isProbe {
+            if connection.phase != .ready { counters.failedProbes += 1 }
+            return
+        }
+        if connection.isPublisher, connection.phase == .upgrading || connection.phase == .greeting {
+            counters.failedDials += 1
+            door.complain("an API connection failed: \(Self.text(why))")
+            return
+        }
         switch connection.phase {
         case .free: return
         case .idleCall, .busyCall:

@@ -6,9 +6,11 @@ extension Worker {
         let bytes = UnsafeBufferPointer(bytes)
         let now = MonotonicTime.now().nanoseconds
         var at = 0
+        if language == .redis { return redisReceived(slot, bytes, now) }
         switch connections[Int(slot)].phase {
         case .free: return bytes.count
-        case .idleCall, .busyCall: return receiveReplies(slot, bytes, now)
+        // Publishes of MQTT's QoS 0 are not answered.
+        case .idleCall, .busyCall: return language == .mqtt ? bytes.count : receiveReplies(slot, bytes, now)
         case .upgrading:
             guard let end = upgraded(slot, bytes, now) else { return 0 }
             at = end
@@ -30,7 +32,9 @@ extension Worker {
             return bytes.count
         }
         connections[Int(slot)].phase = .greeting
-        if let raw = plan.target.raw {
+        if language == .mqtt {
+            sendPacket(MQTT.connect, slot)
+        } else if let raw = plan.target.raw {
             counters.established += 1
             messages.begin()
             messages.addRawSubscribe(plan.channelName(plan.channel(of: Int(connections[Int(slot)].number), 0)), raw)
@@ -56,13 +60,14 @@ extension Worker {
             messages.addControlPong(UnsafeBufferPointer(rebasing: bytes[payload]))
             loop.outbox.send(messages.bytes, to: slot)
         case WebSocketOpcode.pong.rawValue: break
+        case WebSocketOpcode.binary.rawValue: packet(slot, bytes, payload, now)
         case WebSocketOpcode.close.rawValue:
             door.complain("closed by the server: \(String(decoding: bytes[payload].dropFirst(2), as: UTF8.self))")
         default: text(slot, bytes, payload, now)
         }
     }
 
-    private func text(_ slot: UInt32, _ bytes: UnsafeBufferPointer<UInt8>, _ payload: Range<Int>, _ now: UInt64) {
+    func text(_ slot: UInt32, _ bytes: UnsafeBufferPointer<UInt8>, _ payload: Range<Int>, _ now: UInt64) {
         // Servers differ in the order of members, so only the usual place of the name is a short cut.
         let name: Int
         if Reading.matches("{\"event\":\"pusher", bytes, at: payload.lowerBound) {
@@ -96,6 +101,8 @@ extension Worker {
             messages.begin()
             messages.addPong()
             loop.outbox.send(messages.bytes, to: slot)
+        } else if Reading.matches("pusher:pong", bytes, at: name) {
+            counters.pongs += 1
         } else if Reading.matches("pusher:error", bytes, at: name)
             || Reading.matches("pusher:subscription_error", bytes, at: name)
         {
@@ -111,6 +118,7 @@ extension Worker {
     ) {
         let index = Int(slot)
         guard connections[index].phase == .greeting else { return }
+        if connections[index].isProbe { return probeGreeted(slot, now) }
         counters.established += 1
         latencies.greeting.record(now - connections[index].since)
         connections[index].phase = .subscribing
@@ -155,7 +163,7 @@ extension Worker {
         }
     }
 
-    private func becameReady(_ slot: UInt32, _ now: UInt64) {
+    func becameReady(_ slot: UInt32, _ now: UInt64) {
         connections[Int(slot)].phase = .ready
         counters.ready += 1
         dialing.underWay -= 1
@@ -163,7 +171,7 @@ extension Worker {
     }
 
     /// One event of the run has come. Hot: a clock difference, two histograms, a tracker.
-    private func delivered(_ slot: UInt32, _ stamp: Stamp, _ now: UInt64) {
+    func delivered(_ slot: UInt32, _ stamp: Stamp, _ now: UInt64) {
         counters.deliveries += 1
         let latency = now &- stamp.scheduled
         interval.record(latency)

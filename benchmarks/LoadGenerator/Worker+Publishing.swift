@@ -95,6 +95,12 @@ extension Worker {
         connections[index].events = Int32(timetable.batch)
         connections[index].expected = Int32(expected)
         loop.outbox.send(messages.bytes, to: slot)
+        guard language == .mqtt else { return }
+        // Nobody answers: it counts as taken, and the connection is free.
+        let connection = connections[index]
+        connections[index].phase = .idleCall
+        idleCalls.append(slot)
+        replied(connection, sent)
     }
 
     func takeSequence(_ channel: Int, _ publisher: Int) -> UInt32 {
@@ -123,7 +129,7 @@ extension Worker {
         return at
     }
 
-    private func replied(_ connection: Connection, _ now: UInt64) {
+    func replied(_ connection: Connection, _ now: UInt64) {
         counters.calls -= 1
         counters.replies += 1
         counters.accepted += Int(connection.events)

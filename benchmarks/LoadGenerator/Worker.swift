@@ -16,6 +16,7 @@ final class Worker: LoopHandler {
     /// What a connection's tag says it is.
     static let clientTag = 0
     static let publisherTag = 1
+    static let probeTag = 2
 
     var counters = Counters()
     var latencies = Latencies()
@@ -36,6 +37,10 @@ final class Worker: LoopHandler {
     var publishing: Publishing?
     var clientEvents: ClientEvents?
     var membership: MembershipJob?
+    var probes: Probes?
+    var pinging: Pinging?
+    /// How to talk to a server that is none of Pusher's.
+    let language: RawDialect.Language?
     var idleCalls: [UInt32] = []
     var sequences: [UInt32] = []
 
@@ -44,6 +49,7 @@ final class Worker: LoopHandler {
 
     init(plan: Plan, number: Int, team: [Door]) throws(IOError) {
         (self.plan, self.number, self.team, door) = (plan, number, team, team[number])
+        language = plan.target.raw?.language
         var options = LoopOptions()
         options.inputBytesMax = 64 << 20
         options.backlogBytesMax = 64 << 20
@@ -99,6 +105,8 @@ final class Worker: LoopHandler {
         let hasMore = dial()
         publishDue()
         clientEventsDue()
+        probesDue()
+        pingsDue()
         let isBusy = changeMemberships()
         let before = door.counters
         counters.bytesIn = Int(clamping: loop.statistics.bytesIn)
@@ -134,6 +142,8 @@ final class Worker: LoopHandler {
         case .query(let timetable, let path, let info): publishing = Publishing(timetable, query: (path, info))
         case .sendClientEvents(let timetable): clientEvents = ClientEvents(timetable)
         case .changeMembership(let job): membership = job
+        case .probe(let job): probes = job
+        case .ping(let job): pinging = job
         case .measure(let from, let to, let wake): (measureFrom, measureTo, wakeOnDelivery) = (from, to, wake)
         case .tellSequences: door.sequences.withLock { $0 = sequences }
         case .verify(let sent): verify(sent)
@@ -184,6 +194,8 @@ struct Connection {
     var phase = Phase.free
     /// Waiting for `subscription_succeeded` of a membership job.
     var isJoining = false
+    var isPublisher = false
+    var isProbe = false
     /// The client's or API connection's number.
     var number: Int32 = -1
     var confirmed: Int32 = 0

@@ -8,6 +8,7 @@ import json
 import sys
 
 from socketify import App, OpCode
+from socketify.native import lib
 
 GREETING = json.dumps({"event": "pusher:connection_established",
                        "data": json.dumps({"socket_id": "1.1", "activity_timeout": 120})})
@@ -26,7 +27,9 @@ def message(socket, text, opcode):
         socket.send(json.dumps({"event": "pusher_internal:subscription_succeeded", "channel": channel, "data": "{}"}),
                     OpCode.TEXT)
     else:
-        socket.publish(heard["channel"], text, OpCode.TEXT)
+        # socketify's own publish also sends to the sender; the native one leaves it out, as the protocol wants.
+        topic, data = heard["channel"].encode(), text.encode()
+        lib.uws_ws_publish_with_options(0, socket.ws, topic, len(topic), data, len(data), OpCode.TEXT.value, False)
 
 
 def publish(response, request):

@@ -1,0 +1,130 @@
+internal import Glibc
+internal import Reactor
+
+/// Scenarios about connections themselves.
+extension Conductor {
+    func connect() throws(Failure) {
+        let before = meter?.memoryBytes("Rss")
+        let first = snapshot()
+        try ramp(publishers: 0)
+        let last = snapshot()
+        // Threads tell their processor time each 100 ms.
+        usleep(150_000)
+        var measured = difference(first, last)
+        measured.busiest = Double(snapshot().workerNanoseconds.max() ?? 0) / 1e9 / measured.seconds
+        measured.latencies = verify().latencies
+        let rate = Double(plan.clients) / measured.seconds
+        report.add("connects_per_second", rate)
+        report.add("greeting_p99", Double(measured.latencies.greeting.value(atPercentile: 99)) / 1e6, "ms")
+        if measured.serverSeconds > 0 {
+            report.add("connects_per_server_cpu_second", Double(plan.clients) / measured.serverSeconds)
+        }
+        if let before, let after = meter?.memoryBytes("Rss") {
+            report.add("server_rss_bytes_per_connection", Double(after - before) / Double(plan.clients), "B")
+        }
+        add(measured, latency: \.connect)
+        sleep(until: MonotonicTime.now().nanoseconds + UInt64(options.durationSeconds * 1e9))
+    }
+
+    func idle() throws(Failure) {
+        let before = (meter?.memoryBytes("Anonymous"), meter?.memoryBytes("Rss"))
+        try ramp(publishers: 0)
+        usleep(1_500_000)
+        let after = (meter?.memoryBytes("Anonymous"), meter?.memoryBytes("Rss"))
+        if let start = before.0, let end = after.0 {
+            report.add("anonymous_bytes_per_connection", Double(end - start) / Double(plan.clients), "B")
+        }
+        if let start = before.1, let end = after.1 {
+            report.add("rss_bytes_per_connection", Double(end - start) / Double(plan.clients), "B")
+        }
+        let latencies = verify().latencies
+        if options.pingInterval > 0 {
+            let start = MonotonicTime.now().nanoseconds
+            let seconds = options.warmupSeconds + options.durationSeconds + 0.05
+            let rate = Double(plan.clients) / Double(plan.workers) / options.pingInterval
+            for door in team.dropLast() {
+                door.send(
+                    .ping(
+                        Pinging(
+                            pacer: Pacer(start: start, ratePerSecond: rate), end: start + UInt64(seconds * 1e9))))
+            }
+        }
+        var measured = measure(.none, rate: 0)
+        measured.latencies = latencies
+        add(measured, latency: \.connect)
+        report.add("pings", counters.pings)
+        report.add("pongs", counters.pongs)
+        report.add("idle_server_cpu_percent", report.figure("server_cpu_percent") ?? 0, "%")
+        sendAll(.hangUp)
+        _ = wait(patienceSeconds: 5) { $0.ready == 0 }
+        usleep(1_500_000)
+        if let start = before.0, let end = meter?.memoryBytes("Anonymous") {
+            report.add("anonymous_bytes_kept_afterwards", end - start, "B")
+        }
+    }
+
+    func storm() throws(Failure) {
+        try ramp(publishers: 0)
+        usleep(300_000)
+        sendAll(.forget)
+        sendAll(.hangUp)
+        guard wait(patienceSeconds: 5, { $0.ready == 0 }) else { throw Failure(text: "could not hang up") }
+        let first = snapshot()
+        sendAll(.dial(ratePerSecond: options.connectRate / Double(plan.workers), window: options.connectWindow))
+        try waitReady(plan.clients)
+        let last = snapshot()
+        usleep(150_000)
+        var measured = difference(first, last)
+        measured.latencies = verify().latencies
+        report.add("seconds_to_whole", measured.seconds, "s")
+        report.add("connects_per_second", Double(plan.clients) / measured.seconds)
+        add(measured, latency: \.connect)
+    }
+
+    /// Everybody goes at once; the second after it belongs to the probes, and then the memory may settle.
+    func leave() throws(Failure) {
+        let before = meter?.memoryBytes("Anonymous")
+        try ramp(publishers: 0)
+        usleep(1_000_000)
+        let peak = meter?.memoryBytes("Anonymous")
+        sendAll(.forget)
+        let first = snapshot()
+        sendAll(.hangUp)
+        let start = MonotonicTime.now().nanoseconds
+        publisherDoor.send(
+            .probe(Probes(pacer: Pacer(start: start, ratePerSecond: options.probeRate), end: start + 1_000_000_000)))
+        guard wait(patienceSeconds: 5, { $0.ready == 0 }) else { throw Failure(text: "could not hang up") }
+        sleep(until: start + 1_000_000_000)
+        let wanted = Int(options.probeRate.rounded(.up))
+        let isAnswered = wait(patienceSeconds: 2) { $0.probes + $0.failedProbes >= wanted }
+        let settled = settledMemory()
+        var measured = difference(first, snapshot())
+        measured.latencies = verify().latencies
+        report.add("subscriptions", plan.subscribers * plan.channelsPerClient)
+        report.add("probes", counters.probes)
+        report.add("failed_probes", counters.failedProbes)
+        if !isAnswered || counters.failedProbes > 0 {
+            report.invalid.append("of \(wanted) probes \(counters.probes) were greeted\(complaint)")
+        }
+        if let before, let peak, let settled {
+            report.add("anonymous_bytes_before", before, "B")
+            report.add("anonymous_bytes_peak", peak, "B")
+            report.add("anonymous_bytes_after", settled, "B")
+            report.add("memory_after_percent", Double(settled) / Double(before) * 100, "%")
+        }
+        add(measured, latency: \.connect)
+    }
+
+    /// Anonymous memory once it has stayed the same for four seconds, or after twenty.
+    private func settledMemory() -> Int? {
+        var last = meter?.memoryBytes("Anonymous")
+        var unchanged = 0
+        for _ in 0..<100 where unchanged < 20 {
+            usleep(200_000)
+            let now = meter?.memoryBytes("Anonymous")
+            unchanged = now == last ? unchanged + 1 : 0
+            last = now
+        }
+        return last
+    }
+}

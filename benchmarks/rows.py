@@ -1,0 +1,282 @@
+"""What `benchmarks/run` measures, and what its tables show of it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One scenario of `starling bench`, and the servers that take part in it."""
+
+    name: str
+    servers: str
+    arguments: str
+    # Seconds as a multiple of --duration; None: the scenario ends by itself. `fixed` seconds stand instead of that.
+    timed: float | None = 1
+    fixed: float | None = None
+    # Publishes a second as a share of what nchan can do at most (row `nchan-maximum`).
+    share_of_nchan: float | None = None
+    # What a process that has served before cannot tell again (memory): a running --peer is measured once.
+    once_per_process: bool = False
+
+
+ROWS = [
+    Row("fanout-spaced", "starling floor nchan socketify mosquitto redis", "fanout --subscribers 1000 --rate 50"),
+    Row("fanout-16", "starling socketify floor nchan mosquitto redis", "fanout --subscribers 1000 --in-flight 16"),
+    Row("fanout-32", "starling socketify", "fanout --subscribers 1000 --in-flight 32"),
+    Row(
+        "pubsub",
+        "starling nchan floor mosquitto redis",
+        "pubsub --channels 1000 --subscribers 10 --rate 1000 --sources 4",
+    ),
+    Row(
+        "many-channels",
+        "starling socketify",
+        "pubsub --channels 20 --subscribers 500 --channels-per-client 10 --in-flight 512",
+    ),
+    Row("rest", "starling nchan", "rest --in-flight 16"),
+    Row("rest-batch", "starling", "rest --in-flight 16 --batch 10"),
+    Row("client-events", "starling floor", "client-events --channels 1000 --rate 5000"),
+    Row("client-events-flight", "starling floor socketify", "client-events --channels 1000 --in-flight 64"),
+    Row(
+        "connect-presence",
+        "starling",
+        "connect --connections 10000 --channel-type presence --channels 5000 --sources 4",
+        timed=None,
+    ),
+    Row("connect", "starling socketify floor", "connect --connections 10000 --sources 4", timed=None),
+    Row("presence-250", "starling", "presence --connections 250 --in-flight 64", timed=None),
+    Row("presence-500", "starling", "presence --connections 500 --in-flight 64", timed=None),
+    Row("presence-1000", "starling", "presence --connections 1000 --in-flight 64", timed=None),
+    Row("idle", "starling", "idle --connections 10000 --sources 4", fixed=10, once_per_process=True),
+    Row(
+        "leave",
+        "starling",
+        "leave --connections 5000 --channels 5000 --channels-per-client 10",
+        timed=None,
+        once_per_process=True,
+    ),
+    Row("nchan-maximum", "nchan", "fanout --subscribers 1000 --in-flight 32"),
+    Row("half-of-nchan", "starling nchan", "fanout --subscribers 1000 --publishers 32", timed=2, share_of_nchan=0.5),
+    Row("loops-spaced", "starling starling-2", "fanout --subscribers 1000 --rate 100"),
+    Row("loops-flight", "starling starling-2", "fanout --subscribers 1000 --in-flight 32"),
+]
+
+# The throughput–p99 knee is for the plot; it takes no part in the table.
+SEARCH = Row(
+    "search",
+    "starling nchan",
+    "search --subscribers 1000 --start-rate 100 --factor 1.6 --publishers 64 --slo p99<100ms,loss=0",
+    timed=0.5,
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Goal:
+    """`≤ 1.10 × floor`, or without a server a plain number; `row`: compare with another row instead of this one."""
+
+    relation: str
+    factor: float
+    server: str = ""
+    row: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """One line of the table: a figure of a row."""
+
+    row: str
+    title: str
+    figure: str
+    unit: str
+    digits: int
+    goals: tuple[Goal, ...] = ()
+    scale: float = 1
+    subject: str = "starling"
+    # Latency and throughput mean nothing when the generator was the limit; costs per event still do.
+    needs_valid: bool = False
+
+
+def most(factor: float, server: str = "", row: str = "") -> Goal:
+    return Goal("≤", factor, server, row)
+
+
+def least(factor: float, server: str = "", row: str = "") -> Goal:
+    return Goal("≥", factor, server, row)
+
+
+PER_MILLION = ("server_cpu_per_million_deliveries", "CPU-s per million")
+LINES = [
+    Line(
+        "fanout-spaced",
+        "1 × 1,000 subscribers, 50/s",
+        *PER_MILLION,
+        2,
+        (most(1.1, "floor"), most(0.72, "nchan")),
+    ),
+    Line("fanout-16", "1 × 1,000 subscribers, 16 in flight", *PER_MILLION, 3, (most(0.85, "socketify"),)),
+    Line("fanout-32", "1 × 1,000 subscribers, 32 in flight", *PER_MILLION, 3, (most(0.85, "socketify"),)),
+    Line("pubsub", "1,000 channels × 10, 1,000/s", *PER_MILLION, 2, (most(0.72, "nchan"),)),
+    Line("many-channels", "20 channels, 10 per client, 512 in flight", *PER_MILLION, 3, (most(0.25, "socketify"),)),
+    Line(
+        "rest",
+        "signed triggers, 16 keep-alive connections",
+        "server_cpu_per_10000_events",
+        "CPU-s per 10,000",
+        3,
+        (most(0.15),),
+    ),
+    Line(
+        "rest-batch",
+        "signed triggers in batches of 10",
+        "server_cpu_per_10000_events",
+        "CPU-s per 10,000 events",
+        3,
+        (most(0.06),),
+    ),
+    Line(
+        "client-events",
+        "client events, 1,000 channels × 2, 5,000/s",
+        "server_cpu_per_10000_client_events",
+        "CPU-s per 10,000",
+        3,
+        (most(1.3, "floor"),),
+    ),
+    Line(
+        "client-events-flight",
+        "client events, 64 in flight",
+        "server_cpu_per_10000_client_events",
+        "CPU-s per 10,000",
+        3,
+        (most(1.3, "floor"),),
+    ),
+    Line(
+        "connect-presence",
+        "connect + signed presence subscribe",
+        "connects_per_server_cpu_second",
+        "per CPU-s",
+        0,
+        (least(25_000),),
+    ),
+    Line("connect", "connect + public subscribe", "connects_per_server_cpu_second", "per CPU-s", 0),
+    Line("presence-250", "join storm, 250 users: a join", "server_cpu_per_10000_joins", "CPU-µs", 0, (), 100),
+    Line("presence-500", "join storm, 500 users: a join", "server_cpu_per_10000_joins", "CPU-µs", 0, (), 100),
+    Line("presence-1000", "join storm, 1,000 users: a join", "server_cpu_per_10000_joins", "CPU-µs", 0, (), 100),
+    Line("presence-1000", "join storm, 1,000 users: bytes of a join", "bytes_per_join", "KiB", 1, (), 1 / 1024),
+    Line("presence-250", "join storm, 250 users: a byte sent", "server_cpu_ns_per_byte", "CPU-ns", 2),
+    Line(
+        "presence-1000",
+        "join storm, 1,000 users: a byte sent",
+        "server_cpu_ns_per_byte",
+        "CPU-ns",
+        2,
+        (most(1, "starling", "presence-250"),),
+    ),
+    Line(
+        "idle",
+        "idle, subscribed, 10,000 connections",
+        "anonymous_bytes_per_connection",
+        "bytes each",
+        0,
+        (most(1_024),),
+    ),
+    Line("idle", "idle, 10,000 connections: processor", "idle_server_cpu_percent", "% of a core", 2, (most(0.5),)),
+    Line(
+        "leave", "50,000 subscriptions leave at once: memory", "memory_after_percent", "% of the start", 0, (most(110),)
+    ),
+    Line("leave", "50,000 subscriptions: memory with them", "anonymous_bytes_peak", "MiB", 1, (), 1 / 1_048_576),
+    Line("leave", "50,000 subscriptions: memory afterwards", "anonymous_bytes_after", "MiB", 1, (), 1 / 1_048_576),
+    Line("leave", "while they leave: a new connection's p99", "p99", "ms", 1, (most(50),), needs_valid=True),
+    Line("nchan-maximum", "nchan's highest rate", "publishes_per_second", "publishes/s", 0),
+    Line(
+        "half-of-nchan",
+        "p99 of a delivery at half of nchan's maximum",
+        "p99",
+        "ms",
+        2,
+        (most(1, "nchan"),),
+        needs_valid=True,
+    ),
+    Line(
+        "loops-spaced",
+        "deliveries of 2 loops, 100 publishes/s",
+        "deliveries_per_busiest_thread_second",
+        "per core-second",
+        0,
+        (least(1.7, "starling"),),
+        subject="starling-2",
+    ),
+    Line(
+        "loops-flight",
+        "deliveries of 2 loops, 32 in flight",
+        "deliveries_per_busiest_thread_second",
+        "per core-second",
+        0,
+        (least(1.7, "starling"),),
+        subject="starling-2",
+    ),
+    Line(
+        "loops-flight",
+        "2 loops, 32 in flight, by the clock",
+        "deliveries_per_second",
+        "per second",
+        0,
+        (),
+        subject="starling-2",
+        needs_valid=True,
+    ),
+    Line("start", "start: exec to listening", "ready_milliseconds", "ms", 1, (most(50),)),
+    Line("start", "start: resident memory", "rss_bytes", "MiB", 1, (most(12),), 1 / 1_048_576),
+    Line("start", "start: private memory (dirty)", "private_bytes", "MiB", 1, (), 1 / 1_048_576),
+    Line("start", "executable, stripped", "binary_bytes", "MB", 1, (most(15),), 1e-6),
+    Line(
+        "start",
+        "static build: exec to listening",
+        "ready_milliseconds",
+        "ms",
+        1,
+        (most(50),),
+        subject="starling-static",
+    ),
+    Line(
+        "start", "static build: resident memory", "rss_bytes", "MiB", 1, (most(12),), 1 / 1_048_576, "starling-static"
+    ),
+    Line(
+        "start", "static build: private memory (dirty)", "private_bytes", "MiB", 1, (), 1 / 1_048_576, "starling-static"
+    ),
+    Line("start", "static executable, stripped", "binary_bytes", "MB", 1, (most(15),), 1e-6, "starling-static"),
+]
+
+# How a figure is to be understood, under the table.
+NOTES = [
+    "CPU-s: user and system time of the server's process within the measured window; payloads of 128 bytes.",
+    (
+        "floor: a bare loop of our own that sends the same bytes, one `send` per subscriber (or one `recv` and one "
+        "`send`). "
+        "uWebSockets is driven through socketify: fair with publishes in flight, its Python shows when they are "
+        "spaced. "
+        "mosquitto speaks MQTT over WebSocket, QoS 0; Redis plain TCP: no WebSocket, no checks, a point of reference."
+    ),
+    "nchan's triggers carry no signature, and without subscribers it only takes the publish.",
+    (
+        "connect + signed presence subscribe: 2 users in each of 5,000 channels, every connection a user of its own; "
+        "the others only greet and confirm."
+    ),
+    (
+        "idle: anonymous memory that 10,000 connections added; processor time over 10 s in which each client "
+        "pings every 120 s."
+    ),
+    (
+        "leave: 5,000 connections with 10 subscriptions each, of 5,000 channels, vanish at once. Memory is that of a "
+        "fresh "
+        "process, and once it has not changed for 4 s; the new connections are 500 in the second "
+        "after, from their due time."
+    ),
+    (
+        "2 loops: generator and server share two cores, so a server of two loops is never given two. Counted is "
+        "what it could deliver with a core for each loop: deliveries per second of processor time of its busiest "
+        "thread, "
+        "against the same with one loop."
+    ),
+]
