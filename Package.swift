@@ -45,11 +45,6 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
-/// For the rooms of the server. Debug builds, and so all tests and sanitizers, check at run time that accesses to class properties
-/// do not overlap; the release leaves that out.
-let fast: [SwiftSetting] =
-    strict + [.unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release))]
-
 let package = Package(
     name: "starling",
     products: [.executable(name: "starling", targets: ["starling"])],
@@ -64,7 +59,7 @@ let package = Package(
     ]
         + rooms.map { room in
             .target(
-                name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) }, swiftSettings: fast)
+                name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) }, swiftSettings: strict)
         }
         + benchmarkRooms.map { room in
             .target(
