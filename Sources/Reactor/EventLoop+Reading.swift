@@ -66,7 +66,9 @@ extension EventLoop {
         while endedDone < until {
             let one = ended[endedDone]
             endedDone += 1
-            guard isLive(one.slot, one.generation), !state(one.slot).pointee.flags.contains(.finishing) else { continue }
+            guard isLive(one.slot, one.generation), !state(one.slot).pointee.flags.contains(.finishing) else {
+                continue
+            }
             handler.endOfStream(one.slot)
         }
         guard endedDone == ended.count else { return }
