@@ -41,7 +41,7 @@ struct DeliveryPool {
                 kind: kind))
         if total > 0 {
             let bytes = UnsafeMutableRawPointer(node + 1)
-            FrameHeader.write(payloadBytes: json.count, to: bytes)
+            WebSocketFrame.writeHeader(.text, payloadBytes: json.count, to: bytes)
             json.withUnsafeBytes { source in
                 if let base = source.baseAddress { (bytes + header).copyMemory(from: base, byteCount: source.count) }
             }

@@ -1,6 +1,5 @@
 internal import Glibc
 internal import Synchronization
-internal import Wire
 
 /// Where a channel lives on one loop: the app, its place in that loop's table, and how often the place was used before.
 struct LocalChannelID: Equatable {
@@ -24,27 +23,6 @@ enum DeliveryKind: UInt8 {
     case single
     /// Close every connection of the user (terminate_connections).
     case terminate
-}
-
-/// The header of a final, unmasked text frame (RFC 6455 §5.2), written to raw memory.
-enum FrameHeader {
-    static let bytesMax = 10
-
-    static func write(payloadBytes: Int, to target: UnsafeMutableRawPointer) {
-        target.storeBytes(of: 0x81, as: UInt8.self)
-        if payloadBytes < 126 {
-            target.storeBytes(of: UInt8(payloadBytes), toByteOffset: 1, as: UInt8.self)
-        } else if payloadBytes <= 0xFFFF {
-            target.storeBytes(of: 126, toByteOffset: 1, as: UInt8.self)
-            target.storeBytes(of: UInt16(payloadBytes).bigEndian, toByteOffset: 2, as: UInt16.self)
-        } else {
-            target.storeBytes(of: 127, toByteOffset: 1, as: UInt8.self)
-            for i in 0..<8 {
-                let byte = UInt8(truncatingIfNeeded: payloadBytes >> (56 - 8 * i))
-                target.storeBytes(of: byte, toByteOffset: 2 + i, as: UInt8.self)
-            }
-        }
-    }
 }
 
 /// One queue for each loop, reached by a pointer: an array of references would retain and release one for every delivery.

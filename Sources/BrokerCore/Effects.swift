@@ -31,14 +31,14 @@ public struct Effects {
     /// Writes one text frame to a connection; `encode` appends its JSON.
     mutating func frame(to slot: UInt32, _ encode: (inout [UInt8]) -> Void) {
         let start = bytes.count
-        for _ in 0..<FrameHeader.bytesMax { bytes.append(0) }
+        for _ in 0..<WebSocketFrame.headerBytesMax { bytes.append(0) }
         encode(&bytes)
-        let payload = bytes.count - start - FrameHeader.bytesMax
+        let payload = bytes.count - start - WebSocketFrame.headerBytesMax
         let headerBytes = WebSocketFrame.headerBytes(payloadBytes: payload)
-        let first = start + FrameHeader.bytesMax - headerBytes
+        let first = start + WebSocketFrame.headerBytesMax - headerBytes
         bytes.withUnsafeMutableBytes { buffer in
             guard let base = buffer.baseAddress else { preconditionFailure("the header's bytes were appended above") }
-            FrameHeader.write(payloadBytes: payload, to: base + first)
+            WebSocketFrame.writeHeader(.text, payloadBytes: payload, to: base + first)
         }
         actions.append(.frame(slot: slot, range: first..<bytes.count))
     }

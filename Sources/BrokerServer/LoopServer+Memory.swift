@@ -26,17 +26,21 @@ struct TrimPolicy {
     /// What must have been freed since the last time.
     static let bytesMin = 1 << 20
     static let intervalMilliseconds: UInt64 = 5_000
+    static let quietTicksMin = 5
 
     private var peak = 0
     private var previous = 0
+    /// Ticks since connections last left in numbers. The tables shrink a tick or two after that.
+    private var quietTicks = 0
     private var lastMilliseconds: UInt64?
 
     /// Takes what the loop's connections hold at this tick, estimated.
     mutating func isDue(heldBytes: Int, milliseconds: UInt64) -> Bool {
-        let isFalling = heldBytes < previous - Self.bytesMin / 16
+        quietTicks = heldBytes < previous - Self.bytesMin / 16 ? 0 : quietTicks + 1
         previous = heldBytes
         peak = max(peak, heldBytes)
-        guard !isFalling, peak - heldBytes >= Self.bytesMin, heldBytes <= peak / 2 else { return false }
+        guard quietTicks >= Self.quietTicksMin else { return false }
+        guard peak - heldBytes >= Self.bytesMin, heldBytes <= peak / 2 else { return false }
         if let lastMilliseconds, milliseconds < lastMilliseconds + Self.intervalMilliseconds { return false }
         lastMilliseconds = milliseconds
         peak = heldBytes

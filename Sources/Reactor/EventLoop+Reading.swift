@@ -27,6 +27,8 @@ extension EventLoop {
         if flags.contains(.endSeen) || (flags.contains(.readPaused) && !flags.contains(.finishing)) {
             // Not asked for input, so this is EPOLLERR or EPOLLHUP, which cannot be masked.
             guard mask & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 else { return }
+            // A local socket's peer that is gone hangs up too; the handler hears of the end in its turn.
+            if mask & EPOLLERR.rawValue == 0, !flags.contains(.finishing), !ended.isEmpty { return }
             return failed(slot, clinux_socket_error(state(slot).pointee.descriptor))
         }
         if flags.contains(.finishing) { return discardInput(slot) }
@@ -43,7 +45,7 @@ extension EventLoop {
         }
         let count = clinux_receive(state(slot).pointee.descriptor, target, room)
         table.pointee.statistics.receives &+= 1
-        guard count > 0 else { return receivedNothing(slot, CInt(truncatingIfNeeded: -count), handler) }
+        guard count > 0 else { return receivedNothing(slot, CInt(truncatingIfNeeded: -count)) }
         table.pointee.statistics.bytesIn &+= UInt64(count)
         if isBuffered {
             state(slot).pointee.inputCount += UInt32(count)
@@ -56,12 +58,30 @@ extension EventLoop {
         }
     }
 
-    private func receivedNothing(_ slot: UInt32, _ code: CInt, _ handler: any LoopHandler) {
+    /// Tells the handler whose stream has ended, a bounded number in a turn: taking leave of a client costs many times more than noticing
+    /// that it left, and when thousands leave at once, those who come meanwhile would wait for all of them.
+    func deliverEnds(_ handler: any LoopHandler) {
+        guard !ended.isEmpty else { return }
+        let until = min(ended.count, endedDone + options.endsPerTurn)
+        while endedDone < until {
+            let one = ended[endedDone]
+            endedDone += 1
+            guard isLive(one.slot, one.generation), !state(one.slot).pointee.flags.contains(.finishing) else {
+                continue
+            }
+            handler.endOfStream(one.slot)
+        }
+        guard endedDone == ended.count else { return }
+        ended.removeAll(keepingCapacity: ended.count < 4_096)
+        endedDone = 0
+    }
+
+    private func receivedNothing(_ slot: UInt32, _ code: CInt) {
         switch code {
         case 0:
             state(slot).pointee.flags.insert(.endSeen)
             updateInterest(slot)
-            handler.endOfStream(slot)
+            ended.append((slot, state(slot).pointee.generation))
         case EAGAIN: return
         default: failed(slot, code)
         }

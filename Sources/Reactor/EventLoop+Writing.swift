@@ -57,12 +57,14 @@ extension EventLoop {
     public func finish(_ slot: UInt32, lingerNanoseconds: UInt64) {
         guard state(slot).pointee.isOpen(), !state(slot).pointee.flags.contains(.finishing) else { return }
         let hasFrames = outbox.state.pointee.dirtyIndex[Int(slot)] < OutboxState.refusing
+        let hasMore = hasFrames || state(slot).pointee.backlog != nil
+        if !hasMore && state(slot).pointee.flags.contains(.endSeen) { return close(slot, .local) }
         outbox.state.pointee.mark(slot, OutboxState.refusing)
         state(slot).pointee.flags.insert(hasFrames ? [.finishing, .sealed] : .finishing)
         state(slot).pointee.inputBytesMax = Self.discardedBytesMax
         arm(slot, after: lingerNanoseconds)
         updateInterest(slot)
-        if !hasFrames && state(slot).pointee.backlog == nil { allSent(slot) }
+        if !hasMore { allSent(slot) }
     }
 
     /// Ends an overflowed (or any) connection with a last message: the backlog is dropped but for the rest of the WebSocket frame the peer
@@ -91,9 +93,10 @@ extension EventLoop {
     /// Everything of a finishing connection is with the kernel.
     private func allSent(_ slot: UInt32) {
         guard !state(slot).pointee.flags.contains(.shutDown) else { return }
+        // Nothing is unread after the peer's FIN, so that closing sends ours and no reset.
+        if state(slot).pointee.flags.contains(.endSeen) { return close(slot, .local) }
         state(slot).pointee.flags.insert(.shutDown)
         _ = clinux_shutdown_write(state(slot).pointee.descriptor)
-        if state(slot).pointee.flags.contains(.endSeen) { close(slot, .local) }
     }
 
     /// Asks epoll for what the connection's state needs, when that changed.

@@ -31,6 +31,9 @@ public final class EventLoop {
     var adopted: [(slot: UInt32, generation: UInt32, peer: PeerAddress, listener: Int)] = []
     /// Resumed connections with buffered input.
     var replays: [(slot: UInt32, generation: UInt32)] = []
+    /// Connections whose peer will send no more; `endOfStream` is due from `endedDone` on.
+    var ended: [(slot: UInt32, generation: UInt32)] = []
+    var endedDone = 0
     var overflowing: [(slot: UInt32, generation: UInt32)] = []
 
     /// Test seam: the time every turn takes instead of the clock's.
@@ -100,6 +103,7 @@ public final class EventLoop {
         table.pointee.statistics.turns &+= 1
         announceAdopted(handler)
         serve(count, handler)
+        deliverEnds(handler)
         for job in handle.takeJobs() { job(self) }
         replayInput(handler)
         var hasMore = handler.turn()
@@ -113,7 +117,7 @@ public final class EventLoop {
         if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         hasMore = hasMore || outbox.state.pointee.entryCount > 0 || !closing.isEmpty
-        return !(hasMore || !adopted.isEmpty || !replays.isEmpty || isStopping)
+        return !(hasMore || !adopted.isEmpty || !replays.isEmpty || !ended.isEmpty || isStopping)
     }
 
     /// Decides about sleep and asks the kernel.

@@ -13,6 +13,8 @@ public struct LoopOptions: Sendable {
     public var inputBytesMax = 128 * 1_024
     /// Connections accepted per listener and turn.
     public var acceptsPerTurn = 64
+    /// Ended streams the handler is told of per turn.
+    public var endsPerTurn = 64
     /// Events taken from the kernel per turn.
     public var eventsPerTurn = 1_024
     /// Arena bytes after which a turn is flushed early, between two events.

@@ -5,6 +5,14 @@ public enum WebSocketFrame {
         payloadBytes < 126 ? 2 : payloadBytes <= 0xFFFF ? 4 : 10
     }
 
+    /// The most bytes an unmasked header has.
+    public static let headerBytesMax = 10
+
+    /// Writes the header of an unfragmented, unmasked frame to memory with room for `headerBytes`.
+    public static func writeHeader(_ opcode: WebSocketOpcode, payloadBytes: Int, to target: UnsafeMutableRawPointer) {
+        writeHeader(opcode, payloadBytes: payloadBytes, maskBit: 0, to: target)
+    }
+
     /// Appends the header of an unfragmented, unmasked frame; the payload follows it.
     public static func appendHeader(_ opcode: WebSocketOpcode, payloadBytes: Int, to out: inout [UInt8]) {
         appendHeader(opcode, payloadBytes: payloadBytes, maskBit: 0, to: &out)
@@ -87,17 +95,31 @@ public enum WebSocketFrame {
     private static func appendHeader(
         _ opcode: WebSocketOpcode, payloadBytes: Int, maskBit: UInt8, to out: inout [UInt8]
     ) {
+        out.append(addingCapacity: headerBytesMax) { output in
+            output.withUnsafeMutableBufferPointer { target, count in
+                guard let target = UnsafeMutableRawPointer(target.baseAddress) else { return }
+                writeHeader(opcode, payloadBytes: payloadBytes, maskBit: maskBit, to: target)
+                count = headerBytes(payloadBytes: payloadBytes)
+            }
+        }
+    }
+
+    @inline(__always)
+    private static func writeHeader(
+        _ opcode: WebSocketOpcode, payloadBytes: Int, maskBit: UInt8, to target: UnsafeMutableRawPointer
+    ) {
         precondition(payloadBytes >= 0, "a payload cannot have a negative length")
-        out.append(0x80 | opcode.rawValue)
+        target.storeBytes(of: 0x80 | opcode.rawValue, as: UInt8.self)
         switch payloadBytes {
-        case ..<126: out.append(maskBit | UInt8(truncatingIfNeeded: payloadBytes))
+        case ..<126:
+            target.storeBytes(of: maskBit | UInt8(truncatingIfNeeded: payloadBytes), toByteOffset: 1, as: UInt8.self)
         case ..<0x1_0000:
-            out.append(maskBit | 126)
-            out.append(UInt8(truncatingIfNeeded: payloadBytes >> 8))
-            out.append(UInt8(truncatingIfNeeded: payloadBytes))
+            target.storeBytes(of: maskBit | 126, toByteOffset: 1, as: UInt8.self)
+            let length = UInt16(truncatingIfNeeded: payloadBytes).bigEndian
+            target.storeBytes(of: length, toByteOffset: 2, as: UInt16.self)
         default:
-            out.append(maskBit | 127)
-            for index in 0..<8 { out.append(UInt8(truncatingIfNeeded: payloadBytes >> (56 - 8 * index))) }
+            target.storeBytes(of: maskBit | 127, toByteOffset: 1, as: UInt8.self)
+            target.storeBytes(of: UInt64(payloadBytes).bigEndian, toByteOffset: 2, as: UInt64.self)
         }
     }
 }

@@ -5,40 +5,29 @@
     @Suite("When the heap is trimmed") struct TrimPolicyTests {
         private static let megabyte = 1 << 20
 
-        @Test func whenMuchWasFreedAndTheFreeingIsOver() {
+        /// The ticks, 100 ms apart, at which a trim is due while a loop holds so much.
+        private func trims(_ held: [Int]) -> [Int] {
             var policy = TrimPolicy()
-            func isDue(_ held: Int, at milliseconds: UInt64) -> Bool {
-                policy.isDue(heldBytes: held, milliseconds: milliseconds)
-            }
-            #expect(!isDue(8 * Self.megabyte, at: 0))
-            #expect(!isDue(3 * Self.megabyte, at: 100), "they are still leaving")
-            #expect(!isDue(Self.megabyte, at: 200), "they are still leaving")
-            #expect(isDue(Self.megabyte, at: 300))
-            #expect(!isDue(Self.megabyte, at: 400), "nothing was freed since")
+            return held.indices.filter { policy.isDue(heldBytes: held[$0], milliseconds: UInt64($0) * 100) }
         }
 
-        @Test func notForLittle() {
-            var policy = TrimPolicy()
-            func isDue(_ held: Int, at milliseconds: UInt64) -> Bool {
-                policy.isDue(heldBytes: held, milliseconds: milliseconds)
-            }
-            #expect(!isDue(Self.megabyte - 1, at: 0))
-            #expect(!isDue(0, at: 100))
-            #expect(!isDue(0, at: 200), "less than a megabyte")
-            policy = TrimPolicy()
-            #expect(!isDue(8 * Self.megabyte, at: 0))
-            #expect(!isDue(5 * Self.megabyte, at: 100))
-            #expect(!isDue(5 * Self.megabyte, at: 200), "more than half is still held")
+        @Test func onceWhenMuchWasFreedAndTheFreeingIsOver() {
+            let held = [8, 8, 8, 6, 3, 1].map { $0 * Self.megabyte }
+            let after = Array(repeating: Self.megabyte, count: 200)
+            #expect(trims(held + after) == [held.count - 1 + TrimPolicy.quietTicksMin])
+        }
+
+        @Test func notForLittleAndNotWhileMostIsHeld() {
+            let calm = Array(repeating: 0, count: 100)
+            #expect(trims([Self.megabyte - 1] + calm).isEmpty)
+            #expect(trims([Self.megabyte] + calm) == [TrimPolicy.quietTicksMin + 1])
+            #expect(trims([8 * Self.megabyte] + calm.map { _ in 5 * Self.megabyte }).isEmpty)
         }
 
         @Test func atMostOnceInFiveSeconds() {
-            var policy = TrimPolicy()
-            var trims: [UInt64] = []
-            for step in UInt64(0)..<300 {  // every 400 ms a wave of 8 MiB comes and goes
-                let held = step % 4 < 2 ? 8 * Self.megabyte : 0
-                if policy.isDue(heldBytes: held, milliseconds: step * 100) { trims.append(step * 100) }
-            }
-            #expect(trims == [300, 5_500, 10_700, 15_900, 21_100, 26_300])
+            // Every 1.6 s a wave of 8 MiB comes and goes.
+            let waves = (0..<300).map { $0 % 16 < 8 ? 8 * Self.megabyte : 0 }
+            #expect(trims(waves) == [13, 63, 125, 175, 237, 287])
         }
     }
 #endif

@@ -55,6 +55,34 @@ import Testing
         #expect(script.closes.map(\.why) == [.local])
     }
 
+    @Test func whenManyLeaveAtOnceEachTurnTakesLeaveOfAFewAndServesTheOthers() throws {
+        let loop = try EventLoop.manual { $0.endsPerTurn = 8 }
+        let script = Script()
+        let pairs = try (0..<50).map { _ in try loop.pair(script) }
+        let stayer = try loop.pair(script)
+        let peer = Peer(stayer.peer)
+        var (left, leftThisTurn, heard): ([UInt32], Int, Int) = ([], 0, 0)
+        script.onEnd = { slot in
+            left.append(slot)
+            leftThisTurn += 1
+            loop.finish(slot, lingerNanoseconds: 1_000_000_000)
+        }
+        script.onReceived = { _, bytes in
+            heard += bytes.count
+            return bytes.count
+        }
+        for pair in pairs { Peer(pair.peer).close() }
+        for turn in 0..<7 {
+            leftThisTurn = 0
+            _ = peer.send([1])
+            let mayWait = loop.runTurn(script, mayWait: false)
+            #expect(leftThisTurn == (turn < 6 ? 8 : 2) && heard == turn + 1, "turn \(turn)")
+            #expect(mayWait == (turn == 6), "the loop must not sleep while somebody has to be taken leave of")
+        }
+        #expect(Set(left) == Set(pairs.map(\.slot)) && left.count == 50)
+        #expect(Set(script.closes.map(\.slot)) == Set(left) && loop.connectionCount == 1)
+    }
+
     @Test func whatTheHandlerLeavesComesAgainLongerAndAnIdleConnectionHoldsNoBuffer() throws {
         let loop = try EventLoop.manual()
         let script = Script()
