@@ -113,7 +113,7 @@ def test_the_sample_configuration_is_right_and_the_commands_beside_it_work(plain
 
 
 def test_every_file_and_command_the_readme_names_exists():
-    for name in re.findall(r"`((?:Sources|Tests|deploy|benchmarks)/[A-Za-z0-9_./]+)", README):
+    for name in re.findall(r"`((?:Sources|Tests|deploy|benchmarks)/[A-Za-z0-9_./-]+)", README):
         assert (ROOT / name).exists(), name
     steps = run([ROOT / "Tests" / "run", "--list"], ROOT).stdout
     for step in re.findall(r"Tests/run --only (\w+)", README):
