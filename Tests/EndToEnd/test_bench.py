@@ -87,6 +87,12 @@ def test_everybody_connects(server, tmp_path, arguments):
     assert report["figures"]["connections_lost"] == 0
 
 
+def test_a_run_of_which_nothing_was_accepted_is_invalid(server, tmp_path):
+    status, report = bench(server, tmp_path, "rest", "--in-flight", "2", "--secret", "wrong")
+    assert status == 1 and report["figures"]["rejected"] > 0
+    assert any("none of" in reason and "accepted" in reason for reason in report["invalid"])
+
+
 def test_idle_clients_ping(server, tmp_path):
     _, report = bench(server, tmp_path, "idle", "--connections", "100", "--ping-interval", "0.5")
     assert report["figures"]["pings"] == report["figures"]["pongs"] > 50
@@ -99,8 +105,9 @@ def test_everybody_leaves_at_once(server, tmp_path):
     assert (figures["subscriptions"], figures["probes"], figures["failed_probes"]) == (500, 50, 0)
     assert figures["connections"] == 0 and 0 < figures["p50"] <= figures["max"] * 1.001
     assert 0 < figures["anonymous_bytes_before"] <= figures["anonymous_bytes_peak"]
-    assert figures["memory_after_percent"] == pytest.approx(
-        figures["anonymous_bytes_after"] / figures["anonymous_bytes_before"] * 100)
+    for kind in ("rss", "anonymous"):
+        assert figures[f"{kind}_after_percent"] == pytest.approx(
+            figures[f"{kind}_bytes_after"] / figures[f"{kind}_bytes_before"] * 100)
 
 
 def test_a_presence_channel_fills_and_everybody_hears_of_everybody(server, tmp_path):
