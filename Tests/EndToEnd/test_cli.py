@@ -134,6 +134,15 @@ def test_a_syntax_error_is_located(home, text, place):
     assert done.returncode == BAD_CONFIG and "config.json" + place in done.stderr, done.output
 
 
+@pytest.mark.parametrize("command", [["config", "check"], ["serve", "--port", "0"]])
+def test_more_apps_than_the_broker_can_number_are_refused(home, command):
+    apps = ",\n".join('{"id": "%d", "key": "%d", "secret": "s"}' % (n, n) for n in range(65_536))
+    (home / "config.json").write_text('{"apps": [\n' + apps + "]}")
+    done = run(home, *command, "--config", "config.json")
+    assert done.returncode == BAD_CONFIG, done.output
+    assert re.search(r"config\.json:65537:1: apps: 65536 apps.* 65535", done.stderr), done.output
+
+
 def test_a_good_file_passes_and_starts_nothing(home):
     (home / "config.json").write_text(json.dumps({"port": 0, "readyFile": "ready.json", "apps": [app(secret="hush-hush")]}))
     done = run(home, "config", "check", "--config", "config.json")
