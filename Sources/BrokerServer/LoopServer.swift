@@ -17,7 +17,7 @@ final class LoopServer: LoopHandler {
     let httpLimits: HTTPLimits
     let webSocketLimits: WebSocketLimits
     let workspace = HMACWorkspace()
-    var sessions: [Session] = []
+    var sessions = SessionTable()
     var handles: [LoopHandle] = []
     /// Slots that are still to be sent away; see `drainTick`.
     var isLeaving = false
@@ -75,13 +75,7 @@ final class LoopServer: LoopHandler {
     // MARK: LoopHandler
 
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
-        while sessions.count <= Int(slot) { sessions.append(Session()) }
-        sessions[Int(slot)] = Session()
-        sessions[Int(slot)].phase = .http
-        sessions[Int(slot)].heardMilliseconds = milliseconds
-        sessions[Int(slot)].sinceMilliseconds = milliseconds
-        // A connection owes a request from its first moment.
-        sessions[Int(slot)].isReceiving = true
+        sessions.open(slot, milliseconds: milliseconds)
         loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
     }
 
@@ -89,15 +83,15 @@ final class LoopServer: LoopHandler {
     /// does not read is heard no further until its answers are with the kernel.
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         syncTime()
-        sessions[Int(slot)].heardMilliseconds = milliseconds
+        sessions[slot].heardMilliseconds = milliseconds
         // Answers of this turn are still in the outbox; those of earlier turns are in the backlog or with the kernel.
-        let isHeardThisTurn = sessions[Int(slot)].isPaused && sessions[Int(slot)].pausedTurn == turnNumber
+        let isHeardThisTurn = sessions[slot].isPaused && sessions[slot].pausedTurn == turnNumber
         guard !isHeardThisTurn, loop.backlogBytes(slot) == 0 else {
             pause(slot, waiting: bytes.count)
             return 0
         }
         answeredBytes = 0
-        switch sessions[Int(slot)].phase {
+        switch sessions[slot].phase {
         case .http: return receiveRequests(slot, bytes)
         case .webSocket: return receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
@@ -112,9 +106,9 @@ final class LoopServer: LoopHandler {
     /// Stops reading a peer until its answers have been taken.
     func pause(_ slot: UInt32, waiting: Int) {
         loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
-        guard !sessions[Int(slot)].isPaused else { return }
-        sessions[Int(slot)].isPaused = true
-        sessions[Int(slot)].pausedTurn = turnNumber
+        guard !sessions[slot].isPaused else { return }
+        sessions[slot].isPaused = true
+        sessions[slot].pausedTurn = turnNumber
         loop.pauseReading(slot)
         paused.append(slot)
     }
@@ -122,9 +116,9 @@ final class LoopServer: LoopHandler {
     private func resumePaused() {
         guard !paused.isEmpty else { return }
         paused.removeAll { slot in
-            guard sessions[Int(slot)].isPaused else { return true }
-            guard sessions[Int(slot)].pausedTurn != turnNumber, loop.backlogBytes(slot) == 0 else { return false }
-            sessions[Int(slot)].isPaused = false
+            guard sessions[slot].isPaused else { return true }
+            guard sessions[slot].pausedTurn != turnNumber, loop.backlogBytes(slot) == 0 else { return false }
+            sessions[slot].isPaused = false
             loop.resumeReading(slot)
             return true
         }
@@ -138,7 +132,7 @@ final class LoopServer: LoopHandler {
 
     func timerFired(_ slot: UInt32) {
         syncTime()
-        switch sessions[Int(slot)].phase {
+        switch sessions[slot].phase {
         case .http: requestTimer(slot)
         case .webSocket: heartbeatTimer(slot)
         case .ending, .free: break
@@ -147,11 +141,11 @@ final class LoopServer: LoopHandler {
 
     /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
     func overflowed(_ slot: UInt32) {
-        if sessions[Int(slot)].phase == .webSocket {
+        if sessions[slot].phase == .webSocket {
             Log.warning(
                 "slow consumer closed", ("socket_id", socketText(slot)), ("backlog_bytes", loop.backlogBytes(slot)))
         }
-        let isWebSocket = sessions[Int(slot)].phase == .webSocket
+        let isWebSocket = sessions[slot].phase == .webSocket
         end(slot)
         guard isWebSocket else { return loop.abort(slot) }
         control.removeAll(keepingCapacity: true)
@@ -161,7 +155,7 @@ final class LoopServer: LoopHandler {
 
     func closed(_ slot: UInt32, _ why: TransportClose) {
         end(slot)
-        sessions[Int(slot)] = Session()
+        sessions[slot] = Session()
     }
 
     func turn() -> Bool {
@@ -178,7 +172,7 @@ final class LoopServer: LoopHandler {
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
         // Who was paused in this turn is looked at again after its flush.
-        let mayResume = paused.contains { sessions[Int($0)].pausedTurn == turnNumber }
+        let mayResume = paused.contains { sessions[$0].pausedTurn == turnNumber }
         turnNumber &+= 1
         return broker.hasWork || mayResume
     }
@@ -226,13 +220,13 @@ final class LoopServer: LoopHandler {
 
     /// Takes a connection out of the broker, once, whatever ended it.
     func end(_ slot: UInt32) {
-        if sessions[Int(slot)].phase == .webSocket {
+        if sessions[slot].phase == .webSocket {
             broker.close(slot: slot)
             state.giveBackWebSocket()
         }
-        if sessions[Int(slot)].phase != .free { sessions[Int(slot)].phase = .ending }
-        sessions[Int(slot)].chunked = nil
-        sessions[Int(slot)].receiver = WebSocketReceiver()
+        if sessions[slot].phase != .free { sessions[slot].phase = .ending }
+        sessions[slot].chunked = nil
+        sessions[slot].receiver = WebSocketReceiver()
     }
 
     func socketText(_ slot: UInt32) -> String {
