@@ -8,15 +8,13 @@ extension LoopServer {
     func receiveRequests(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         var offset = 0
         do throws(HTTPFailure) {
-            while offset < bytes.count, sessions[slot].phase == .http {
+            while offset < bytes.count, sessions[slot].phase == .http,
+                mayBeReadOn(slot, waiting: bytes.count - offset)
+            {
                 let rest = UnsafeMutableBufferPointer(rebasing: bytes[offset...])
                 let taken = try receiveRequest(slot, rest)
                 guard taken > 0 else { break }
                 offset += taken
-                if isAnsweredEnough(slot), sessions[slot].phase == .http, offset < bytes.count {
-                    pause(slot, waiting: bytes.count - offset)
-                    break
-                }
             }
         } catch {
             refuse(slot, error)
@@ -157,7 +155,7 @@ extension LoopServer {
             status: status, contentType: contentType, extraHeaders: extraHeaders, body: body, keepAlive: keepAlive,
             omitBody: omitBody, to: &response)
         loop.outbox.send(response, to: slot)
-        answeredBytes += response.count
+        pacing.answeredBytes += response.count
         guard !keepAlive else { return }
         end(slot)
         loop.finish(slot, lingerNanoseconds: Self.second)

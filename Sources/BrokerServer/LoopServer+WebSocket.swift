@@ -11,17 +11,13 @@ extension LoopServer {
         sessions[slot].isProbed = false
         var offset = 0
         do throws(WebSocketFailure) {
-            while sessions[slot].phase == .webSocket {
+            while sessions[slot].phase == .webSocket, mayBeReadOn(slot, waiting: bytes.count - offset) {
                 let event = try sessions[slot].receiver.next(bytes, from: &offset, limits: webSocketLimits)
                 if case .needMore = event {
                     loop.inputLimit(slot, bytes: webSocketLimits.messageBytesMax + 16)
                     break
                 }
                 act(on: event, slot, bytes)
-                if isAnsweredEnough(slot), offset < bytes.count, sessions[slot].phase == .webSocket {
-                    pause(slot, waiting: bytes.count - offset)
-                    break
-                }
             }
         } catch {
             carryOut()
@@ -48,7 +44,7 @@ extension LoopServer {
             WebSocketFrame.appendHeader(.pong, payloadBytes: range.count, to: &control)
             control.append(contentsOf: bytes[range])
             loop.outbox.send(control, to: slot)
-            answeredBytes += control.count
+            pacing.answeredBytes += control.count
         case .pong: break
         case .close(let code, _):
             carryOut()

@@ -13,10 +13,8 @@ struct Session {
     var hasContinued = false
     /// Part of a request is buffered; `sinceMilliseconds` says since when.
     var isReceiving = false
-    /// Input waits until the answers to what came before have been taken.
+    /// Input waits until the answers to what came before have been taken; see `Pacing`.
     var isPaused = false
-    /// The turn of the loop in which it was paused.
-    var pausedTurn: UInt32 = 0
     /// The request or frame that is being received has at least this many bytes; not worth a look before.
     var bytesAwaited = 0
     /// Loop time, truncated: the last byte heard, and when the present phase or request began.
