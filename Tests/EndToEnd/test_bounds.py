@@ -35,7 +35,8 @@ def test_thirty_thousand_pings_at_once_are_all_answered_to_a_peer_that_reads(bro
 def test_ping_frames_at_once_are_answered_in_order(broker):
     """PW-023"""
     with RawClient(broker) as client:
-        writer = send_beside(client.send_bytes, b"".join(frame(PING, str(number).encode() + b"." * 100) for number in range(5_000)))
+        pings = b"".join(frame(PING, str(number).encode() + b"." * 100) for number in range(5_000))
+        writer = send_beside(client.send_bytes, pings)
         for number in range(5_000):
             got = client.read_frame()
             assert got.opcode == PONG and got.payload.split(b".")[0] == str(number).encode()

@@ -16,8 +16,9 @@ import time
 
 import pytest
 
-from harness import BINARY, DEADLINE, Broker, app, channel_auth, daemon_environment
-from http_tools import Caller, Raw, assert_error, assert_success, auth_pairs, event, plain, signature, target, until
+from harness import BINARY, DEADLINE, Broker, app, channel_auth, daemon_environment, wait_until
+from http_tools import Caller, Raw, assert_error, assert_success, event, plain
+from signing import auth_pairs, signature, target
 
 USAGE, UNAVAILABLE, BAD_CONFIG = 2, 69, 78
 
@@ -44,8 +45,8 @@ def serving(home: pathlib.Path, *arguments: str, wrapper=(), **variables: str):
                                     str(ready), *arguments], cwd=home, stdout=output, stderr=output,
                                    stdin=subprocess.DEVNULL, env=daemon_environment(HOME=str(home), **variables))
     try:
-        until(lambda: process.poll() is not None or (ready.exists() and ready.read_text().endswith("\n")),
-              what="the ready file")
+        wait_until(lambda: process.poll() is not None or (ready.exists() and ready.read_text().endswith("\n")),
+                   "the ready file")
         assert process.poll() is None, log.read_text()
         yield json.loads(ready.read_text())["port"], log.read_text
     finally:
