@@ -1,5 +1,5 @@
-"""What the HTTP tests share: a keep-alive caller, a raw socket, and the checks that every reply has to pass. Starting the
-broker and speaking WebSocket is harness.py's business, signatures are signing.py's."""
+"""What the HTTP tests share: a keep-alive caller, a raw socket, and the checks that every reply has to pass.
+Starting the broker and speaking WebSocket is harness.py's business, signatures are signing.py's."""
 
 from __future__ import annotations
 
