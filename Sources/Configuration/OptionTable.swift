@@ -235,7 +235,7 @@ extension Option where Settings == AppDraft {
             "read-requests-per-second", "readRequestsPerSecond",
             .limit(\.app.limits.readRequestsPerSecondMax, 1...100_000_000), "Reading API requests per second"),
         limit(
-            "messages-per-day", "messagesPerDay", .limit(\.app.limits.messagesPerDayMax, 1...1_000_000_000_000_000),
+            "messages-per-day", "messagesPerDay", .limit(\.app.limits.messagesPerDayMax, 1...1_000_000_000_000),
             "Published channel-events and client events per UTC day"),
         limit(
             "watchlist-users", "watchlist", .integer(\.app.limits.watchlistMax, 0...10_000),

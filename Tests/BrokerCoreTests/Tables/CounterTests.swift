@@ -33,6 +33,16 @@
             }
         }
 
+        @Test func aDayMayHaveMoreMessagesThan32BitsCount() {
+            let counter = WindowCounter()
+            #expect(counter.take(5_000_000_000, window: 20_778, limit: 6_000_000_000))
+            #expect(!counter.take(1_000_000_001, window: 20_778, limit: 6_000_000_000))
+            #expect(counter.take(1_000_000_000, window: 20_778, limit: 6_000_000_000))
+            #expect(counter.take(1_000_000_000_000, window: 20_779, limit: 1_000_000_000_000))
+            #expect(!counter.take(1, window: 20_779, limit: 1_000_000_000_000))
+            #expect(!counter.take(WindowCounter.countMax, window: 20_779, limit: .max))
+        }
+
         @Test func whatIsGivenBackCanBeTakenAgainInItsWindowOnly() {
             let counter = WindowCounter()
             #expect(counter.take(5, window: 7, limit: 5))
