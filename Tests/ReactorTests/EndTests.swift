@@ -81,4 +81,14 @@ import Testing
         peer.read(1)
         #expect(peer.sawEnd)
     }
+
+    @Test func aPausedConnectionWhosePeerIsGoneIsClosedWhenNobodyWaitsAnyMore() throws {
+        let (loop, slots, told) = try ended(5)
+        let pair = try loop.pair(script)
+        loop.pauseReading(pair.slot)
+        Peer(pair.peer).close()
+        #expect(loop.turns(script) { loop.connectionCount == 0 })
+        #expect(Set(told()) == Set(slots) && told().count == 5)
+        #expect(script.closes.filter { $0.slot == pair.slot }.map(\.why) == [.peerClosed])
+    }
 }
