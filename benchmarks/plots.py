@@ -6,7 +6,7 @@ import html
 import math
 import pathlib
 
-import table
+import figures
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 860, 70, 36, 56, 60
 COLORS = ["#1a6", "#c60", "#25b", "#a2a", "#888"]
@@ -31,10 +31,10 @@ def text(x: float, y: float, words: str, anchor: str = "start", size: int = 11, 
 def goals(results: dict) -> str:
     """A bar for each goal: how much of what it allows is used."""
     bars = []
-    for line in table.shown(results):
-        ours = table.Cell(results, line, line.subject).median
-        for goal, verdict in zip(line.goals, table.verdicts(results, line)):
-            theirs = table.Cell(results, line, goal.server, goal.row).median if goal.server else 1.0
+    for line in figures.shown(results):
+        ours = figures.Cell(results, line, line.subject).median
+        for goal, verdict in zip(line.goals, figures.verdicts(results, line)):
+            theirs = figures.Cell(results, line, goal.server, goal.row).median if goal.server else 1.0
             if ours is None or not theirs or verdict[2] is None:
                 continue
             allowed = goal.factor * theirs
@@ -116,7 +116,7 @@ def spectrum(results: dict) -> str | None:
             (-math.log10(max(1e-6, 1 - quantile)), ms) for ms, quantile in median_spectrum(spectra) if quantile < 1
         ]
         if points:
-            lines[table.NAMES.get(server, server)] = points
+            lines[figures.NAMES.get(server, server)] = points
     if not lines:
         return None
     labels = ["0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %"]
@@ -131,7 +131,7 @@ def spectrum(results: dict) -> str | None:
 
 def knee(results: dict) -> str | None:
     lines = {
-        table.NAMES.get(server, server): [
+        figures.NAMES.get(server, server): [
             (step["deliveries_per_second"] / 1e6, max(0.01, step["p99_ns"] / 1e6)) for step in steps
         ]
         for server, steps in results["searches"].items()
@@ -153,7 +153,7 @@ def knee(results: dict) -> str | None:
 
 
 def write(results: dict, directory: pathlib.Path) -> None:
-    if any(line.goals for line in table.shown(results)):
+    if any(line.goals for line in figures.shown(results)):
         (directory / "goals.svg").write_text(goals(results))
     for name, drawn in (("spectrum", spectrum(results)), ("knee", knee(results))):
         if drawn:

@@ -211,8 +211,8 @@ def starts(servers: Servers, name: str, count: int) -> list[dict]:
             )
             kib = {key: int(value.split()[0]) for key, value in memory.items()}
             figures["rss_bytes"] = kib["Rss"] * 1024
-            # Without clean pages of files, which are private only as long as nobody else runs the same program.
-            figures["private_bytes"] = kib["Private_Dirty"] * 1024
+            # Its own: pages of files are private only as long as nobody else runs the same program.
+            figures["anonymous_bytes"] = kib["Anonymous"] * 1024
         process.terminate()
         process.wait(DEADLINE)
         found.append({"valid": True, "figures": figures})

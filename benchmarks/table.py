@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import pathlib
-import statistics
 import sys
 
+import figures
 import rows
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
-NAMES = {"socketify": "uWebSockets", "starling-2": "2 loops", "starling-static": "static", "starling": "Starling"}
-ORDER = ["starling", "starling-2", "starling-static", "floor", "nchan", "socketify", "mosquitto", "redis"]
 
 
 def write(results: dict, path: pathlib.Path) -> None:
@@ -53,84 +51,11 @@ def newest() -> pathlib.Path | None:
     return max(files, key=lambda file: json.loads(file.read_text())["time"], default=None)
 
 
-def number(value: float, digits: int) -> str:
-    return f"{value:,.{digits}f}"
-
-
-class Cell:
-    """One figure of one server over all runs of a row."""
-
-    def __init__(self, results: dict, line: rows.Line, server: str, row: str = ""):
-        self.line = line
-        self.runs = results["rows"].get(row or line.row, {}).get(server, [])
-        counted = [run for run in self.runs if run["valid"]] if line.needs_valid else self.runs
-        self.values = [run["figures"][line.figure] * line.scale for run in counted if line.figure in run["figures"]]
-        self.lost = sum(run["figures"].get("lost", 0) for run in self.runs)
-        self.invalid = sum(not run["valid"] for run in self.runs)
-
-    @property
-    def median(self) -> float | None:
-        return statistics.median(self.values) if self.values else None
-
-    @property
-    def short(self) -> str:
-        if self.median is None:
-            return "INVALID" if self.runs else "–"
-        return number(self.median, self.line.digits)
-
-    @property
-    def full(self) -> str:
-        """Median (min–max), and what is wrong with it."""
-        text = self.short
-        if self.median is not None and len(self.values) > 1:
-            text += f" ({number(min(self.values), self.line.digits)}–{number(max(self.values), self.line.digits)})"
-        if self.invalid:
-            text += f", {self.invalid} of {len(self.runs)} INVALID"
-        return text + (f", lost {int(self.lost):,}" if self.lost else "")
-
-
-def reference_name(goal: rows.Goal) -> str:
-    if goal.row:
-        return goal.row.rsplit("-", 1)[-1] + " users"
-    return "1 loop" if goal.server == "starling" else NAMES.get(goal.server, goal.server)
-
-
-def verdicts(results: dict, line: rows.Line) -> list[tuple[str, str, bool | None]]:
-    """(goal, what was reached, whether it was reached) of each goal; None: it cannot be told."""
-    ours = Cell(results, line, line.subject).median
-    out = []
-    for goal in line.goals:
-        reference = Cell(results, line, goal.server, goal.row) if goal.server else None
-        factor = number(goal.factor, 2 if goal.server else 2 if goal.factor < 1 else 0)
-        text = f"{goal.relation} {factor}" + (f" × {reference_name(goal)}" if goal.server else "")
-        theirs = reference.median if reference else 1.0
-        if ours is None or not theirs:
-            out.append((text, "not measured", None))
-            continue
-        ratio = ours / theirs
-        kept = ratio <= goal.factor if goal.relation == "≤" else ratio >= goal.factor
-        out.append((text, number(ratio, 2) if reference else "", kept))
-    return out
-
-
 def verdict_text(verdict: tuple[str, str, bool | None]) -> str:
     goal, reached, kept = verdict
     if kept is None:
         return f"{goal}: {reached}"
     return f"{goal}: " + " ".join(filter(None, [reached, "reached" if kept else "**missed**"]))
-
-
-def present(results: dict) -> list[str]:
-    found = {server for row in results["rows"].values() for server in row}
-    return [name for name in ORDER if name in found] + sorted(found - set(ORDER))
-
-
-def shown(results: dict) -> list[rows.Line]:
-    def measured(line: rows.Line) -> bool:
-        servers = results["rows"].get(line.row, {})
-        return line.subject in servers or line.row == "nchan-maximum" and bool(servers)
-
-    return [line for line in rows.LINES if measured(line)]
 
 
 def machine(results: dict) -> str:
@@ -146,7 +71,7 @@ def machine(results: dict) -> str:
 
 def document(results: dict) -> str:
     """table.md"""
-    servers = present(results)
+    servers = figures.present(results)
     environment = results["environment"]
     out = [f"# Starling {results['commit']} beside its peers", "", machine(results)]
     out += [
@@ -161,14 +86,16 @@ def document(results: dict) -> str:
         "",
     ]
     out += [
-        "| | unit | " + " | ".join(NAMES.get(name, name) for name in servers) + " | must reach |",
+        "| | unit | " + " | ".join(figures.NAMES.get(name, name) for name in servers) + " | must reach |",
         "|---|---|" + "---|" * (len(servers) + 1),
     ]
-    for line in shown(results):
+    for line in figures.shown(results):
         # How one build starts says nothing of another.
         apart = line.row == "start"
-        cells = ["–" if apart and server != line.subject else Cell(results, line, server).full for server in servers]
-        goals = "; ".join(verdict_text(one) for one in verdicts(results, line)) or "–"
+        cells = [
+            "–" if apart and server != line.subject else figures.Cell(results, line, server).full for server in servers
+        ]
+        goals = "; ".join(verdict_text(one) for one in figures.verdicts(results, line)) or "–"
         out.append(f"| {line.title} | {line.unit} | " + " | ".join(cells) + f" | {goals} |")
     out += ["", *[f"* {note}" for note in rows.NOTES], ""]
     complaints = sorted(
@@ -193,21 +120,21 @@ def readme(results: dict) -> str:
         "Made by `benchmarks/table.py --readme` from the newest `benchmarks/results`; `benchmarks/run` repeats it.",
         machine(results),
         f"Medians of {results['runs']} interleaved runs; generator and server share the cores, so ratios count.",
-        "Loads are channels × subscribers of each and publishes a second; CPU-s are the server's, per million deliveries "
-        "or as said.",
+        "Loads are channels × subscribers of each and publishes a second; CPU-s are the server's, per million "
+        "deliveries or as said.",
         "How each figure is measured: `benchmarks/README.md`.",
         "",
         "| load | unit | Starling | beside it | must reach |",
         "|---|---|---|---|---|",
     ]
-    for line in shown(results):
-        ours = Cell(results, line, line.subject)
+    for line in figures.shown(results):
+        ours = figures.Cell(results, line, line.subject)
         others = [
-            f"{reference_name(goal)} {Cell(results, line, goal.server, goal.row).short}"
+            f"{figures.reference_name(goal)} {figures.Cell(results, line, goal.server, goal.row).short}"
             for goal in line.goals
             if goal.server
         ]
-        goals = "; ".join(readme_verdict(one) for one in verdicts(results, line))
+        goals = "; ".join(readme_verdict(one) for one in figures.verdicts(results, line))
         if not goals:
             continue
         out.append(f"| {line.title} | {line.unit} | {ours.short} | {', '.join(others)} | {goals} |")

@@ -31,7 +31,7 @@ extension LoopServer {
             return respondError(slot, status: 503, "The server is shutting down: reconnect", keepAlive: false)
         }
         sendHandshake(slot, request, nonce: nonce)
-        sessions[Int(slot)].phase = .webSocket
+        sessions[slot].phase = .webSocket
         do throws(Refusal) {
             try admit(slot, request, key: key)
         } catch {
@@ -102,9 +102,9 @@ extension LoopServer {
             throw Refusal(settings.quotaCode == 4100 ? .overCapacity : .overQuota, PusherErrorCode.overQuota.text)
         }
         broker.open(slot: slot, app: app, random: Randomness.uint32())
-        sessions[Int(slot)].sinceMilliseconds = milliseconds
-        sessions[Int(slot)].isReceiving = false
-        sessions[Int(slot)].bytesAwaited = 0
+        sessions[slot].sinceMilliseconds = milliseconds
+        sessions[slot].isReceiving = false
+        sessions[slot].bytesAwaited = 0
         armHeartbeat(slot)
         if Log.level == .debug {
             Log.debug(
@@ -125,7 +125,7 @@ extension LoopServer {
         control.removeAll(keepingCapacity: true)
         appendErrorAndClose(refusal.code, reason: refusal.text, to: &control)
         // It never was a connection of the broker (PW-020).
-        sessions[Int(slot)].phase = .ending
+        sessions[slot].phase = .ending
         sendLast(slot)
     }
 }

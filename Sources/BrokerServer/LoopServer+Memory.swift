@@ -9,8 +9,7 @@ extension LoopServer {
     func releaseMemory() {
         // While the server drains, `leaving` names slots.
         guard !state.isDraining else { return }
-        // Sessions behind the reactor's last slot are free.
-        if sessions.count > loop.slotCount { sessions = Array(sessions[..<loop.slotCount]) }
+        sessions.shrink(to: loop.slotCount)
         broker.releaseUnused(slots: loop.slotCount)
         let held = loop.statistics.heldBytes
         guard trimming.isDue(heldBytes: held, milliseconds: loop.now.nanoseconds / 1_000_000) else { return }

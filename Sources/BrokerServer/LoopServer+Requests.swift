@@ -8,20 +8,18 @@ extension LoopServer {
     func receiveRequests(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         var offset = 0
         do throws(HTTPFailure) {
-            while offset < bytes.count, sessions[Int(slot)].phase == .http {
+            while offset < bytes.count, sessions[slot].phase == .http,
+                mayBeReadOn(slot, waiting: bytes.count - offset)
+            {
                 let rest = UnsafeMutableBufferPointer(rebasing: bytes[offset...])
                 let taken = try receiveRequest(slot, rest)
                 guard taken > 0 else { break }
                 offset += taken
-                if isAnsweredEnough(slot), sessions[Int(slot)].phase == .http, offset < bytes.count {
-                    pause(slot, waiting: bytes.count - offset)
-                    break
-                }
             }
         } catch {
             refuse(slot, error)
         }
-        switch sessions[Int(slot)].phase {
+        switch sessions[slot].phase {
         case .webSocket:
             // Frames may follow the handshake in the same read (PW-017).
             return offset + receiveFrames(slot, UnsafeMutableBufferPointer(rebasing: bytes[offset...]))
@@ -34,9 +32,9 @@ extension LoopServer {
     /// - Returns: bytes consumed; 0 when more are needed.
     private func receiveRequest(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) throws(HTTPFailure) -> Int {
         let input = UnsafeBufferPointer(bytes)
-        if let chunked = sessions[Int(slot)].chunked { return try receiveChunks(slot, chunked, input) }
+        if let chunked = sessions[slot].chunked { return try receiveChunks(slot, chunked, input) }
         if input.first == 0x16 { throw tlsOnPlaintext(slot) }
-        guard input.count >= sessions[Int(slot)].bytesAwaited else { return 0 }
+        guard input.count >= sessions[slot].bytesAwaited else { return 0 }
         guard let head = try HTTPRequestParser.parse(input.span, limits: httpLimits) else {
             markReceiving(slot)
             loop.inputLimit(slot, bytes: httpLimits.headBytesMax + 4)
@@ -51,7 +49,7 @@ extension LoopServer {
             let total = head.headBytes + length
             guard input.count >= total else {
                 markReceiving(slot)
-                sessions[Int(slot)].bytesAwaited = total
+                sessions[slot].bytesAwaited = total
                 loop.inputLimit(slot, bytes: total)
                 continueIfExpected(slot, head)
                 return 0
@@ -61,7 +59,7 @@ extension LoopServer {
             markReceiving(slot)
             continueIfExpected(slot, head)
             let kept = Array(input[..<head.headBytes])
-            sessions[Int(slot)].chunked = ChunkedRequest(bytes: kept, head: head)
+            sessions[slot].chunked = ChunkedRequest(bytes: kept, head: head)
             return head.headBytes
         }
     }
@@ -73,7 +71,7 @@ extension LoopServer {
         let isWhole = try chunked.decoder.feed(
             input.span, from: &offset, into: &chunked.body, bodyBytesMax: httpLimits.bodyBytesMax)
         guard isWhole else { return offset }
-        sessions[Int(slot)].chunked = nil
+        sessions[slot].chunked = nil
         chunked.bytes.withUnsafeBufferPointer { head in
             chunked.body.withUnsafeBufferPointer { body in
                 answer(slot, RequestView(bytes: head, head: chunked.head, body: body))
@@ -94,16 +92,16 @@ extension LoopServer {
     }
 
     private func requestEnded(_ slot: UInt32) {
-        sessions[Int(slot)].bytesAwaited = 0
-        sessions[Int(slot)].hasContinued = false
-        guard sessions[Int(slot)].phase == .http else { return }
-        sessions[Int(slot)].isReceiving = false
-        sessions[Int(slot)].sinceMilliseconds = milliseconds
+        sessions[slot].bytesAwaited = 0
+        sessions[slot].hasContinued = false
+        guard sessions[slot].phase == .http else { return }
+        sessions[slot].isReceiving = false
+        sessions[slot].sinceMilliseconds = milliseconds
     }
 
     private func continueIfExpected(_ slot: UInt32, _ head: HTTPRequestHead) {
-        guard head.expectsContinue, !sessions[Int(slot)].hasContinued else { return }
-        sessions[Int(slot)].hasContinued = true
+        guard head.expectsContinue, !sessions[slot].hasContinued else { return }
+        sessions[slot].hasContinued = true
         response.removeAll(keepingCapacity: true)
         HTTPResponse.appendContinue(to: &response)
         loop.outbox.send(response, to: slot)
@@ -112,18 +110,18 @@ extension LoopServer {
     // MARK: Deadlines
 
     private func markReceiving(_ slot: UInt32) {
-        guard !sessions[Int(slot)].isReceiving else { return }
-        sessions[Int(slot)].isReceiving = true
-        sessions[Int(slot)].sinceMilliseconds = milliseconds
+        guard !sessions[slot].isReceiving else { return }
+        sessions[slot].isReceiving = true
+        sessions[slot].sinceMilliseconds = milliseconds
         loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
     }
 
     /// A request that does not become whole is refused; a connection without one is closed after a while.
     func requestTimer(_ slot: UInt32) {
-        let age = milliseconds &- sessions[Int(slot)].sinceMilliseconds
-        let limit = sessions[Int(slot)].isReceiving ? Self.requestMilliseconds : Self.keepAliveMilliseconds
+        let age = milliseconds &- sessions[slot].sinceMilliseconds
+        let limit = sessions[slot].isReceiving ? Self.requestMilliseconds : Self.keepAliveMilliseconds
         guard age >= limit else { return loop.setTimer(slot, after: UInt64(limit - age) * 1_000_000) }
-        if sessions[Int(slot)].isReceiving {
+        if sessions[slot].isReceiving {
             refuse(slot, HTTPFailure(status: 408, text: "The request was not whole after \(limit / 1_000) seconds"))
         } else {
             end(slot)
@@ -157,7 +155,7 @@ extension LoopServer {
             status: status, contentType: contentType, extraHeaders: extraHeaders, body: body, keepAlive: keepAlive,
             omitBody: omitBody, to: &response)
         loop.outbox.send(response, to: slot)
-        answeredBytes += response.count
+        pacing.answeredBytes += response.count
         guard !keepAlive else { return }
         end(slot)
         loop.finish(slot, lingerNanoseconds: Self.second)

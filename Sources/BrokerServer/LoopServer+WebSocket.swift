@@ -8,20 +8,16 @@ internal import Wire
 /// A WebSocket connection from its first frame to its last: frames in, heartbeats, the closing handshake.
 extension LoopServer {
     func receiveFrames(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
-        sessions[Int(slot)].isProbed = false
+        sessions[slot].isProbed = false
         var offset = 0
         do throws(WebSocketFailure) {
-            while sessions[Int(slot)].phase == .webSocket {
-                let event = try sessions[Int(slot)].receiver.next(bytes, from: &offset, limits: webSocketLimits)
+            while sessions[slot].phase == .webSocket, mayBeReadOn(slot, waiting: bytes.count - offset) {
+                let event = try sessions[slot].receiver.next(bytes, from: &offset, limits: webSocketLimits)
                 if case .needMore = event {
                     loop.inputLimit(slot, bytes: webSocketLimits.messageBytesMax + 16)
                     break
                 }
                 act(on: event, slot, bytes)
-                if isAnsweredEnough(slot), offset < bytes.count, sessions[Int(slot)].phase == .webSocket {
-                    pause(slot, waiting: bytes.count - offset)
-                    break
-                }
             }
         } catch {
             carryOut()
@@ -29,7 +25,7 @@ extension LoopServer {
             closeWebSocket(slot, code: error.closeCode, reason: error.text)
         }
         carryOut()
-        return sessions[Int(slot)].phase == .webSocket ? offset : bytes.count
+        return sessions[slot].phase == .webSocket ? offset : bytes.count
     }
 
     private func act(on event: WebSocketReceiver.Event, _ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) {
@@ -39,7 +35,7 @@ extension LoopServer {
             let text = UnsafeBufferPointer(rebasing: bytes[range])
             broker.receive(slot: slot, message: text.span)
         case .message(.assembled, _):
-            let text = sessions[Int(slot)].receiver.assembly
+            let text = sessions[slot].receiver.assembly
             broker.receive(slot: slot, message: text.span)
         case .ping(let range):
             // Before the pong, what earlier messages of this read answered.
@@ -48,7 +44,7 @@ extension LoopServer {
             WebSocketFrame.appendHeader(.pong, payloadBytes: range.count, to: &control)
             control.append(contentsOf: bytes[range])
             loop.outbox.send(control, to: slot)
-            answeredBytes += control.count
+            pacing.answeredBytes += control.count
         case .pong: break
         case .close(let code, _):
             carryOut()
@@ -78,7 +74,7 @@ extension LoopServer {
     }
 
     func closeWebSocket(_ slot: UInt32, code: UInt16, reason: String) {
-        guard sessions[Int(slot)].phase == .webSocket else { return }
+        guard sessions[slot].phase == .webSocket else { return }
         control.removeAll(keepingCapacity: true)
         WebSocketFrame.appendClose(code: code, reason: reason, to: &control)
         sendLast(slot)
@@ -86,7 +82,7 @@ extension LoopServer {
 
     /// `pusher:error`, then the close frame of the same code.
     func sendErrorAndClose(_ slot: UInt32, _ code: PusherErrorCode) {
-        guard sessions[Int(slot)].phase == .webSocket else { return }
+        guard sessions[slot].phase == .webSocket else { return }
         control.removeAll(keepingCapacity: true)
         appendErrorAndClose(code, reason: code.text, to: &control)
         sendLast(slot)
@@ -111,11 +107,11 @@ extension LoopServer {
             return sendLast(slot)
         }
         let timeout = UInt32(broker.app(of: slot).settings.activityTimeoutSeconds) * 1_000
-        let patience = sessions[Int(slot)].isProbed ? timeout + pongMilliseconds : timeout
-        let silent = milliseconds &- sessions[Int(slot)].heardMilliseconds
+        let patience = sessions[slot].isProbed ? timeout + pongMilliseconds : timeout
+        let silent = milliseconds &- sessions[slot].heardMilliseconds
         guard silent >= patience else { return armHeartbeat(slot) }
-        if sessions[Int(slot)].isProbed { return sendErrorAndClose(slot, .noPong) }
-        sessions[Int(slot)].isProbed = true
+        if sessions[slot].isProbed { return sendErrorAndClose(slot, .noPong) }
+        sessions[slot].isProbed = true
         control.removeAll(keepingCapacity: true)
         WebSocketFrame.appendHeader(.ping, payloadBytes: 0, to: &control)
         loop.outbox.send(control, to: slot)
@@ -126,11 +122,11 @@ extension LoopServer {
     func armHeartbeat(_ slot: UInt32) {
         let settings = broker.app(of: slot).settings
         var due =
-            UInt32(settings.activityTimeoutSeconds) * 1_000 + (sessions[Int(slot)].isProbed ? pongMilliseconds : 0)
-        let silent = milliseconds &- sessions[Int(slot)].heardMilliseconds
+            UInt32(settings.activityTimeoutSeconds) * 1_000 + (sessions[slot].isProbed ? pongMilliseconds : 0)
+        let silent = milliseconds &- sessions[slot].heardMilliseconds
         due = due > silent ? due - silent : 1
         if settings.authorizedConnectionsRequired, !broker.isAuthorized(slot) {
-            let age = milliseconds &- sessions[Int(slot)].sinceMilliseconds
+            let age = milliseconds &- sessions[slot].sinceMilliseconds
             let limit = UInt32(settings.authorizationTimeoutSeconds) * 1_000
             due = min(due, limit > age ? limit - age : 1)
         }
@@ -142,7 +138,7 @@ extension LoopServer {
     private func authorizationIsOverdue(_ slot: UInt32) -> Bool {
         let settings = broker.app(of: slot).settings
         guard settings.authorizedConnectionsRequired, !broker.isAuthorized(slot) else { return false }
-        let age = milliseconds &- sessions[Int(slot)].sinceMilliseconds
+        let age = milliseconds &- sessions[slot].sinceMilliseconds
         return age >= UInt32(settings.authorizationTimeoutSeconds) * 1_000
     }
 
@@ -155,7 +151,7 @@ extension LoopServer {
         guard state.isDraining else { return }
         if !isLeaving {
             isLeaving = true
-            leaving = sessions.indices.filter { sessions[$0].phase == .webSocket }.map(UInt32.init)
+            leaving = sessions.slots(in: .webSocket)
             // Ticks come every 100 ms; a fifth of the grace is left for the closing handshakes.
             let ticks = max(1, state.settings.shutdownGraceSeconds * 8)
             leavingPerTick = (leaving.count + ticks - 1) / ticks

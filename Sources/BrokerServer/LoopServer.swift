@@ -17,18 +17,14 @@ final class LoopServer: LoopHandler {
     let httpLimits: HTTPLimits
     let webSocketLimits: WebSocketLimits
     let workspace = HMACWorkspace()
-    var sessions: [Session] = []
+    var sessions = SessionTable()
     var handles: [LoopHandle] = []
     /// Slots that are still to be sent away; see `drainTick`.
     var isLeaving = false
     var leaving: [UInt32] = []
     var leavingPerTick = 0
-    /// Slots whose input waits until their answers have been taken; see `received`.
-    private var paused: [UInt32] = []
+    var pacing = Pacing()
     var trimming = TrimPolicy()
-    private var turnNumber: UInt32 = 0
-    /// Bytes answered to the peer whose input is being read.
-    var answeredBytes = 0
     private var toldTime = MonotonicTime(nanoseconds: 0)
     /// The wall clock, read with every tick.
     private(set) var unixSeconds = WallClock.seconds()
@@ -49,8 +45,6 @@ final class LoopServer: LoopHandler {
     static let keepAliveMilliseconds: UInt32 = 75_000
     /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
     static let turnBytesMax = 4 << 20
-    /// A peer that asks faster than it reads is read no further above so many bytes of answers.
-    static let answerBytesMax = 128 << 10
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 2_000
 
@@ -75,58 +69,18 @@ final class LoopServer: LoopHandler {
     // MARK: LoopHandler
 
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
-        while sessions.count <= Int(slot) { sessions.append(Session()) }
-        sessions[Int(slot)] = Session()
-        sessions[Int(slot)].phase = .http
-        sessions[Int(slot)].heardMilliseconds = milliseconds
-        sessions[Int(slot)].sinceMilliseconds = milliseconds
-        // A connection owes a request from its first moment.
-        sessions[Int(slot)].isReceiving = true
+        sessions.open(slot, milliseconds: milliseconds)
         loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
     }
 
-    /// Reads what a peer sent. Requests and messages may come many at once and their answers may be large, so that a peer that
-    /// does not read is heard no further until its answers are with the kernel.
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         syncTime()
-        sessions[Int(slot)].heardMilliseconds = milliseconds
-        // Answers of this turn are still in the outbox; those of earlier turns are in the backlog or with the kernel.
-        let isHeardThisTurn = sessions[Int(slot)].isPaused && sessions[Int(slot)].pausedTurn == turnNumber
-        guard !isHeardThisTurn, loop.backlogBytes(slot) == 0 else {
-            pause(slot, waiting: bytes.count)
-            return 0
-        }
-        answeredBytes = 0
-        switch sessions[Int(slot)].phase {
+        sessions[slot].heardMilliseconds = milliseconds
+        guard mayBeRead(slot, waiting: bytes.count) else { return 0 }
+        switch sessions[slot].phase {
         case .http: return receiveRequests(slot, bytes)
         case .webSocket: return receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
-        }
-    }
-
-    /// True when the peer has been answered enough for one turn; the rest of its input waits.
-    func isAnsweredEnough(_ slot: UInt32) -> Bool {
-        answeredBytes + broker.answeredBytes > Self.answerBytesMax
-    }
-
-    /// Stops reading a peer until its answers have been taken.
-    func pause(_ slot: UInt32, waiting: Int) {
-        loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
-        guard !sessions[Int(slot)].isPaused else { return }
-        sessions[Int(slot)].isPaused = true
-        sessions[Int(slot)].pausedTurn = turnNumber
-        loop.pauseReading(slot)
-        paused.append(slot)
-    }
-
-    private func resumePaused() {
-        guard !paused.isEmpty else { return }
-        paused.removeAll { slot in
-            guard sessions[Int(slot)].isPaused else { return true }
-            guard sessions[Int(slot)].pausedTurn != turnNumber, loop.backlogBytes(slot) == 0 else { return false }
-            sessions[Int(slot)].isPaused = false
-            loop.resumeReading(slot)
-            return true
         }
     }
 
@@ -138,7 +92,7 @@ final class LoopServer: LoopHandler {
 
     func timerFired(_ slot: UInt32) {
         syncTime()
-        switch sessions[Int(slot)].phase {
+        switch sessions[slot].phase {
         case .http: requestTimer(slot)
         case .webSocket: heartbeatTimer(slot)
         case .ending, .free: break
@@ -147,11 +101,11 @@ final class LoopServer: LoopHandler {
 
     /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
     func overflowed(_ slot: UInt32) {
-        if sessions[Int(slot)].phase == .webSocket {
+        if sessions[slot].phase == .webSocket {
             Log.warning(
                 "slow consumer closed", ("socket_id", socketText(slot)), ("backlog_bytes", loop.backlogBytes(slot)))
         }
-        let isWebSocket = sessions[Int(slot)].phase == .webSocket
+        let isWebSocket = sessions[slot].phase == .webSocket
         end(slot)
         guard isWebSocket else { return loop.abort(slot) }
         control.removeAll(keepingCapacity: true)
@@ -161,7 +115,7 @@ final class LoopServer: LoopHandler {
 
     func closed(_ slot: UInt32, _ why: TransportClose) {
         end(slot)
-        sessions[Int(slot)] = Session()
+        sessions[slot] = Session()
     }
 
     func turn() -> Bool {
@@ -177,9 +131,7 @@ final class LoopServer: LoopHandler {
         }
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
-        // Who was paused in this turn is looked at again after its flush.
-        let mayResume = paused.contains { sessions[Int($0)].pausedTurn == turnNumber }
-        turnNumber &+= 1
+        let mayResume = pacing.endTurn()
         return broker.hasWork || mayResume
     }
 
@@ -198,7 +150,7 @@ final class LoopServer: LoopHandler {
 
     /// Carries out what the broker's last commands ask for, in their order.
     func carryOut() {
-        answeredBytes += broker.takeQueuedAnswerBytes()
+        pacing.answeredBytes += broker.takeQueuedAnswerBytes()
         var wakes = broker.takeWakes()
         while wakes != 0 {
             handles[wakes.trailingZeroBitCount].wake()
@@ -216,7 +168,7 @@ final class LoopServer: LoopHandler {
             for action in actions {
                 switch action {
                 case .frame(let slot, let range):
-                    answeredBytes += range.count
+                    pacing.answeredBytes += range.count
                     loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
                 case .close(let slot, let reason): closeWebSocket(slot, reason)
                 }
@@ -226,13 +178,13 @@ final class LoopServer: LoopHandler {
 
     /// Takes a connection out of the broker, once, whatever ended it.
     func end(_ slot: UInt32) {
-        if sessions[Int(slot)].phase == .webSocket {
+        if sessions[slot].phase == .webSocket {
             broker.close(slot: slot)
             state.giveBackWebSocket()
         }
-        if sessions[Int(slot)].phase != .free { sessions[Int(slot)].phase = .ending }
-        sessions[Int(slot)].chunked = nil
-        sessions[Int(slot)].receiver = WebSocketReceiver()
+        if sessions[slot].phase != .free { sessions[slot].phase = .ending }
+        sessions[slot].chunked = nil
+        sessions[slot].receiver = WebSocketReceiver()
     }
 
     func socketText(_ slot: UInt32) -> String {

@@ -7,7 +7,7 @@ internal import Synchronization
 final class ServerState: Sendable {
     let settings: ServerSettings
     let broker: SharedBroker
-    /// The configured path prefix as bytes, without a trailing slash.
+    /// The configured path prefix as bytes; empty, or `/…` without a slash at its end.
     let pathPrefix: [UInt8]
     /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
     let webSocketsMax: Int
@@ -20,10 +20,7 @@ final class ServerState: Sendable {
         self.settings = settings
         self.broker = broker
         self.webSocketsMax = webSocketsMax
-        var prefix = Array(settings.pathPrefix.utf8)
-        while prefix.last == UInt8(ascii: "/") { prefix.removeLast() }
-        if let first = prefix.first, first != UInt8(ascii: "/") { prefix.insert(UInt8(ascii: "/"), at: 0) }
-        pathPrefix = prefix
+        pathPrefix = Array(settings.pathPrefix.utf8)
     }
 
     /// No new clients; those that are here are being sent away.

@@ -2,7 +2,7 @@ internal import Wire
 
 /// What the server keeps of one client besides the broker's record: where it is in its life, and what is half received.
 ///
-/// `http → webSocket → ending`; an API connection stays in `http` until it ends. The array of these is indexed by slot.
+/// `http → webSocket → ending`; an API connection stays in `http` until it ends. `SessionTable` holds one for each slot.
 struct Session {
     enum Phase: UInt8 { case free, http, webSocket, ending }
 
@@ -13,10 +13,8 @@ struct Session {
     var hasContinued = false
     /// Part of a request is buffered; `sinceMilliseconds` says since when.
     var isReceiving = false
-    /// Input waits until the answers to what came before have been taken.
+    /// Input waits until the answers to what came before have been taken; see `Pacing`.
     var isPaused = false
-    /// The turn of the loop in which it was paused.
-    var pausedTurn: UInt32 = 0
     /// The request or frame that is being received has at least this many bytes; not worth a look before.
     var bytesAwaited = 0
     /// Loop time, truncated: the last byte heard, and when the present phase or request began.
@@ -24,6 +22,16 @@ struct Session {
     var sinceMilliseconds: UInt32 = 0
     var receiver = WebSocketReceiver()
     var chunked: ChunkedRequest?
+
+    /// A slot that nobody has.
+    init() {}
+
+    /// A connection from its first moment, when it owes a request.
+    init(openedMilliseconds: UInt32) {
+        phase = .http
+        isReceiving = true
+        (heardMilliseconds, sinceMilliseconds) = (openedMilliseconds, openedMilliseconds)
+    }
 }
 
 /// A request whose body comes in chunks: the head must be kept, because its bytes are consumed before the body is whole.

@@ -45,31 +45,34 @@ struct Commands {
     private func check(_ arguments: [String]) -> CommandOutput {
         let flags = flags(arguments)
         if flags.value("help") != nil { return .success(HelpText.config) }
-        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
-        case .failure(let failure): return .failure(failure)
-        case .success(let configuration):
+        return output(flags, environment) { configuration in
             let settings = configuration.settings
             let apps =
                 settings.isDefaultApp
                 ? "the built-in app" : "\(settings.apps.count) app\(settings.apps.count == 1 ? "" : "s")"
-            return .success(
-                "ok: \(configuration.file ?? "no file"), \(apps), port \(settings.port)\n",
-                warnings: configuration.warningText)
+            return "ok: \(configuration.file ?? "no file"), \(apps), port \(settings.port)\n"
+        }
+    }
+
+    /// What a command says about the configuration that the flags lead to, or why there is none.
+    private func output(
+        _ flags: FlagParser.Result, _ environment: [String: String], isImport: Bool = false,
+        says: (Configuration) -> String
+    ) -> CommandOutput {
+        switch Configuration.load(flags: flags, environment: environment, readFile: readFile, isImport: isImport) {
+        case .failure(let failure): .failure(failure)
+        case .success(let configuration): .success(says(configuration), warnings: configuration.warningText)
         }
     }
 
     private func show(_ arguments: [String]) -> CommandOutput {
         let flags = flags(arguments, extra: ["origins": false, "json": false])
         if flags.value("help") != nil { return .success(HelpText.config) }
-        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
-        case .failure(let failure): return .failure(failure)
-        case .success(let configuration):
-            let showsOrigins = flags.value("origins") != nil
-            let text =
-                flags.value("json") != nil
+        let showsOrigins = flags.value("origins") != nil
+        return output(flags, environment) { configuration in
+            flags.value("json") != nil
                 ? NativeFile.document(configuration, showsOrigins: showsOrigins).printed() + "\n"
                 : NativeFile.list(configuration, showsOrigins: showsOrigins)
-            return .success(text, warnings: configuration.warningText)
         }
     }
 
@@ -102,14 +105,10 @@ struct Commands {
             // The file alone decides; only `${NAME}` in it may look at the environment.
             for name in environment.keys where Self.isConfiguration(name) { environment[name] = nil }
         }
-        switch Configuration.load(flags: given, environment: environment, readFile: readFile, isImport: true) {
-        case .failure(let failure): return .failure(failure)
-        case .success(let configuration):
+        return output(given, environment, isImport: true) { configuration in
             var text = "// Made by: starling config import --from \(from) \(source.shortened)\n"
             for warning in configuration.warnings { text += "// \(warning.place): \(warning.text)\n" }
-            return .success(
-                text + NativeFile.document(configuration, onlyGiven: true, showsSecrets: true).printed() + "\n",
-                warnings: configuration.warningText)
+            return text + NativeFile.document(configuration, onlyGiven: true, showsSecrets: true).printed() + "\n"
         }
     }
 

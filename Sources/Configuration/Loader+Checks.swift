@@ -35,6 +35,11 @@ extension Loader {
     // MARK: Apps
 
     private mutating func checkApps() {
+        guard drafts.count <= ServerSettings.appsMax else {
+            return problems.error(
+                drafts[ServerSettings.appsMax].origin,
+                "apps: \(drafts.count) apps, but a broker has at most \(ServerSettings.appsMax)")
+        }
         var ids: [String: String] = [:]
         var keys: [String: String] = [:]
         for draft in drafts {

@@ -68,10 +68,13 @@ public struct ServerSettings: Sendable, Equatable {
     /// `/accept-traffic` answers 503 above this share of the memory limit; 1...100.
     public var memoryThresholdPercent = 85
     public var publicAddress = PublicAddress()
-    /// Never empty in a checked configuration; keys, ids and aliases are unique over all of them.
+    /// Never empty in a checked configuration and never more than `appsMax`; keys, ids and aliases are unique over all of them.
     public var apps: [AppSettings] = []
     /// No app was configured, so `apps` holds the built-in one with its well-known credentials.
     public var isDefaultApp = false
+
+    /// A delivery names its app in 16 bits (`SharedBroker`).
+    static let appsMax = 65_535
 
     public init() {}
 

@@ -1,3 +1,4 @@
+import BrokerCore
 import Testing
 
 @testable import Configuration
@@ -168,6 +169,19 @@ import Testing
                 2 errors, 1 warning; nothing was started
 
                 """)
+    }
+
+    @Test(arguments: [0, 1]) func theNumberOfAppsIsBounded(above: Int) {
+        var loader = Loader(flags: FlagParser.parse([]), environment: [:])
+        for number in 0..<ServerSettings.appsMax + above {
+            var draft = AppDraft(key: "\(number)", secret: "s", origin: .file(path: "f", line: number + 1, column: 1))
+            draft.app.id = "\(number)"
+            loader.drafts.append(draft)
+        }
+        loader.check()
+        #expect(
+            loader.problems.all.map(\.description)
+                == (above == 0 ? [] : ["f:65536:1: apps: 65536 apps, but a broker has at most 65535"]))
     }
 
     @Test func depthIsBounded() {

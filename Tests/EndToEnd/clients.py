@@ -102,7 +102,17 @@ def second_publisher(broker: Broker, *, key="app-key", secret="app-secret", app_
 # Clients
 
 
-class PysherClient:
+class LibraryClient:
+    """Connected for as long as a `with` lasts."""
+
+    def __enter__(self):
+        return self.connect()
+
+    def __exit__(self, *_):
+        self.close()
+
+
+class PysherClient(LibraryClient):
     """Pysher: a thread per client, protocol 6, pings by `pusher:ping` events. The mobile-style client of the stories."""
 
     def __init__(self, broker: Broker, *, who="", endpoint: AuthEndpoint | None = None, key="app-key", secret="",
@@ -131,11 +141,6 @@ class PysherClient:
         self.library.connect()
         self.inbox.wait("pusher:connection_established")
         return self
-
-    __enter__ = connect
-
-    def __exit__(self, *_):
-        self.close()
 
     def close(self) -> None:
         self.library.disconnect(timeout=0)  # its thread, a daemon, may sit in a select that closing does not end
@@ -177,7 +182,15 @@ class LoopThread:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class AsyncPusherClient:
+class AsyncioClient(LibraryClient):
+    """One whose `library` runs on a loop in the thread `thread`."""
+
+    def close(self) -> None:
+        self.thread.run(self.library.disconnect())
+        self.thread.close()
+
+
+class AsyncPusherClient(AsyncioClient):
     """asyncpusher: protocol 7 on aiohttp, reconnects and resubscribes by itself. The web client of the stories."""
 
     def __init__(self, broker: Broker, *, who="", endpoint: AuthEndpoint | None = None, key="app-key",
@@ -214,15 +227,6 @@ class AsyncPusherClient:
         self.inbox.wait("pusher:connection_established")
         return self
 
-    __enter__ = connect
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self) -> None:
-        self.thread.run(self.library.disconnect())
-        self.thread.close()
-
     @property
     def socket_id(self) -> str:
         return self.library.connection.socket_id
@@ -242,7 +246,7 @@ class AsyncPusherClient:
         self.thread.run(self.library.channels[name].trigger({"event": event, "data": data}))
 
 
-class SockudoClient:
+class SockudoClient(AsyncioClient):
     """sockudo-python in its Pusher mode (`protocol_version=1`): presence, decryption, sign-in, watchlist."""
 
     def __init__(self, broker: Broker, *, who="", endpoint: AuthEndpoint | None = None, key="app-key",
@@ -281,15 +285,6 @@ class SockudoClient:
         self.thread.run(self.library.connect())
         self.inbox.wait("pusher:connection_established")
         return self
-
-    __enter__ = connect
-
-    def __exit__(self, *_):
-        self.close()
-
-    def close(self) -> None:
-        self.thread.run(self.library.disconnect())
-        self.thread.close()
 
     @property
     def socket_id(self) -> str:

@@ -3,6 +3,7 @@ import resource
 import pytest
 
 from harness import Broker, app
+from http_tools import Bystander, Caller
 
 # Some tests open a thousand connections; the broker inherits this limit too.
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -53,3 +54,19 @@ def people(broker):
     yield make
     for client in opened:
         client.close()
+
+
+@pytest.fixture(scope="module")
+def caller(broker):
+    """Calls of the default app's HTTP API."""
+    calling = Caller(broker)
+    yield calling
+    calling.close()
+
+
+@pytest.fixture(scope="module")
+def bystander(broker, request):
+    """A subscriber of the channels in the test file's `WATCHED`, which must not notice anything."""
+    watching = Bystander(broker, *request.module.WATCHED)
+    yield watching
+    watching.close()

@@ -18,7 +18,7 @@ import time
 from websockets.sync.client import connect as ws_connect
 
 from session import DEADLINE, Closed, Session
-from signing import channel_auth, sign, user_auth  # noqa: F401 (part of this file's surface)
+from signing import channel_auth, target, user_auth  # noqa: F401 (part of this file's surface)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("STARLING", str(ROOT / ".build" / "release" / "starling"))
@@ -176,8 +176,8 @@ class Broker:
     def api(self, method: str, path: str, body=None, *, params=None, app_id="1", key="app-key", secret="app-secret"):
         """A signed API call below /apps/{id}; gives (status, parsed JSON or bytes)."""
         raw = None if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
-        target = sign(method, f"/apps/{app_id}{path}", raw, params or {}, key, secret)
-        status, _, reply = self.request(method, target, raw, {"Content-Type": "application/json"} if raw else {})
+        signed = target(method, f"/apps/{app_id}{path}", raw, params or {}, key=key, secret=secret)
+        status, _, reply = self.request(method, signed, raw, {"Content-Type": "application/json"} if raw else {})
         try:
             return status, json.loads(reply)
         except ValueError:
@@ -223,12 +223,6 @@ class Client(Session):
         self.early: list[dict] = []
         if handshake:
             self.greet()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
     def close(self):
         self.socket.close()

@@ -1,22 +1,17 @@
-"""What the HTTP tests share: a signer with every part in the open, a keep-alive caller, a raw socket, and the checks
-that every reply has to pass. Starting the broker and speaking WebSocket is harness.py's business."""
+"""What the HTTP tests share: a keep-alive caller, a raw socket, and the checks that every reply has to pass.
+Starting the broker and speaking WebSocket is harness.py's business, signatures are signing.py's."""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import http.client
 import itertools
 import json
-import select
 import socket
 import time
-import urllib.parse
 from dataclasses import dataclass, field
 
-from harness import DEADLINE, Broker
-
-KEY, SECRET = "app-key", "app-secret"
+from harness import DEADLINE, Broker, wait_until
+from signing import KEY, SECRET, target
 
 
 @dataclass
@@ -31,40 +26,6 @@ class Reply:
 
     def __repr__(self) -> str:
         return f"<{self.status} {self.headers.get('content-type')} {self.body[:400]!r}>"
-
-
-# Signing, PW §6.3. Pairs are lists, so that a test decides about order, duplicates and spelling.
-
-
-def md5(body: bytes) -> str:
-    return hashlib.md5(body).hexdigest()
-
-
-def auth_pairs(body: bytes | None = None, *, key: str = KEY, now: int | None = None) -> list[tuple[str, str]]:
-    pairs = [("auth_key", key), ("auth_timestamp", str(int(time.time()) if now is None else now))]
-    pairs.append(("auth_version", "1.0"))
-    return pairs + ([("body_md5", md5(body))] if body else [])
-
-
-def canonical(method: str, path: str, pairs) -> str:
-    kept = [(name.lower(), value) for name, value in pairs if name.lower() != "auth_signature"]
-    kept.sort(key=lambda pair: pair[0])
-    return f"{method}\n{path}\n" + "&".join(f"{name}={value}" for name, value in kept)
-
-
-def signature(method: str, path: str, pairs, secret: str = SECRET) -> str:
-    return hmac.new(secret.encode(), canonical(method, path, pairs).encode(), hashlib.sha256).hexdigest()
-
-
-def encode(pairs) -> str:
-    quote = urllib.parse.quote
-    return "&".join(f"{quote(name, safe='[]')}={quote(value, safe='')}" for name, value in pairs)
-
-
-def target(method: str, path: str, body: bytes | None = None, params=(), *, key=KEY, secret=SECRET, now=None) -> str:
-    """The ordinary signed request target."""
-    pairs = list(dict(params).items()) + auth_pairs(body, key=key, now=now)
-    return f"{path}?{encode(pairs)}&auth_signature={signature(method, path, pairs, secret)}"
 
 
 def event(channel: str = "c", name: str = "e", data: str = "d", **members) -> bytes:
@@ -178,6 +139,11 @@ class Raw:
         assert self.rest() == b"", self.buffer
 
 
+# The header lines of a good WebSocket handshake.
+UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+
+
 def plain(method: str = "GET", path: str = "/ready", *lines: str, body: bytes = b"") -> bytes:
     """An unsigned request; `lines` are extra header lines."""
     head = "\r\n".join([f"{method} {path} HTTP/1.1", "Host: localhost", *lines])
@@ -237,18 +203,8 @@ class Bystander:
         self.client.close()
 
 
-def until(condition, *, seconds: float = DEADLINE, what: str = "the condition"):
-    """Asks again and again until the answer is truthy; for states that announce no event."""
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        if answer := condition():
-            return answer
-        select.select([], [], [], 0.01)
-    raise AssertionError(f"{what} did not come true within {seconds} s")
-
-
 def fresh_second() -> int:
     """The current Unix second, not at its edges: for timestamps at the very edge of the window. Its first fifth is left
     out because a broker may read the clock once per tick, so that it is a tenth of a second behind."""
-    until(lambda: 0.2 < time.time() % 1 < 0.6, seconds=2, what="the middle of a second")
+    wait_until(lambda: 0.2 < time.time() % 1 < 0.6, "the middle of a second", timeout=2)
     return int(time.time())

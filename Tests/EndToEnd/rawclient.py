@@ -100,12 +100,6 @@ class RawClient(Session):
         """A client of `named_app(name)`."""
         return cls(broker, **credentials(name), **options)
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def close(self) -> None:
         """Closes the TCP connection without a close frame."""
         self.socket.close()

@@ -39,12 +39,21 @@ def check_refusal(frame: dict, channel: str | None) -> dict:
 
 
 class Session:
-    """One Pusher session over some transport, which gives `send_raw(text)` and `receive(timeout)`."""
+    """One Pusher session over some transport, which gives `send_raw(text)`, `receive(timeout)` and `close()`."""
 
     _markers = itertools.count(1)
     broker = None  # the Broker it talks to
     socket_id: str | None = None
     key, secret, app_id = "app-key", "app-secret", "1"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self) -> None:
+        raise NotImplementedError
 
     def send_raw(self, text) -> None:
         raise NotImplementedError

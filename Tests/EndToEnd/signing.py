@@ -7,24 +7,51 @@ import hmac
 import time
 import urllib.parse
 
-
-def sign(method: str, path: str, body: bytes | None, params: dict, key: str, secret: str, **changes) -> str:
-    """The signed request target. `changes` overrides or (with None) removes auth parameters."""
-    query = {**params, "auth_key": key, "auth_timestamp": str(int(time.time())), "auth_version": "1.0"}
-    if body:
-        query["body_md5"] = hashlib.md5(body).hexdigest()
-    query.update(changes)
-    query = {k: v for k, v in query.items() if v is not None}
-    canonical = "&".join(f"{k.lower()}={v}" for k, v in sorted(query.items(), key=lambda item: item[0].lower()))
-    digest = hmac.new(secret.encode(), f"{method}\n{path}\n{canonical}".encode(), hashlib.sha256).hexdigest()
-    return path + "?" + urllib.parse.urlencode({**query, "auth_signature": digest}, quote_via=urllib.parse.quote)
+KEY, SECRET = "app-key", "app-secret"
 
 
-def channel_auth(socket_id: str, channel: str, data: str | None = None, key="app-key", secret="app-secret") -> str:
+# API calls, PW §6.3. Pairs are lists, so that a test decides about order, duplicates and spelling.
+
+
+def md5(body: bytes) -> str:
+    return hashlib.md5(body).hexdigest()
+
+
+def auth_pairs(body: bytes | None = None, *, key: str = KEY, now: int | None = None) -> list[tuple[str, str]]:
+    pairs = [("auth_key", key), ("auth_timestamp", str(int(time.time()) if now is None else now))]
+    pairs.append(("auth_version", "1.0"))
+    return pairs + ([("body_md5", md5(body))] if body else [])
+
+
+def canonical(method: str, path: str, pairs) -> str:
+    kept = [(name.lower(), value) for name, value in pairs if name.lower() != "auth_signature"]
+    kept.sort(key=lambda pair: pair[0])
+    return f"{method}\n{path}\n" + "&".join(f"{name}={value}" for name, value in kept)
+
+
+def signature(method: str, path: str, pairs, secret: str = SECRET) -> str:
+    return hmac.new(secret.encode(), canonical(method, path, pairs).encode(), hashlib.sha256).hexdigest()
+
+
+def encode(pairs) -> str:
+    quote = urllib.parse.quote
+    return "&".join(f"{quote(name, safe='[]')}={quote(value, safe='')}" for name, value in pairs)
+
+
+def target(method: str, path: str, body: bytes | None = None, params=(), *, key=KEY, secret=SECRET, now=None) -> str:
+    """The ordinary signed request target."""
+    pairs = list(dict(params).items()) + auth_pairs(body, key=key, now=now)
+    return f"{path}?{encode(pairs)}&auth_signature={signature(method, path, pairs, secret)}"
+
+
+# Channels and users
+
+
+def channel_auth(socket_id: str, channel: str, data: str | None = None, key=KEY, secret=SECRET) -> str:
     text = f"{socket_id}:{channel}" + (f":{data}" if data else "")
     return key + ":" + hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
-def user_auth(socket_id: str, user_data: str, key="app-key", secret="app-secret") -> str:
+def user_auth(socket_id: str, user_data: str, key=KEY, secret=SECRET) -> str:
     text = f"{socket_id}::user::{user_data}"
     return key + ":" + hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()

@@ -6,32 +6,19 @@ import subprocess
 import pytest
 
 from harness import Broker, app
-from http_tools import (KEY, SECRET, Bystander, Caller, Reply, assert_error, assert_success, auth_pairs, canonical,
-                        encode, event, fresh_second, md5, signature, target)
+from http_tools import Caller, Reply, assert_error, assert_success, event, fresh_second
+from signing import KEY, SECRET, auth_pairs, canonical, encode, md5, signature, target
 
 OTHER = {"id": "2", "key": "other-key", "secret": "other-secret"}
 DISABLED = {"id": "3", "key": "disabled-key", "secret": "disabled-secret", "enabled": False}
 ROTATED = {"id": "4", "key": "old-key", "secret": "old-secret", "keys": [{"key": "new-key", "secret": "new-secret"}]}
+WATCHED = ("auth",)
 
 
 @pytest.fixture(scope="module")
 def broker():
     with Broker({"apps": [app(), OTHER, DISABLED, ROTATED]}) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def bystander(broker):
-    watching = Bystander(broker, "auth")
-    yield watching
-    watching.close()
-
-
-@pytest.fixture
-def caller(broker):
-    calling = Caller(broker)
-    yield calling
-    calling.close()
 
 
 def send(caller: Caller, method: str, path: str, pairs, body: bytes | None = None) -> Reply:

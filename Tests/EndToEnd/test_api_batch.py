@@ -3,21 +3,9 @@
 import pytest
 
 from harness import Broker, app
-from http_tools import Bystander, Caller, assert_error, assert_success
+from http_tools import Caller, assert_error, assert_success
 
-
-@pytest.fixture(scope="module")
-def caller(broker):
-    calling = Caller(broker)
-    yield calling
-    calling.close()
-
-
-@pytest.fixture(scope="module")
-def bystander(broker):
-    watching = Bystander(broker, "by-1", "by-2")
-    yield watching
-    watching.close()
+WATCHED = ("by-1", "by-2")
 
 
 def item(channel="by-1", name="e", data="d", **members) -> dict:

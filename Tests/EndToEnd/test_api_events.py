@@ -6,27 +6,9 @@ import string
 import pytest
 
 from harness import Broker, app
-from http_tools import Bystander, Caller, assert_error, assert_success, event
+from http_tools import Caller, assert_error, assert_success, event
 
-
-@pytest.fixture(scope="module")
-def caller(broker):
-    calling = Caller(broker)
-    yield calling
-    calling.close()
-
-
-@pytest.fixture(scope="module")
-def bystander(broker):
-    watching = Bystander(broker, "by-1", "by-2")
-    yield watching
-    watching.close()
-
-
-@pytest.fixture
-def client(broker):
-    with broker.client() as connected:
-        yield connected
+WATCHED = ("by-1", "by-2")
 
 
 def test_pw_139_channel_and_channels_publish(caller, client):

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from http_tools import Bystander, Caller, assert_error, assert_success
+from http_tools import assert_error, assert_success
 
 DEEP = b"[" * 40 + b"]" * 40
 DEEPER = b"[" * 200_000
@@ -88,20 +88,7 @@ NOT_JSON = {
     "binary": bytes(range(256)), "wrong brackets": b'{"x":[}]', "vertical tab": b"{\x0b}",
 }
 EVENTS = list(event_cases())
-
-
-@pytest.fixture(scope="module")
-def caller(broker):
-    calling = Caller(broker)
-    yield calling
-    calling.close()
-
-
-@pytest.fixture(scope="module")
-def bystander(broker):
-    watching = Bystander(broker, "bad-1", "bad-2")
-    yield watching
-    watching.close()
+WATCHED = ("bad-1", "bad-2")
 
 
 @pytest.mark.parametrize("body, status, word", [case[1:] for case in EVENTS], ids=[case[0] for case in EVENTS])

@@ -12,7 +12,8 @@ from typing import Callable
 import pytest
 
 from harness import Broker, app
-from http_tools import Caller, assert_error, assert_success, auth_pairs, event, md5, signature
+from http_tools import Caller, assert_error, assert_success, event
+from signing import auth_pairs, md5, signature
 
 RFC3986 = "-_.~"
 
@@ -108,12 +109,6 @@ LIBRARIES = [
     Library("swift", url_components, signature_last),
 ]
 every_library = pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.name)
-
-
-@pytest.fixture(scope="module")
-def broker():
-    with Broker({"apps": [app()]}) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

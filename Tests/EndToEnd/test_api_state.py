@@ -4,27 +4,14 @@ import urllib.parse
 
 import pytest
 
-from harness import Broker, app
-from http_tools import Caller, assert_error, assert_success, until
+from harness import Broker, app, wait_until
+from http_tools import Caller, assert_error, assert_success
 
 
 @pytest.fixture(scope="module")
 def broker():
     with Broker({"apps": [app(), {"id": "2", "key": "other-key", "secret": "other-secret"}]}) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def caller(broker):
-    calling = Caller(broker)
-    yield calling
-    calling.close()
-
-
-@pytest.fixture
-def client(broker):
-    with broker.client() as connected:
-        yield connected
 
 
 def test_pw_158_only_occupied_channels_are_listed(broker):
@@ -40,7 +27,7 @@ def test_pw_158_only_occupied_channels_are_listed(broker):
         client.nothing_until_pong()
         assert assert_success(other.get("/channels")) == {"channels": {"listed": {}, "presence-listed": {}}}
         assert "listed" not in assert_success(Caller(broker).get("/channels"))["channels"]
-    until(lambda: other.get("/channels").json == {"channels": {}}, what="the vacated channels leaving the list")
+    wait_until(lambda: other.get("/channels").json == {"channels": {}}, "the vacated channels leaving the list")
 
 
 def test_pw_158_an_event_to_an_unoccupied_channel_does_not_occupy_it(caller):
@@ -111,8 +98,8 @@ def test_pw_161_subscription_count_counts_connections(broker, caller, client):
         second.subscribe("one-channel")
         assert assert_success(caller.get("/channels/one-channel", info="subscription_count")) == {
             "occupied": True, "subscription_count": 2}
-    until(lambda: caller.get("/channels/one-channel", info="subscription_count").json["subscription_count"] == 1,
-          what="the count after a disconnect")
+    wait_until(lambda: caller.get("/channels/one-channel", info="subscription_count").json["subscription_count"] == 1,
+               "the count after a disconnect")
 
 
 @pytest.mark.parametrize("name", ["public", "private-x", "cache-x", "private-cache-x", "presenceful"])
@@ -232,10 +219,10 @@ def test_pw_166_a_trailing_slash_is_routed_and_signed_as_it_stands(caller, path)
 def test_pw_158_reverbs_connections_route_counts_connections(broker):
     """PW-158 (§6.10): `{"connections":n}`, which Laravel Pulse reads; per app."""
     other = Caller(broker, app_id="2", key="other-key", secret="other-secret")
-    until(lambda: other.get("/connections").json == {"connections": 0}, what="no connection left of earlier tests")
+    wait_until(lambda: other.get("/connections").json == {"connections": 0}, "no connection left of earlier tests")
     with broker.client(key="other-key", secret="other-secret"), broker.client(key="other-key", secret="other-secret"):
         assert assert_success(other.get("/connections")) == {"connections": 2}
-    until(lambda: other.get("/connections").json == {"connections": 0}, what="the count after the close")
+    wait_until(lambda: other.get("/connections").json == {"connections": 0}, "the count after the close")
 
 
 # terminate_connections

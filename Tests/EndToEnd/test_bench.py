@@ -14,6 +14,7 @@ import pytest
 from harness import BINARY, ROOT, Broker, app
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
+import figures  # noqa: E402
 import rows  # noqa: E402
 import servers as peers  # noqa: E402
 import table  # noqa: E402
@@ -86,6 +87,12 @@ def test_everybody_connects(server, tmp_path, arguments):
     assert report["figures"]["connections_lost"] == 0
 
 
+def test_a_run_of_which_nothing_was_accepted_is_invalid(server, tmp_path):
+    status, report = bench(server, tmp_path, "rest", "--in-flight", "2", "--secret", "wrong")
+    assert status == 1 and report["figures"]["rejected"] > 0
+    assert any("none of" in reason and "accepted" in reason for reason in report["invalid"])
+
+
 def test_idle_clients_ping(server, tmp_path):
     _, report = bench(server, tmp_path, "idle", "--connections", "100", "--ping-interval", "0.5")
     assert report["figures"]["pings"] == report["figures"]["pongs"] > 50
@@ -98,8 +105,9 @@ def test_everybody_leaves_at_once(server, tmp_path):
     assert (figures["subscriptions"], figures["probes"], figures["failed_probes"]) == (500, 50, 0)
     assert figures["connections"] == 0 and 0 < figures["p50"] <= figures["max"] * 1.001
     assert 0 < figures["anonymous_bytes_before"] <= figures["anonymous_bytes_peak"]
-    assert figures["memory_after_percent"] == pytest.approx(
-        figures["anonymous_bytes_after"] / figures["anonymous_bytes_before"] * 100)
+    for kind in ("rss", "anonymous"):
+        assert figures[f"{kind}_after_percent"] == pytest.approx(
+            figures[f"{kind}_bytes_after"] / figures[f"{kind}_bytes_before"] * 100)
 
 
 def test_a_presence_channel_fills_and_everybody_hears_of_everybody(server, tmp_path):
@@ -211,16 +219,16 @@ def results_of(**runs):
 def test_a_goal_is_judged_by_medians_of_the_same_row(ours, theirs, expected):
     line = next(line for line in rows.LINES if line.row == "fanout-32")
     results = results_of(starling=[(value, True) for value in ours], socketify=[(value, True) for value in theirs])
-    assert [table.verdict_text(one) for one in table.verdicts(results, line)] == [expected]
+    assert [table.verdict_text(one) for one in figures.verdicts(results, line)] == [expected]
 
 
 def test_invalid_runs_are_told_and_do_not_count_where_they_mean_nothing():
     line = next(line for line in rows.LINES if line.row == "fanout-32")
     results = results_of(starling=[(1, True), (3, False)])
-    assert table.Cell(results, line, "starling").full == "2.000 (1.000–3.000), 1 of 2 INVALID"
+    assert figures.Cell(results, line, "starling").full == "2.000 (1.000–3.000), 1 of 2 INVALID"
     strict = rows.Line("fanout-32", "", "p99", "ms", 0, needs_valid=True)
-    assert table.Cell(results, strict, "starling").full == "1, 1 of 2 INVALID"
-    assert table.Cell(results_of(starling=[(3, False)]), strict, "starling").short == "INVALID"
+    assert figures.Cell(results, strict, "starling").full == "1, 1 of 2 INVALID"
+    assert figures.Cell(results_of(starling=[(3, False)]), strict, "starling").short == "INVALID"
 
 
 def test_the_readme_holds_what_the_newest_results_say():

@@ -6,15 +6,16 @@ import threading
 import pytest
 
 from harness import wait_until
+from http_tools import Raw, plain
 from rawclient import PING, PONG, RawClient, frame, text
 from signing import channel_auth
 
 MEGABYTE = 1 << 20
 
 
-def send_beside(client, data: bytes) -> threading.Thread:
+def send_beside(send, data: bytes) -> threading.Thread:
     """Writes from a thread of its own, so that the test can read what comes back meanwhile."""
-    writer = threading.Thread(target=client.send_bytes, args=(data,))
+    writer = threading.Thread(target=send, args=(data,))
     writer.start()
     return writer
 
@@ -22,7 +23,7 @@ def send_beside(client, data: bytes) -> threading.Thread:
 def test_thirty_thousand_pings_at_once_are_all_answered_to_a_peer_that_reads(broker):
     """PW-021 PW-107: a long queue of questions is heard in pieces, and none is lost"""
     with RawClient(broker) as client, broker.client() as bystander:
-        writer = send_beside(client, text({"event": "pusher:ping"}) * 30_000)
+        writer = send_beside(client.send_bytes, text({"event": "pusher:ping"}) * 30_000)
         for count in range(30_000):
             client.expect("pusher:pong")
             if count % 5_000 == 0:
@@ -34,10 +35,20 @@ def test_thirty_thousand_pings_at_once_are_all_answered_to_a_peer_that_reads(bro
 def test_ping_frames_at_once_are_answered_in_order(broker):
     """PW-023"""
     with RawClient(broker) as client:
-        writer = send_beside(client, b"".join(frame(PING, str(number).encode() + b"." * 100) for number in range(5_000)))
+        pings = b"".join(frame(PING, str(number).encode() + b"." * 100) for number in range(5_000))
+        writer = send_beside(client.send_bytes, pings)
         for number in range(5_000):
             got = client.read_frame()
             assert got.opcode == PONG and got.payload.split(b".")[0] == str(number).encode()
+        writer.join()
+
+
+def test_five_thousand_requests_at_once_are_all_answered_to_a_peer_that_reads(broker):
+    """B6: their answers are ten times as large and would overflow any backlog if all were made at once"""
+    with Raw(broker) as connection:
+        writer = send_beside(connection.send, plain(path="/usage") * 5_000)
+        for _ in range(5_000):
+            assert connection.reply().status == 200
         writer.join()
 
 
@@ -55,7 +66,7 @@ def test_a_thousand_large_snapshots_in_a_row_are_all_sent_to_a_peer_that_reads(b
         message = {"event": "pusher:subscribe", "data": {"channel": "presence-large"}}
         data = '{"user_id":"u0"}'
         message["data"] |= {"channel_data": data, "auth": channel_auth(asker.socket_id, "presence-large", data)}
-        writer = send_beside(asker, text(message) * 1000)
+        writer = send_beside(asker.send_bytes, text(message) * 1000)
         for _ in range(1000):
             frame_ = asker.expect("pusher_internal:subscription_succeeded", "presence-large")
         writer.join()
@@ -71,7 +82,7 @@ def test_one_socket_may_have_ten_thousand_channels_and_no_more(broker):
     """B6: the next one is refused, the memory stays small, and all is given back"""
     with RawClient(broker) as client:
         before, channels = broker.resident_bytes(), 10_050
-        writer = send_beside(client, b"".join(
+        writer = send_beside(client.send_bytes, b"".join(
             text({"event": "pusher:subscribe", "data": {"channel": f"hoard-{number:05}"}}) for number in range(channels)))
         events = [client.receive() for _ in range(10_000)]
         assert {event["event"] for event in events} == {"pusher_internal:subscription_succeeded"}

@@ -16,8 +16,9 @@ import time
 
 import pytest
 
-from harness import BINARY, DEADLINE, Broker, app, channel_auth, daemon_environment
-from http_tools import Caller, Raw, assert_error, assert_success, auth_pairs, event, plain, signature, target, until
+from harness import BINARY, DEADLINE, Broker, app, channel_auth, daemon_environment, wait_until
+from http_tools import Caller, Raw, assert_error, assert_success, event, plain
+from signing import auth_pairs, signature, target
 
 USAGE, UNAVAILABLE, BAD_CONFIG = 2, 69, 78
 
@@ -44,8 +45,8 @@ def serving(home: pathlib.Path, *arguments: str, wrapper=(), **variables: str):
                                     str(ready), *arguments], cwd=home, stdout=output, stderr=output,
                                    stdin=subprocess.DEVNULL, env=daemon_environment(HOME=str(home), **variables))
     try:
-        until(lambda: process.poll() is not None or (ready.exists() and ready.read_text().endswith("\n")),
-              what="the ready file")
+        wait_until(lambda: process.poll() is not None or (ready.exists() and ready.read_text().endswith("\n")),
+                   "the ready file")
         assert process.poll() is None, log.read_text()
         yield json.loads(ready.read_text())["port"], log.read_text
     finally:
@@ -132,6 +133,15 @@ def test_a_syntax_error_is_located(home, text, place):
     (home / "config.json").write_text(text)
     done = run(home, "config", "check", "--config", "config.json")
     assert done.returncode == BAD_CONFIG and "config.json" + place in done.stderr, done.output
+
+
+@pytest.mark.parametrize("command", [["config", "check"], ["serve", "--port", "0"]])
+def test_more_apps_than_the_broker_can_number_are_refused(home, command):
+    apps = ",\n".join('{"id": "%d", "key": "%d", "secret": "s"}' % (n, n) for n in range(65_536))
+    (home / "config.json").write_text('{"apps": [\n' + apps + "]}")
+    done = run(home, *command, "--config", "config.json")
+    assert done.returncode == BAD_CONFIG, done.output
+    assert re.search(r"config\.json:65537:1: apps: 65536 apps.* 65535", done.stderr), done.output
 
 
 def test_a_good_file_passes_and_starts_nothing(home):

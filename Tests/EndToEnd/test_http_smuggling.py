@@ -8,7 +8,8 @@ import re
 
 import pytest
 
-from http_tools import Bystander, Caller, Raw, event, plain, target
+from http_tools import UPGRADE, Caller, Raw, event, plain
+from signing import target
 
 SECOND = plain("GET", "/smuggled")
 BODY = event("smuggled")
@@ -138,18 +139,11 @@ for name, body in {
     case(name, post(CHUNKED, body=body), *((431,) if "trailers" in name else ()))
 
 # A body where an upgrade is asked for would be read as frames
-UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
 case("upgrade with a length", get(*UPGRADE, "Content-Length: 5", request_line="GET /app/app-key HTTP/1.1") + b"hello")
 case("upgrade with chunks", get(*UPGRADE, CHUNKED, request_line="GET /app/app-key HTTP/1.1") + CHUNKS)
 case("upgrade in HTTP/1.0", get(*UPGRADE, request_line="GET /app/app-key HTTP/1.0"), 426, 505)
 
-
-@pytest.fixture(scope="module")
-def bystander(broker):
-    watching = Bystander(broker, "smuggled")
-    yield watching
-    watching.close()
+WATCHED = ("smuggled",)
 
 
 def verdict(received: bytes) -> list[int]:

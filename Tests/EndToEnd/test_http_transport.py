@@ -7,22 +7,14 @@ import h11
 import pytest
 
 from harness import DEADLINE, Broker, app
-from http_tools import (Caller, Raw, assert_error, assert_success, chunks, event, plain, signed_post, target)
-
-UPGRADE = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-           "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
+from http_tools import UPGRADE, Caller, Raw, assert_error, assert_success, chunks, event, plain, signed_post
+from signing import target
 
 
 @pytest.fixture
 def raw(broker):
     with Raw(broker) as connection:
         yield connection
-
-
-@pytest.fixture
-def client(broker):
-    with broker.client() as connected:
-        yield connected
 
 
 # Connections

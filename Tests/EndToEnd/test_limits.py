@@ -7,8 +7,9 @@ import time
 
 import pytest
 
-from harness import Broker, app
-from http_tools import Caller, Raw, assert_error, assert_success, plain, target, until
+from harness import Broker, app, wait_until
+from http_tools import Caller, Raw, assert_error, assert_success, plain
+from signing import target
 
 
 def limited(**limits) -> Broker:
@@ -46,7 +47,7 @@ def test_pw_138_backend_events_per_second_is_429_with_retry_after():
         for _ in range(served):
             client.expect("e", "rate")
         client.nothing_until_pong()
-        until(lambda: call.publish(channel="rate").status == 200, seconds=5, what="a publish after the window")
+        wait_until(lambda: call.publish(channel="rate").status == 200, "a publish after the window", timeout=5)
 
 
 def test_pw_138_a_publish_costs_a_point_per_channel_and_a_batch_their_sum():
@@ -78,7 +79,7 @@ def test_pw_138_read_requests_per_second_is_429_with_retry_after(path):
         assert burst(lambda: call.get(path), 1, 3) >= 3
         for _ in range(10):
             assert_success(call.publish(channel="x"))
-        until(lambda: call.get(path).status == 200, seconds=5, what="a read after the window")
+        wait_until(lambda: call.get(path).status == 200, "a read after the window", timeout=5)
 
 
 def test_pw_138_a_refused_signature_spends_no_points():
@@ -124,7 +125,7 @@ def test_pw_011_the_connection_quota_refuses_the_next_and_api_calls_do_not_count
                 with broker.client(handshake=False) as again:
                     return again.receive()["event"] == "pusher:connection_established"
 
-            until(admitted, what="the freed place")
+            wait_until(admitted, "the freed place")
 
 
 def test_pw_011_the_channel_quota_refuses_a_new_channel_and_nothing_else():

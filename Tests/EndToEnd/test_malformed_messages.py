@@ -9,7 +9,7 @@ import json
 
 import pytest
 
-from harness import Broker, app, channel_auth, user_auth
+from harness import channel_auth, user_auth
 from rawclient import RawClient, text
 from session import Closed, check_error, check_refusal
 
@@ -132,12 +132,6 @@ def paths(base: str) -> list[str]:
 CASES = [(base, path, name) for base in BASES for path in paths(base) for name in MUTATIONS
          if not (name == "missing" and path in EXTRA_FIELDS)]
 TWICE_ENCODED = [case for case in CASES if case[1].startswith("data.")]
-
-
-@pytest.fixture(scope="module")
-def broker():
-    with Broker({"apps": [app()]}) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import signal
 
 import pytest
 
-from harness import DEADLINE, Broker, app
-from http_tools import Raw, plain, until
+from harness import DEADLINE, Broker, app, wait_until
+from http_tools import Raw, plain
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_pw_185_ready_turns_5xx_while_draining_and_new_clients_are_sent_away():
         with Raw(running) as waiting:
             waiting.send(plain()).reply()
             running.process.send_signal(signal.SIGTERM)
-            until(lambda: 500 <= ask("/ready") < 600, seconds=3, what="/ready failing while draining")
+            wait_until(lambda: 500 <= ask("/ready") < 600, "/ready failing while draining", timeout=3)
             assert ask("/up") in (200, 503)
             upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
@@ -120,7 +120,7 @@ def test_pw_185_a_second_signal_ends_the_drain():
     with Broker({"shutdownGraceSeconds": 60, "apps": [app()]}) as running:
         clients = [running.client() for _ in range(20)]
         running.process.send_signal(signal.SIGTERM)
-        until(lambda: not is_ready(running), seconds=3, what="the drain beginning")
+        wait_until(lambda: not is_ready(running), "the drain beginning", timeout=3)
         running.process.send_signal(signal.SIGTERM)
         assert running.process.wait(timeout=5) in (0, 1, 130, 143)
         for client in clients:

@@ -49,29 +49,30 @@ def check_published(broker: Broker, directory, file: str, source: str, command: 
         assert json.loads(listener.expect(EVENT, CHANNEL)["data"]) == {"hello": hello}
 
 
+def interpreter(name: str, only_check: str, directory, file: str, source: str) -> str:
+    """The language's command, which has found the snippet well formed; skips where it is not installed."""
+    found = shutil.which(name)
+    if found is None:
+        pytest.skip(f"{name} is not installed")
+    (directory / file).write_text(source)
+    checked = run([found, only_check, file], directory)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    return found
+
+
 def test_the_python_snippet_publishes(plain, tmp_path):
     check_published(plain, tmp_path, "publish.py", snippet("python"), [sys.executable, "publish.py"], "from Python")
 
 
 def test_the_node_snippet_publishes(plain, tmp_path):
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    (tmp_path / "publish.js").write_text(snippet("js"))
-    checked = run([node, "--check", "publish.js"], tmp_path)
-    assert checked.returncode == 0, checked.stderr
+    node = interpreter("node", "--check", tmp_path, "publish.js", snippet("js"))
     if run([node, "-e", "require('pusher')"], tmp_path).returncode:
         pytest.skip("parsed only: the npm package `pusher` is not on NODE_PATH")
     check_published(plain, tmp_path, "publish.js", snippet("js"), [node, "publish.js"], "from Node")
 
 
 def test_the_php_snippet_publishes(plain, tmp_path):
-    php = shutil.which("php")
-    if php is None:
-        pytest.skip("php is not installed")
-    (tmp_path / "publish.php").write_text(snippet("php"))
-    checked = run([php, "-l", "publish.php"], tmp_path)
-    assert checked.returncode == 0, checked.stdout
+    php = interpreter("php", "-l", tmp_path, "publish.php", snippet("php"))
     if "PUSHER_PHP" not in os.environ:
         pytest.skip("parsed only: PUSHER_PHP names no folder with vendor/autoload.php")
     (tmp_path / "vendor").symlink_to(pathlib.Path(os.environ["PUSHER_PHP"]) / "vendor")
@@ -113,7 +114,7 @@ def test_the_sample_configuration_is_right_and_the_commands_beside_it_work(plain
 
 
 def test_every_file_and_command_the_readme_names_exists():
-    for name in re.findall(r"`((?:Sources|Tests|deploy|benchmarks)/[A-Za-z0-9_./]+)", README):
+    for name in re.findall(r"`((?:Sources|Tests|deploy|benchmarks)/[A-Za-z0-9_./-]+)", README):
         assert (ROOT / name).exists(), name
     steps = run([ROOT / "Tests" / "run", "--list"], ROOT).stdout
     for step in re.findall(r"Tests/run --only (\w+)", README):

@@ -2,7 +2,7 @@
 
 import json
 
-from harness import Broker, app, channel_auth, sign, user_auth
+from harness import Broker, app, channel_auth, target, user_auth
 from rawclient import RawClient
 
 SECRETS = ["zq-secret-7f3a-first", "zq-secret-7f3a-second"]
@@ -34,12 +34,12 @@ def test_no_secret_and_no_expected_signature_is_in_a_frame_a_reply_or_the_log():
                     refused.expect_close()
                     said += [json.dumps(frame) for frame in refused.last_frames]
             body = b'{"name":"e","channel":"c","data":"{}"}'
-            good = sign("POST", "/apps/1/events", body, {}, "app-key", SECRETS[0])
+            good = target("POST", "/apps/1/events", body, secret=SECRETS[0])
             forbidden.append(good.split("auth_signature=")[1])
             base = good.split("auth_signature=")[0]
-            for target in (base + "auth_signature=" + "0" * 64, base.rstrip("&"),
+            for spoiled in (base + "auth_signature=" + "0" * 64, base.rstrip("&"),
                 good.replace("auth_version=1.0", "auth_version=2")):
-                status, _, reply = broker.request("POST", target, body, {"Content-Type": "application/json"})
+                status, _, reply = broker.request("POST", spoiled, body, {"Content-Type": "application/json"})
                 assert status == 401
                 said.append(reply.decode())
             assert broker.request("POST", good, body, {"Content-Type": "application/json"})[0] == 200

@@ -23,12 +23,6 @@ def broker():
         yield running
 
 
-@pytest.fixture
-def client(broker):
-    with broker.client() as connected:
-        yield connected
-
-
 def official_client(broker, app_id="1", key="app-key", secret="app-secret", **options):
     return pusher.Pusher(app_id=app_id, key=key, secret=secret, host="127.0.0.1", port=broker.port, ssl=False, **options)
 

@@ -83,10 +83,10 @@ extension Conductor {
 
     /// Everybody goes at once; the second after it belongs to the probes, and then the memory may settle.
     func leave() throws(Failure) {
-        let before = meter?.memoryBytes("Anonymous")
+        let before = memory()
         try ramp(publishers: 0)
         usleep(1_000_000)
-        let peak = meter?.memoryBytes("Anonymous")
+        let peak = memory()
         sendAll(.forget)
         let first = snapshot()
         sendAll(.hangUp)
@@ -97,7 +97,7 @@ extension Conductor {
         sleep(until: start + 1_000_000_000)
         let wanted = Int(options.probeRate.rounded(.up))
         let isAnswered = wait(patienceSeconds: 2) { $0.probes + $0.failedProbes >= wanted }
-        let settled = settledMemory()
+        let after = settledMemory()
         var measured = difference(first, snapshot())
         measured.latencies = verify().latencies
         report.add("subscriptions", plan.subscribers * plan.channelsPerClient)
@@ -106,23 +106,38 @@ extension Conductor {
         if !isAnswered || counters.failedProbes > 0 {
             report.invalid.append("of \(wanted) probes \(counters.probes) were greeted\(complaint)")
         }
-        if let before, let peak, let settled {
-            report.add("anonymous_bytes_before", before, "B")
-            report.add("anonymous_bytes_peak", peak, "B")
-            report.add("anonymous_bytes_after", settled, "B")
-            report.add("memory_after_percent", Double(settled) / Double(before) * 100, "%")
+        if let before, let peak, let after {
+            for (name, one) in [("before", before), ("peak", peak), ("after", after)] {
+                report.add("rss_bytes_\(name)", one.resident, "B")
+                report.add("anonymous_bytes_\(name)", one.anonymous, "B")
+            }
+            report.add("rss_after_percent", Double(after.resident) / Double(before.resident) * 100, "%")
+            report.add("anonymous_after_percent", Double(after.anonymous) / Double(before.anonymous) * 100, "%")
         }
         add(measured, latency: \.connect)
     }
 
-    /// Anonymous memory once it has stayed the same for four seconds, or after twenty.
-    private func settledMemory() -> Int? {
-        var last = meter?.memoryBytes("Anonymous")
+    private struct Memory {
+        var resident: Int
+        /// Of it what no file backs.
+        var anonymous: Int
+    }
+
+    private func memory() -> Memory? {
+        guard let resident = meter?.memoryBytes("Rss"), let anonymous = meter?.memoryBytes("Anonymous") else {
+            return nil
+        }
+        return Memory(resident: resident, anonymous: anonymous)
+    }
+
+    /// The server's memory once its anonymous part has stayed the same for four seconds, or after twenty.
+    private func settledMemory() -> Memory? {
+        var last = memory()
         var unchanged = 0
         for _ in 0..<100 where unchanged < 20 {
             usleep(200_000)
-            let now = meter?.memoryBytes("Anonymous")
-            unchanged = now == last ? unchanged + 1 : 0
+            let now = memory()
+            unchanged = now?.anonymous == last?.anonymous ? unchanged + 1 : 0
             last = now
         }
         return last

@@ -168,6 +168,9 @@ extension Conductor {
             report.notes.append(
                 "server and generator together took \(Text.fixed(share, digits: 2)) of \(Processors.count) cores")
         }
+        if total.published > 0, total.accepted == 0 {
+            report.invalid.append("none of \(total.published) events was accepted")
+        }
         if total.deliveries > total.expected {
             report.invalid.append(
                 "\(total.deliveries - total.expected) deliveries more than expected: somebody gets what is not for him")

@@ -18,9 +18,7 @@ enum Scenario: String, CaseIterable, Sendable {
         case .presence: "--connections users join one presence channel, then leave it"
         case .churn: "--connections clients subscribe and unsubscribe without end, --in-flight at a time"
         case .reconnectStorm: "--connections clients lose their connections at once; the time until all are back"
-        case .leave:
-            "--connections clients vanish at once with all their subscriptions: memory before, with them and after, and what a "
-                + "new connection takes in the second after it"
+        case .leave: "--connections clients vanish at once; memory before and after, and how new clients fare meanwhile"
         case .mixed: "fanout, with --members clients that churn beside it"
         case .search: "fanout with a rising rate until a service level (--slo) breaks"
         }

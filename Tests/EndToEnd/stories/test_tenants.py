@@ -20,12 +20,6 @@ PLAN_KEYS = {"key": "plan-key", "secret": "plan-secret"}
 
 
 @pytest.fixture(scope="module")
-def broker():
-    with Broker({"apps": [app()]}) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def endpoint(broker):
     """The application: users are `tenant/name`; rooms belong to tenants, `presence-room-<tenant>-<room>`."""
 

@@ -1,0 +1,73 @@
+internal import BrokerCore
+internal import Reactor
+internal import Wire
+
+/// A peer whose answers are not with the kernel yet is read no further, so that asking without reading costs nothing.
+///
+/// Requests and messages may come many at once, and their answers may be large.
+extension LoopServer {
+    /// Whether input of a peer may be looked at now. If answers of an earlier turn still wait for it, it is paused instead.
+    func mayBeRead(_ slot: UInt32, waiting: Int) -> Bool {
+        pacing.answeredBytes = 0
+        guard loop.backlogBytes(slot) > 0 else { return true }
+        pause(slot, waiting: waiting)
+        return false
+    }
+
+    /// Whether the peer may be answered once more in this turn. If not, it is paused; `waiting` bytes of its input are left.
+    func mayBeReadOn(_ slot: UInt32, waiting: Int) -> Bool {
+        guard waiting > 0, pacing.isEnough(broker.answeredBytes) else { return true }
+        pause(slot, waiting: waiting)
+        return false
+    }
+
+    private func pause(_ slot: UInt32, waiting: Int) {
+        loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
+        loop.pauseReading(slot)
+        sessions[slot].isPaused = true
+        pacing.pause(slot)
+    }
+
+    func resumePaused() {
+        pacing.resume { slot in
+            // Another connection may have the slot by now.
+            guard sessions[slot].isPaused else { return true }
+            guard loop.backlogBytes(slot) == 0 else { return false }
+            sessions[slot].isPaused = false
+            loop.resumeReading(slot)
+            return true
+        }
+    }
+}
+
+/// What one peer may be answered in a turn, and who waits until the answers have been taken.
+struct Pacing {
+    /// The answer that passes it is still given.
+    static let answerBytesMax = 128 << 10
+
+    /// Bytes answered to the peer whose input is being read.
+    var answeredBytes = 0
+    /// Paused in this turn: their answers are in the outbox.
+    private var new: [UInt32] = []
+    /// Paused earlier: what the kernel has not taken of their answers is in their backlogs.
+    private var flushed: [UInt32] = []
+
+    /// Whether the peer has been answered enough, `more` bytes that are on their way among them.
+    func isEnough(_ more: Int) -> Bool { answeredBytes + more > Self.answerBytesMax }
+
+    mutating func pause(_ slot: UInt32) { new.append(slot) }
+
+    /// Forgets those of earlier turns whom `isResumed` lets go.
+    mutating func resume(_ isResumed: (UInt32) -> Bool) {
+        if !flushed.isEmpty { flushed.removeAll(where: isResumed) }
+    }
+
+    /// Ends a turn: what was answered in it is about to be flushed.
+    /// - Returns: whether somebody was paused in it, who may be resumed right after the flush.
+    mutating func endTurn() -> Bool {
+        guard !new.isEmpty else { return false }
+        flushed += new
+        new = []
+        return true
+    }
+}

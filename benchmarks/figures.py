@@ -1,0 +1,84 @@
+"""What a results.json says: figures over all runs, and which goals they reach."""
+
+from __future__ import annotations
+
+import statistics
+
+import rows
+
+NAMES = {"socketify": "uWebSockets", "starling-2": "2 loops", "starling-static": "static", "starling": "Starling"}
+ORDER = ["starling", "starling-2", "starling-static", "floor", "nchan", "socketify", "mosquitto", "redis"]
+
+
+def number(value: float, digits: int) -> str:
+    return f"{value:,.{digits}f}"
+
+
+class Cell:
+    """One figure of one server over all runs of a row."""
+
+    def __init__(self, results: dict, line: rows.Line, server: str, row: str = ""):
+        self.line = line
+        hidden = server in line.without
+        self.runs = [] if hidden else results["rows"].get(row or line.row, {}).get(server, [])
+        counted = [run for run in self.runs if run["valid"]] if line.needs_valid else self.runs
+        self.values = [run["figures"][line.figure] * line.scale for run in counted if line.figure in run["figures"]]
+        self.lost = sum(run["figures"].get("lost", 0) for run in self.runs)
+        self.invalid = sum(not run["valid"] for run in self.runs)
+
+    @property
+    def median(self) -> float | None:
+        return statistics.median(self.values) if self.values else None
+
+    @property
+    def short(self) -> str:
+        if self.median is None:
+            return "INVALID" if self.runs else "–"
+        return number(self.median, self.line.digits)
+
+    @property
+    def full(self) -> str:
+        """Median (min–max), and what is wrong with it."""
+        text = self.short
+        if self.median is not None and len(self.values) > 1:
+            text += f" ({number(min(self.values), self.line.digits)}–{number(max(self.values), self.line.digits)})"
+        if self.invalid:
+            text += f", {self.invalid} of {len(self.runs)} INVALID"
+        return text + (f", lost {int(self.lost):,}" if self.lost else "")
+
+
+def reference_name(goal: rows.Goal) -> str:
+    if goal.row:
+        return goal.row.rsplit("-", 1)[-1] + " users"
+    return "1 loop" if goal.server == "starling" else NAMES.get(goal.server, goal.server)
+
+
+def verdicts(results: dict, line: rows.Line) -> list[tuple[str, str, bool | None]]:
+    """(goal, what was reached, whether it was reached) of each goal; None: it cannot be told."""
+    ours = Cell(results, line, line.subject).median
+    out = []
+    for goal in line.goals:
+        reference = Cell(results, line, goal.server, goal.row) if goal.server else None
+        factor = number(goal.factor, 2 if goal.server else 2 if goal.factor < 1 else 0)
+        text = f"{goal.relation} {factor}" + (f" × {reference_name(goal)}" if goal.server else "")
+        theirs = reference.median if reference else 1.0
+        if ours is None or not theirs:
+            out.append((text, "not measured", None))
+            continue
+        ratio = ours / theirs
+        kept = ratio <= goal.factor if goal.relation == "≤" else ratio >= goal.factor
+        out.append((text, number(ratio, 2) if reference else "", kept))
+    return out
+
+
+def present(results: dict) -> list[str]:
+    found = {server for row in results["rows"].values() for server in row}
+    return [name for name in ORDER if name in found] + sorted(found - set(ORDER))
+
+
+def shown(results: dict) -> list[rows.Line]:
+    def measured(line: rows.Line) -> bool:
+        servers = results["rows"].get(line.row, {})
+        return line.subject in servers or line.row == "nchan-maximum" and bool(servers)
+
+    return [line for line in rows.LINES if measured(line)]
