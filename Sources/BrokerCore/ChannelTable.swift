@@ -7,6 +7,9 @@ struct ChannelTable {
     /// The generation of a place that is made anew: higher than any that a released place of the same number has had.
     private var firstGeneration: UInt32 = 0
 
+    /// A table never gets smaller than this.
+    static let placesKept = 256
+
     init(seed: UInt64) { table = NameTable(seed: seed) }
 
     func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
@@ -37,8 +40,8 @@ struct ChannelTable {
 
     /// Gives back the places behind the last one in use, when most are free. Only while no delivery and no departure is on its way:
     /// those name places by their number.
-    mutating func releaseUnused() {
-        guard table.releaseUnused(kept: 256) else { return }
+    mutating func releaseUnused(kept: Int) {
+        guard table.releaseUnused(kept: kept) else { return }
         for channel in channels[table.names.count...] { firstGeneration = max(firstGeneration, channel.generation) }
         channels = Array(channels[..<table.names.count])
     }

@@ -18,6 +18,8 @@ struct NameTable {
     private var cells: [Cell] = []
     private var mask = 0
     private var freeIDs: [UInt32] = []
+    /// The last number in use when `releaseUnused` looked for it. While it is, and lies late, nothing can go.
+    private var late = 0
     private let seed: UInt64
     private(set) var count = 0
 
@@ -84,14 +86,16 @@ struct NameTable {
     }
 
     /// Gives back the numbers behind the last one in use, when at most a quarter of more than `kept` numbers is in use. Costs one look
-    /// at the last name while that is in use, and the copy is paid for by the removals that went before.
+    /// while a late number stays in use, and the copy is paid for by the removals that went before.
     ///
     /// The owner cuts what it keeps by number to `names.count`. For tables without an empty name.
     /// - Returns: true when numbers went.
     mutating func releaseUnused(kept: Int) -> Bool {
         guard names.count > kept, count * 4 <= names.count else { return false }
+        if late < names.count, !names[late].isEmpty, (late + 1) * 2 > names.count { return false }
         var needed = names.count
         while needed > 0, names[needed - 1].isEmpty { needed -= 1 }
+        late = max(0, needed - 1)
         guard max(needed, kept) * 2 <= names.count else { return false }
         names = Array(names[..<needed])
         freeIDs = freeIDs.filter { $0 < needed }

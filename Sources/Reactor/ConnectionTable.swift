@@ -9,6 +9,8 @@ struct ConnectionTable {
     private(set) var states: UnsafeMutablePointer<ConnectionState>
     private(set) var capacity = 0
     private(set) var used = 0
+    /// The last slot in use when `releaseUnused` looked for it. While it is, and lies late, the slab stays.
+    private var late = 0
     private var freeSlots: [UInt32] = []
     /// Closed ones whose number may still stand in this turn's dirty list.
     private var resting: [UInt32] = []
@@ -94,14 +96,16 @@ struct ConnectionTable {
         resting.removeAll(keepingCapacity: resting.count < 4_096)
     }
 
-    /// Gives back the end of the slab when at most a quarter of it is needed. Costs one load while a late slot is in use, and
+    /// Gives back the end of the slab when at most a quarter of it is needed. Costs one load while a late slot stays in use, and
     /// the copy is paid for by the closes that emptied the slots.
     ///
     /// Only between two turns: nothing is queued, and every killed slot has been retired.
     mutating func releaseUnused(_ outbox: inout OutboxState) {
         guard capacity > Self.slotsKept, statistics.connections * 4 <= capacity, resting.isEmpty else { return }
+        if late < used, states[late].descriptor >= 0, (late + 1) * 4 > capacity { return }
         var needed = used
         while needed > 0, states[needed - 1].descriptor < 0 { needed -= 1 }
+        late = max(0, needed - 1)
         guard max(needed, Self.slotsKept) * 4 <= capacity else { return }
         for slot in needed..<used { firstGeneration = max(firstGeneration, states[slot].generation) }
         let kept = max(needed * 2, Self.slotsKept)

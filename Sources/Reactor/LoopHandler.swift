@@ -23,7 +23,8 @@ public protocol LoopHandler: AnyObject {
     /// - Returns: how many were consumed, 0...count; the rest comes again, longer.
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int
 
-    /// The peer half-closed: nothing more will be read. Once, and not after `finish`.
+    /// The peer half-closed: nothing more will be read. Once, and not after `finish`; when many leave at once, some turns later, and until
+    /// then the connection is like any other.
     func endOfStream(_ slot: UInt32)
 
     /// The connection's one timer went off; it is disarmed until the handler sets it again.

@@ -1,4 +1,8 @@
-import BrokerCore
+#if DEBUG
+    @testable import BrokerCore
+#else
+    import BrokerCore
+#endif
 import PusherProtocol
 import TestSupport
 
@@ -227,6 +231,19 @@ extension Simulation {
         note("tick")
         model.tick()
         for loop in brokers.indices { try command(on: loop) { $0.tick() } }
+        try release()
+    }
+
+    /// What nobody can notice: every table gives back what it can, however small it is.
+    private func release() throws {
+        for loop in brokers.indices {
+            let slots = clientAt[loop].keys.max().map { Int($0) + 1 } ?? 0
+            #if DEBUG
+                try command(on: loop) { $0.releaseUnused(slots: slots, placesKept: 2) }
+            #else
+                try command(on: loop) { $0.releaseUnused(slots: slots) }
+            #endif
+        }
     }
 
     private func settle() throws {

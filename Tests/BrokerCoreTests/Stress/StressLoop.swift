@@ -1,4 +1,8 @@
-import BrokerCore
+#if DEBUG
+    @testable import BrokerCore
+#else
+    import BrokerCore
+#endif
 import PusherProtocol
 import TestSupport
 
@@ -67,10 +71,22 @@ final class StressLoop {
         case (13, _) where random.oneIn(4):
             let user = Array(random.pick(Self.users).utf8)
             broker.terminateConnections(of: user.span, app: broker.shared.apps[random.int(0...1)])
-        case (14, _): broker.tick()
+        case (14, _):
+            broker.tick()
+            release()
         case (15, _): broker.settleDepartures(limit: random.int(1...5))
         default: publish()
         }
+    }
+
+    /// Nobody may notice that a table gave back what it could.
+    private func release() {
+        let slots = clients.keys.max().map { Int($0) + 1 } ?? 0
+        #if DEBUG
+            broker.releaseUnused(slots: slots, placesKept: 2)
+        #else
+            broker.releaseUnused(slots: slots)
+        #endif
     }
 
     @discardableResult func open(app: Int, isWitness: Bool = false) -> UInt32 {

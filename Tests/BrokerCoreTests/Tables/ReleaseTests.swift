@@ -1,5 +1,6 @@
 #if DEBUG
     @testable import BrokerCore
+    import PusherProtocol
     import TestSupport
     import Testing
 
@@ -106,6 +107,93 @@
             #expect(isNew && again < 64, "the high numbers are gone")
             let left = roster.leave(again)
             #expect(left == Array("user-7".utf8))
+        }
+
+        /// What a random step does with a user or channel that has this number, or none: the tables are large now and nearly empty
+        /// then, with the low numbers in use.
+        private func comes(_ number: Int?, step: Int, _ random: inout SeededRandom) -> Bool? {
+            let isTide = step % 3_000 < 500
+            guard let number else { return isTide || step % 3_000 < 1_200 && random.oneIn(100) ? true : nil }
+            return !isTide && number >= 20 || random.oneIn(10) ? false : nil
+        }
+
+        @Test(arguments: 0..<16) func aRosterAgreesWithADictionaryWhileItGrowsAndShrinks(seed: Int) {
+            var random = SeededRandom(seed: seed)
+            var roster = Roster(seed: random.next())
+            var known: [[UInt8]: (member: UInt32, connections: Int)] = [:]
+            var faults: [String] = []
+            for step in 0..<6_000 {
+                let user = Array("user-\(random.int(0...200))".utf8)
+                let isAgain = known[user] != nil && random.oneIn(10)
+                switch isAgain ? true : comes((known[user]?.member).map { Int($0) }, step: step, &random) {
+                case true?:
+                    let (member, isNew) = roster.join(user, userInfo: nil)
+                    if isNew != (known[user] == nil) { faults.append("\(step): isNew \(isNew)") }
+                    known[user, default: (member, 0)].connections += 1
+                    if known[user]?.member != member { faults.append("\(step): member \(member)") }
+                case false?:
+                    guard let (member, connections) = known[user] else { continue }
+                    if roster.userID(of: member) != user { faults.append("\(step): the id of \(member)") }
+                    let left = roster.leave(member)
+                    if left != (connections == 1 ? user : nil) { faults.append("\(step): \(member) left") }
+                    known[user] = connections == 1 ? nil : (member, connections - 1)
+                case nil: break
+                }
+                if roster.count != known.count { faults.append("\(step): \(roster.count) members") }
+            }
+            #expect(faults.isEmpty, "\(faults.prefix(3))")
+            #expect(roster.connectionsByUser == known.mapValues(\.connections))
+            #expect(known.allSatisfy { roster.find($0.key.span) == $0.value.member })
+        }
+
+        @Test(arguments: 0..<16) func aShardAgreesWithADictionaryWhileItGrowsAndShrinks(seed: Int) {
+            var random = SeededRandom(seed: seed)
+            var shard = ChannelShard(seed: random.next())
+            let kind = ChannelKind(access: .open, isCache: false)
+            var known: [[UInt8]: Int] = [:]
+            var (faults, shrinks): ([String], Int) = ([], 0)
+            for step in 0..<6_000 {
+                let name = Array("room-\(random.int(0...200))".utf8)
+                switch comes(known[name], step: step, &random) {
+                case true?:
+                    let id = shard.findOrInsert(name.span, kind: kind)
+                    shard.records[id].subscriberCount = 1
+                    // Some owe a count when they go.
+                    shard.records[id].owesCount = random.oneIn(4)
+                    shard.afterChange(of: id)
+                    known[name] = id
+                case false?:
+                    guard let id = known[name] else { continue }
+                    if shard.find(name.span) != id || shard.name(of: id) != name { faults.append("\(step): \(id)") }
+                    shard.records[id].subscriberCount = 0
+                    shard.afterChange(of: id)
+                    known[name] = nil
+                case nil: break
+                }
+                let before = shard.records.count
+                shard.releaseUnused()
+                if shard.records.count < before { shrinks += 1 }
+                if shard.table.count != known.count || shard.records.count < known.count { faults.append("\(step)") }
+            }
+            #expect(faults.isEmpty, "\(faults.prefix(3))")
+            #expect(shrinks > 0)
+            #expect(known.allSatisfy { shard.find($0.key.span) == $0.value })
+            #expect(known.allSatisfy { shard.records[$0.value].subscriberCount == 1 })
+        }
+
+        @Test func aLateNumberKeepsTheTableUntilItIsFreeAndThenItGoes() {
+            var table = NameTable(seed: 9)
+            let ids = (0..<1_000).map { table.insert(Array("n\($0)".utf8)) }
+            for id in ids where id != 100 && id != 600 { table.remove(id) }
+            func release() -> Bool { table.releaseUnused(kept: 8) }
+            #expect(!release() && !release() && table.names.count == 1_000, "600 is in use")
+            // A number behind it is used again, and goes again.
+            let again = table.insert(Array("again".utf8))
+            #expect(again > 600 && !release())
+            table.remove(again)
+            table.remove(600)
+            #expect(release() && table.names.count == 101)
+            #expect(table.find(Array("n100".utf8).span) == 100)
         }
     }
 #endif

@@ -1,0 +1,168 @@
+import Testing
+import Wire
+
+@testable import BrokerServer
+
+/// Routes as they were read before segments were kept without an array: cut the path, then look at the list.
+@Suite("Routes against an array of segments") struct RouteSemanticsTests {
+    struct Naive {
+        let bytes: [UInt8]
+
+        /// The parts between slashes; empty ones count only between two slashes.
+        func segments(of path: Range<Int>) -> [Range<Int>] {
+            var (found, start): ([Range<Int>], Int) = ([], path.lowerBound)
+            for index in path where bytes[index] == UInt8(ascii: "/") {
+                if index > start {
+                    found.append(start..<index)
+                } else if index > path.lowerBound {
+                    found.append(start..<start)
+                }
+                start = index + 1
+            }
+            if start < path.upperBound { found.append(start..<path.upperBound) }
+            return found
+        }
+
+        func text(_ range: Range<Int>) -> String { String(decoding: bytes[range], as: UTF8.self) }
+
+        func operation(_ segments: [Range<Int>]) -> Route.Operation? {
+            let words = segments.map(text)
+            if words.isEmpty { return .root }
+            if words.count == 2, words[0] == "up" { return .upApp(segments[1]) }
+            guard words.count == 1 else { return nil }
+            let known: [String: Route.Operation] = [
+                "up": .up, "ready": .ready, "live": .live, "usage": .usage, "accept-traffic": .acceptTraffic,
+            ]
+            return known[words[0]]
+        }
+
+        /// Nil: unknown.
+        func route(_ segments: [Range<Int>]) -> Route? {
+            let words = segments.map(text)
+            if words.first == "app" { return words.count == 2 ? .webSocket(key: segments[1]) : nil }
+            if words.count == 3, words[0] == "users", words[2] == "terminate_connections" {
+                return .terminateByKey(user: segments[1])
+            }
+            guard words.count >= 3, words[0] == "apps" else { return nil }
+            let app = segments[1]
+            switch (words.count, words[2]) {
+            case (3, "events"): return .api(app: app, .events)
+            case (3, "batch_events"): return .api(app: app, .batchEvents)
+            case (3, "channels"): return .api(app: app, .channels)
+            case (3, "connections"): return .api(app: app, .connections)
+            case (4, "channels"): return .api(app: app, .channel(segments[3]))
+            case (5, "channels") where words[4] == "users": return .api(app: app, .users(channel: segments[3]))
+            case (5, "users") where words[4] == "terminate_connections":
+                return .api(app: app, .terminate(user: segments[3]))
+            default: return nil
+            }
+        }
+
+        func parse(_ path: Range<Int>, prefix: [UInt8]) -> Route? {
+            var found = segments(of: path)
+            if let operation = operation(found) { return .operation(operation) }
+            if !prefix.isEmpty {
+                let rest = bytes[path].dropFirst(prefix.count)
+                guard bytes[path].starts(with: prefix), rest.isEmpty || rest.first == UInt8(ascii: "/") else {
+                    return nil
+                }
+                found = segments(of: path.lowerBound + prefix.count..<path.upperBound)
+                if let operation = operation(found) { return .operation(operation) }
+            }
+            return route(found)
+        }
+
+        /// The kind of hint a path deserves.
+        func hint(_ path: Range<Int>) -> String {
+            let words = segments(of: path).map(text)
+            if words.count >= 2, words[0] == "app", words[1] == "app" { return "leave /app out of wsPath" }
+            return words.dropFirst().contains { $0 == "app" || $0 == "apps" }
+                ? "no path prefix" : "paths are /app/{key}"
+        }
+    }
+
+    private static let words = [
+        "", "app", "apps", "App", "users", "up", "ready", "live", "usage", "accept-traffic", "events", "batch_events",
+        "channels", "connections", "terminate_connections", "ws", "key", "a%2Fb", "presence-room",
+    ]
+    private static let templates = [
+        "/app/key", "/apps/1/events", "/apps/1/channels/a/users", "/apps/1/users/u/terminate_connections",
+        "/users/u/terminate_connections", "/up/1", "/apps/1/channels/a/b/users", "/a/b/c/d/e/f/g/h",
+    ]
+
+    @Test(arguments: 0..<100) func everyPathLeadsWhereItLed(seed: UInt64) {
+        var random = Random(state: seed &* 0x9E37_79B9_7F4A_7C15 | 1)
+        for _ in 0..<100 {
+            var parts = Self.templates.randomElement(using: &random)?.split(separator: "/").map(String.init) ?? []
+            for _ in 0..<Int.random(in: 0...3, using: &random) {
+                let word = Self.words.randomElement(using: &random) ?? ""
+                let place = Int.random(in: 0...parts.count, using: &random)
+                if place < parts.count, Bool.random(using: &random) {
+                    parts[place] = word
+                } else {
+                    parts.insert(word, at: place)
+                }
+            }
+            let prefix = Bool.random(using: &random) ? "" : "/ws"
+            let start = Int.random(in: 0...3, using: &random) == 0 ? "" : "/"
+            let below = prefix.isEmpty || Bool.random(using: &random) ? "" : prefix
+            let path = below + start + parts.joined(separator: "/") + (Bool.random(using: &random) ? "/" : "")
+            check(path, prefix: prefix, around: Int.random(in: 0...9, using: &random))
+        }
+    }
+
+    @Test(arguments: [
+        "", "/", "//", "///", "//app/key", "/app//", "/app//key", "/apps//events", "app/key", "/up/", "/up//",
+    ])
+    func emptySegmentsCountBetweenSlashesOnly(path: String) {
+        check(path, prefix: "", around: 0)
+        check(path, prefix: "", around: 8)
+        check("/ws" + path, prefix: "/ws", around: 3)
+    }
+
+    private func check(_ path: String, prefix: String, around: Int) {
+        let slashes = [UInt8](repeating: UInt8(ascii: "/"), count: around)
+        let bytes = slashes + Array(path.utf8) + slashes
+        let range = around..<around + path.utf8.count
+        let naive = Naive(bytes: bytes)
+        let got = Route.parse(range, in: bytes.span, prefix: Array(prefix.utf8))
+        switch (got, naive.parse(range, prefix: Array(prefix.utf8))) {
+        case (.unknown(let hint), nil):
+            // With a prefix, the hint may be about that; past six segments it no longer looks for a prefix.
+            if prefix.isEmpty, naive.segments(of: range).count <= 6 {
+                #expect(hint.contains(naive.hint(range)), "\(path)")
+            }
+        case (_, let wanted): #expect(got == wanted, "\(path) below '\(prefix)'")
+        }
+    }
+
+    @Test func apiCallsThatChangeSomethingArePosted() {
+        let posted: [Route] = [
+            .api(app: 0..<1, .events), .api(app: 0..<1, .batchEvents), .api(app: 0..<1, .terminate(user: 0..<1)),
+            .terminateByKey(user: 0..<1),
+        ]
+        let read: [Route] = [
+            .api(app: 0..<1, .channels), .api(app: 0..<1, .connections), .api(app: 0..<1, .channel(0..<1)),
+            .api(app: 0..<1, .users(channel: 0..<1)), .operation(.root), .operation(.up), .operation(.upApp(0..<1)),
+            .webSocket(key: 0..<1), .unknown(hint: ""),
+        ]
+        for route in posted {
+            #expect(route.allows(.post) && !route.allows(.get) && !route.allows(.head) && !route.allows(.other))
+            #expect("\(route.allowedMethods)" == "POST, OPTIONS")
+        }
+        for route in read {
+            #expect(route.allows(.get) && route.allows(.head) && !route.allows(.post) && !route.allows(.other))
+            #expect("\(route.allowedMethods)" == "GET, HEAD, OPTIONS")
+        }
+    }
+
+    struct Random: RandomNumberGenerator {
+        var state: UInt64
+        mutating func next() -> UInt64 {
+            state ^= state << 13
+            state ^= state >> 7
+            state ^= state << 17
+            return state &* 0x2545_F491_4F6C_DD1D
+        }
+    }
+}
