@@ -65,6 +65,9 @@ struct DeliveryQueue: ~Copyable, @unchecked Sendable {
     /// Bytes pushed and not yet processed. Publishing is refused above a limit, so the queue is bounded.
     private let bytes = Atomic<Int>(0)
 
+    /// Two loops' queues do not share a cache line, nor the pair of lines that is fetched together.
+    private let padding = InlineArray<14, Int>(repeating: 0)
+
     init() {}
 
     deinit {

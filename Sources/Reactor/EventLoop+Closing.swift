@@ -3,8 +3,8 @@ internal import CLinux
 extension EventLoop {
     /// Closes now, with a reset when bytes were still unsent. `closed(.local)` comes from the loop, never from inside this call.
     public func abort(_ slot: UInt32) {
-        let hasFrames = outbox.state.pointee.dirtyIndex[Int(slot)] < OutboxState.refusing
         guard state(slot).pointee.isOpen() else { return }
+        let hasFrames = outbox.state.pointee.dirtyIndex[Int(slot)] < OutboxState.refusing
         if hasFrames || state(slot).pointee.backlog != nil { clinux_set_reset_on_close(state(slot).pointee.descriptor) }
         close(slot, .local)
     }

@@ -19,6 +19,7 @@ extension EventLoop {
         state(slot).pointee.flags.remove(.readPaused)
         updateInterest(slot)
         if state(slot).pointee.inputCount > 0 { replays.append((slot, state(slot).pointee.generation)) }
+        if state(slot).pointee.flags.contains(.endSeen) { ended.append((slot, state(slot).pointee.generation)) }
     }
 
     /// One recv. New bytes land in the loop's shared buffer, or behind the connection's own when it holds unconsumed ones.
@@ -66,9 +67,9 @@ extension EventLoop {
         while endedDone < until {
             let one = ended[endedDone]
             endedDone += 1
-            guard isLive(one.slot, one.generation), !state(one.slot).pointee.flags.contains(.finishing) else {
-                continue
-            }
+            guard isLive(one.slot, one.generation) else { continue }
+            // Input of a paused connection may be left over: its end comes after that, when it is resumed.
+            guard state(one.slot).pointee.flags.isDisjoint(with: [.finishing, .readPaused]) else { continue }
             handler.endOfStream(one.slot)
         }
         guard endedDone == ended.count else { return }

@@ -2,8 +2,8 @@ internal import CLinux
 
 /// One thread, one epoll set, its connections, timers and turn arena. Everything but `handle` is for the loop's own thread.
 ///
-/// A turn: wait → clock → accepts, reads, writes → ended streams → posted jobs → `handler.turn()` → timers → `handler.tick()` → flush →
-/// closes → sleep?
+/// A turn: wait → clock → accepts, reads, writes → posted jobs → input left over → ended streams → `handler.turn()` → timers →
+/// `handler.tick()` → flush → closes → sleep?
 /// Level-triggered, one `recv` per readable socket and turn, one `send` per connection and turn.
 public final class EventLoop {
     /// The door for other threads.
@@ -104,9 +104,9 @@ public final class EventLoop {
         table.pointee.statistics.turns &+= 1
         announceAdopted(handler)
         serve(count, handler)
-        deliverEnds(handler)
         for job in handle.takeJobs() { job(self) }
         replayInput(handler)
+        deliverEnds(handler)
         var hasMore = handler.turn()
         let isTick = fireTimers(handler)
         if isTick {

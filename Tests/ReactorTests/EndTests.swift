@@ -84,6 +84,30 @@ import Testing
         #expect(peer.sawEnd)
     }
 
+    @Test func whatAConnectionSentBeforeItsEndIsHeardFirstHoweverOftenItPauses() throws {
+        let loop = try EventLoop.manual()
+        var heard: [String] = []
+        let pair = try loop.pair(script)
+        script.onReceived = { slot, bytes in
+            heard.append("\(bytes[0])")
+            loop.pauseReading(slot)
+            return 1
+        }
+        script.onTurn = {
+            loop.resumeReading(pair.slot)
+            return false
+        }
+        script.onEnd = { slot in
+            heard.append("end")
+            loop.finish(slot, lingerNanoseconds: 1_000_000_000)
+        }
+        let peer = Peer(pair.peer)
+        #expect(peer.send([1, 2, 3]) == 3)
+        peer.shutDown()
+        #expect(loop.turns(script) { loop.connectionCount == 0 })
+        #expect(heard == ["1", "2", "3", "end"])
+    }
+
     @Test func aPausedConnectionWhosePeerIsGoneIsClosedWhenNobodyWaitsAnyMore() throws {
         let (loop, slots, told) = try ended(5)
         let pair = try loop.pair(script)
