@@ -17,7 +17,7 @@ WAITING = {
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "memory: compares sizes of the process, which a sanitizer multiplies")
+    config.addinivalue_line("markers", "memory: compares sizes of the process, or fills it, which a sanitizer multiplies")
     config.addinivalue_line("markers", "core: the selection that Tests/run also runs under the sanitizers")
 
 

@@ -135,6 +135,7 @@ def test_a_syntax_error_is_located(home, text, place):
     assert done.returncode == BAD_CONFIG and "config.json" + place in done.stderr, done.output
 
 
+@pytest.mark.memory
 @pytest.mark.parametrize("command", [["config", "check"], ["serve", "--port", "0"]])
 def test_more_apps_than_the_broker_can_number_are_refused(home, command):
     apps = ",\n".join('{"id": "%d", "key": "%d", "secret": "s"}' % (n, n) for n in range(65_536))
