@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Wire
 
 /// One delivery on its way to one loop: a header, then the encoded frame, in one block of memory.
@@ -53,7 +52,7 @@ struct DeliveryPool {
     mutating func give(_ node: UnsafeMutablePointer<DeliveryNode>) {
         guard count < Self.blocksMax, Self.isBlock(MemoryLayout<DeliveryNode>.stride + Int(node.pointee.byteCount))
         else {
-            return free(node)
+            return node.deallocate()
         }
         node.pointee.next = top
         top = node
@@ -63,7 +62,7 @@ struct DeliveryPool {
     mutating func release() {
         while let node = top {
             top = node.pointee.next
-            free(node)
+            node.deallocate()
         }
         count = 0
     }
@@ -77,9 +76,9 @@ struct DeliveryPool {
             count -= 1
             return node
         }
-        guard let block = malloc(Self.isBlock(bytes) ? Self.blockBytes : bytes) else {
-            fatalError("out of memory: no room for an event of \(bytes) bytes")
-        }
+        // Without memory this traps as every growing array does; what may wait is bounded long before (`queueBytesMax`).
+        let block = UnsafeMutableRawPointer.allocate(
+            byteCount: Self.isBlock(bytes) ? Self.blockBytes : bytes, alignment: MemoryLayout<DeliveryNode>.alignment)
         return block.bindMemory(to: DeliveryNode.self, capacity: 1)
     }
 }

@@ -1,4 +1,3 @@
-internal import Glibc
 internal import Synchronization
 
 /// Where a channel lives on one loop: the app, its place in that loop's table, and how often the place was used before.
@@ -74,7 +73,7 @@ struct DeliveryQueue: ~Copyable, @unchecked Sendable {
         var node = head.load(ordering: .acquiring)
         while let current = node {
             node = current.pointee.next
-            Glibc.free(current)
+            current.deallocate()
         }
     }
 
