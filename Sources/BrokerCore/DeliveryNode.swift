@@ -22,10 +22,11 @@ struct DeliveryPool {
     /// Blocks of this size are kept; a node whose frame needs more is allocated and freed.
     private static let blockBytes = 512
     /// 128 KiB.
-    private static let blocksMax = 256
+    static let blocksMax = 256
 
     private var top: UnsafeMutablePointer<DeliveryNode>?
-    private var count = 0
+    /// Blocks kept.
+    private(set) var count = 0
 
     /// Makes a node that carries `json` as one WebSocket text frame.
     mutating func make(

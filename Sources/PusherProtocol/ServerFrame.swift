@@ -114,12 +114,7 @@ public enum ServerFrame {
             pen.write(text: #"{"event":"#)
             pen.write(bytes: nameLiteral)
             pen.write(text: #","channel":""#)
-            // Only a user channel's name can hold a byte that JSON escapes: its id is not bound to the channel charset.
-            if !channel.isEmpty, channel[0] == UInt8(ascii: "#") {
-                pen.write(escaping: channel)
-            } else {
-                pen.write(bytes: channel)
-            }
+            if mayNeedEscaping(channel) { pen.write(escaping: channel) } else { pen.write(bytes: channel) }
             pen.write(text: #"","data":"#)
             pen.write(bytes: dataLiteral)
             if let userID {
@@ -133,8 +128,11 @@ public enum ServerFrame {
 
     /// Only a user channel's name can hold a byte that JSON escapes: its id is not bound to the channel charset.
     @inline(__always)
+    private static func mayNeedEscaping(_ name: Span<UInt8>) -> Bool { !name.isEmpty && name[0] == UInt8(ascii: "#") }
+
+    @inline(__always)
     static func appendChannel(_ name: Span<UInt8>, to out: inout [UInt8]) {
-        if !name.isEmpty, name[0] == UInt8(ascii: "#") { return JSON.appendQuoted(name, to: &out) }
+        if mayNeedEscaping(name) { return JSON.appendQuoted(name, to: &out) }
         out.append(UInt8(ascii: "\""))
         out.append(bytes: name)
         out.append(UInt8(ascii: "\""))

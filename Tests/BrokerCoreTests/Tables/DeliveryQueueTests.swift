@@ -89,15 +89,10 @@
             #expect(again == small, "the block of the small one is used again, also for a longer frame")
             #expect(DeliveryNode.bytes(of: again).count == 304)
             pool.give(again)
+            #expect(pool.count == 1, "the large one was not kept")
             // AddressSanitizer sees a block that is given twice, or lost.
-            let many = (0..<1_000).map { _ in make(10) }
-            for node in many { pool.give(node) }
-            let distinct = Set(
-                (0..<1_000).map { _ in make(10) }.map { node in
-                    defer { Self.release(node) }
-                    return UInt(bitPattern: node)
-                })
-            #expect(distinct.count > 256)
+            for node in (0..<1_000).map({ _ in make(10) }) { pool.give(node) }
+            #expect(pool.count == DeliveryPool.blocksMax)
         }
 
         @Test func whatIsLeftIsFreedWithTheQueue() {
