@@ -50,9 +50,11 @@ let package = Package(
     products: [.executable(name: "starling", targets: ["starling"])],
     targets: [
         .target(name: "CLinux"),
+        .target(name: "CBuild"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
-            name: "starling", dependencies: ["BrokerServer", "Configuration", "LoadGenerator"], swiftSettings: strict),
+            name: "starling", dependencies: ["BrokerServer", "Configuration", "LoadGenerator", "CBuild"],
+            swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .executableTarget(
             name: "Echo", dependencies: ["Reactor", "Wire", "Crypto"], path: "Tests/Echo", swiftSettings: strict),

@@ -1,10 +1,11 @@
 internal import BrokerServer
+internal import CBuild
 internal import Configuration
 internal import Glibc
 internal import LoadGenerator
 
 /// Raised with each release; `deploy/run` and the tests print it.
-let build = BuildInformation(version: "0.1.0")
+let build = BuildInformation(version: "0.1.0", commit: String(cString: starling_build_commit))
 
 let request = CommandLineRequest.parse(
     arguments: Array(CommandLine.arguments.dropFirst()), environment: Surroundings.environment(), build: build,
@@ -24,7 +25,7 @@ case .health(let target):
         exit(error.exitCode)
     }
 case .bench(let arguments):
-    exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments))
+    exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments, build: build.text))
 case .serve(let configuration):
     Surroundings.write(configuration.warningText, to: STDERR_FILENO)
     do throws(Server.StartFailure) {
