@@ -25,12 +25,27 @@ public enum CommandLineRequest: Sendable {
         case "version": return .text(commands.version(rest))
         case "health": return commands.health(rest)
         case "bench": return .bench(rest)
-        case "help": return .text(.success(HelpText.of(rest)))
-        default:
-            let hint = NearestName.hint(
-                first, in: ["serve", "start", "config", "version", "health", "bench", "help"], quote: "")
-            return .text(.usage("unknown command \(first.quoted)\(hint)"))
+        case "help": return help(rest)
+        default: return .text(unknown(first))
         }
+    }
+
+    static let commands = ["serve", "start", "config", "version", "health", "bench", "help"]
+
+    /// `help`, `help COMMAND`; the load generator knows its own.
+    private static func help(_ topic: [String]) -> CommandLineRequest {
+        switch topic.first {
+        case "bench"?: .bench(["--help"])
+        case let name? where !commands.contains(name) && !name.hasPrefix("-"): .text(unknown(name))
+        default: .text(.success(HelpText.of(topic)))
+        }
+    }
+
+    private static func unknown(_ name: String) -> CommandOutput {
+        if Commands.configCommands.contains(name) {
+            return .usage("unknown command \(name.quoted); did you mean config \(name)?")
+        }
+        return .usage("unknown command \(name.quoted)\(NearestName.hint(name, in: commands, quote: ""))")
     }
 }
 
@@ -65,6 +80,9 @@ public struct BuildInformation: Sendable {
         self.version = version
         self.commit = commit
     }
+
+    /// `starling 0.1.0 (0123456789)`.
+    public var text: String { "starling \(version)\(commit.isEmpty ? "" : " (\(commit))")" }
 }
 
 /// Where `starling health` asks, by plain HTTP.
@@ -76,14 +94,16 @@ public struct HealthTarget: Sendable, Equatable {
     /// 1...300.
     public var timeoutSeconds: Int
 
-    /// `http://HOST[:PORT][/PATH]`; an IPv6 host stands in brackets. Without a path, `/ready`.
+    /// `[http://]HOST[:PORT][/PATH]`; an IPv6 host stands in brackets. Without a path, `/ready`; without a port, HTTP's with the scheme and
+    /// the broker's usual one without it.
     static func parse(_ url: String, timeoutSeconds: Int) -> HealthTarget? {
-        guard url.hasPrefix("http://") else { return nil }
-        let rest = url.dropFirst(7)
+        let hasScheme = url.hasPrefix("http://")
+        guard hasScheme || !url.contains("://") else { return nil }
+        let rest = url.dropFirst(hasScheme ? 7 : 0)
         let authority = rest.prefix { $0 != "/" }
         let path = rest.dropFirst(authority.count)
         var host = authority
-        var port = Substring("80")
+        var port = hasScheme ? "80" : Substring(String(ServerSettings().port))
         if authority.hasPrefix("[") {
             guard let end = authority.firstIndex(of: "]") else { return nil }
             host = authority[..<end].dropFirst()

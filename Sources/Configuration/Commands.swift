@@ -8,8 +8,11 @@ struct Commands {
 
     func serve(_ arguments: [String], isBare: Bool) -> CommandLineRequest {
         let flags = FlagParser.parse(arguments)
-        if flags.value("help") != nil { return .text(.success(isBare ? HelpText.tree : HelpText.serve)) }
-        if flags.value("version") != nil { return .text(version([])) }
+        switch flags.given.first(where: { $0.name == "help" || $0.name == "version" })?.name {
+        case "help"?: return .text(.success(isBare ? HelpText.tree : HelpText.serve))
+        case "version"?: return .text(version([]))
+        default: break
+        }
         switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
         case .success(let configuration): return .serve(configuration)
         case .failure(let failure): return .text(.failure(failure))
@@ -27,11 +30,13 @@ struct Commands {
         case "import"?: return importFile(rest)
         case "--help"?, "-h"?: return .success(HelpText.config)
         case let name?:
-            let hint = NearestName.hint(name, in: ["check", "show", "docs", "import"], quote: "")
+            let hint = NearestName.hint(name, in: Self.configCommands, quote: "")
             return .usage("unknown command config \(name.quoted)\(hint)")
         case nil: return .usage("config needs a command: check, show, docs or import")
         }
     }
+
+    static let configCommands = ["check", "show", "docs", "import"]
 
     /// The flags of `serve`, where one bare argument is the file.
     private func flags(_ arguments: [String], extra: [String: Bool] = [:]) -> FlagParser.Result {
@@ -82,7 +87,7 @@ struct Commands {
         return usageProblem(flags, positionalsMax: 0) ?? .success(ReferencePage.text)
     }
 
-    /// `--from soketi|reverb|env [FILE|env]`; the result is a native file on standard output, with its secrets.
+    /// `--from soketi FILE|env`, `--from reverb|env [.ENV-FILE|env]`; the result is a native file on standard output, with its secrets.
     private func importFile(_ arguments: [String]) -> CommandOutput {
         let flags = FlagParser.parse(arguments, extra: ["from": true, "env-file": true], onlyExtra: true)
         if flags.value("help") != nil { return .success(HelpText.config) }
@@ -91,17 +96,19 @@ struct Commands {
         guard let from = flags.value("from")?.value, sources.contains(from) else {
             return .usage("config import needs --from \(sources.joined(separator: "|")) and, for soketi, a FILE")
         }
-        let source = flags.positionals.first ?? (from == "soketi" ? nil : "env")
-        guard let source, source == "env" || from == "soketi" else {
-            return .usage(
-                from == "soketi"
-                    ? "config import --from soketi needs a FILE, - or env" : "--from \(from) reads variables only")
+        guard let source = flags.positionals.first ?? (from == "soketi" ? nil : "env") else {
+            return .usage("config import --from soketi needs a FILE, - or env")
+        }
+        guard from == "soketi" || !source.hasSuffix(".php") else {
+            return .usage("\(source.quoted) is PHP, which only PHP can read: give the application's .env file instead")
         }
         var given = FlagParser.Result()
         given.given = flags.given.filter { $0.name == "env-file" }
         var environment = environment
         if source != "env" {
-            given.given.append(.init(name: "config", spelled: "argument", value: source))
+            // soketi has a file of its own; Reverb's settings stand in a .env file.
+            let name = from == "soketi" ? "config" : "env-file"
+            given.given.append(.init(name: name, spelled: "argument", value: source))
             // The file alone decides; only `${NAME}` in it may look at the environment.
             for name in environment.keys where Self.isConfiguration(name) { environment[name] = nil }
         }
@@ -129,7 +136,7 @@ struct Commands {
         if flags.value("help") != nil { return .success(HelpText.tree) }
         if let problem = usageProblem(flags, positionalsMax: 0) { return problem }
         guard flags.value("json") != nil else {
-            return .success("starling \(build.version)\(build.commit.isEmpty ? "" : " (\(build.commit))")\n")
+            return .success(build.text + "\n")
         }
         let members = [("name", "starling"), ("version", build.version), ("commit", build.commit)]
         let body = members.map { JSONText.quoted($0.0) + ":" + JSONText.quoted($0.1) }.joined(separator: ",")
@@ -151,7 +158,11 @@ struct Commands {
         if let url = flags.positionals.first {
             if let problem = usageProblem(flags, positionalsMax: 1) { return .text(problem) }
             guard let target = HealthTarget.parse(url, timeoutSeconds: timeoutSeconds) else {
-                return .text(.usage("\(url.quoted) is not a URL such as http://127.0.0.1:6001/ready"))
+                let why =
+                    url.hasPrefix("https://")
+                    ? "health speaks plain HTTP: ask the broker itself, not the proxy in front of it"
+                    : "\(url.quoted) is neither HOST:PORT nor a URL such as http://127.0.0.1:6001/ready"
+                return .text(.usage(why))
             }
             return .health(target)
         }

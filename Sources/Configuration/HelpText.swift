@@ -19,7 +19,7 @@ enum HelpText {
           config docs                print the reference of all options (Markdown)
           config import --from soketi|reverb|env [FILE|env]
                                      print another server's configuration as ours
-          health [URL]               ask a running broker; exit code 0 when it is ready [--timeout SECONDS]
+          health [HOST:PORT|URL]     ask a running broker; exit code 0 when it is ready [--timeout SECONDS]
           bench SCENARIO             put load on a broker and report [bench --help]
           version                    print the version [--json]
           help [COMMAND]             print help
@@ -56,14 +56,15 @@ enum HelpText {
                      --origins  where each came from
                      --json     as a document
           docs       the reference of all options as Markdown
-          import     a native file, with its secrets, on standard output
+          import     a native file, with its secrets, on standard output; FILE is soketi's JSON, or the .env
+                     file with the variables of Reverb, Pusher or soketi
 
         """
 
     static let health = """
-        Usage: starling health [http://HOST:PORT/PATH] [--timeout SECONDS] [OPTIONS of serve]
+        Usage: starling health [HOST[:PORT] | http://HOST:PORT/PATH] [--timeout SECONDS] [OPTIONS of serve]
 
-        Asks /ready of the broker; without a URL, of the one that this configuration would start.
+        Asks /ready of the broker; without a host, of the one that this configuration would start.
         Exit code 0 when it answers 200 in time (5 seconds), 124 when it does not answer in time, else 1.
 
         """

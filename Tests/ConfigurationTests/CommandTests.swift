@@ -33,7 +33,20 @@ import Testing
         Row("config", "check", "-c", "no.json", exit: 78, "flag -c=no.json: cannot be read: No such file or directory"),
         Row("serve", "--config=bad.json", exit: 78, "bad.json:1:2: unknown key \"prot\" — did you mean \"port\"?"),
         Row("version", "--jsn", exit: 2, "unknown option --jsn — did you mean --json?"),
-        Row("health", "ftp://x", exit: 2, "\"ftp://x\" is not a URL such as http://127.0.0.1:6001/ready"),
+        Row("import", "--from", "soketi", exit: 2, "unknown command \"import\"; did you mean config import?"),
+        Row("help", "bogus", exit: 2, "unknown command \"bogus\""),
+        Row("help", "srve", exit: 2, "unknown command \"srve\" — did you mean serve?"),
+        Row("help", "check", exit: 2, "unknown command \"check\"; did you mean config check?"),
+        Row(
+            "config", "import", "--from", "reverb", "config/reverb.php", exit: 2,
+            "\"config/reverb.php\" is PHP, which only PHP can read: give the application's .env file instead"),
+        Row(
+            "health", "ftp://x", exit: 2,
+            "\"ftp://x\" is neither HOST:PORT nor a URL such as http://127.0.0.1:6001/ready"),
+        Row("health", "h:0", exit: 2, "\"h:0\" is neither HOST:PORT nor a URL such as http://127.0.0.1:6001/ready"),
+        Row(
+            "health", "https://h", exit: 2,
+            "health speaks plain HTTP: ask the broker itself, not the proxy in front of it"),
         Row("health", "--timeout=0", exit: 2, "flag --timeout=0: must be a whole number from 1 to 300 (seconds)"),
         Row("health", "--port=0", exit: 2, "the port is not known in advance; give a URL"),
     ]
@@ -127,6 +140,17 @@ import Testing
         #expect(output(["health", "--help"])?.standardOutput == HelpText.health)
     }
 
+    @Test func helpOfTheLoadGeneratorIsItsOwn() {
+        guard case .bench(let arguments) = run(["help", "bench"]) else { Issue.record("not passed on"); return }
+        #expect(arguments == ["--help"])
+    }
+
+    @Test func ofHelpAndVersionTheFirstIsAnswered() {
+        #expect(output(["--version", "--help"]) == output(["version"]))
+        #expect(output(["--help", "--version"])?.standardOutput == HelpText.tree)
+        #expect(output(["serve", "--help", "-V"])?.standardOutput == HelpText.serve)
+    }
+
     @Test func versionIsPrinted() {
         for arguments in [["version"], ["-V"], ["--version"]] {
             #expect(output(arguments)?.standardOutput == "starling 1.2.3 (abc)\n")
@@ -167,6 +191,9 @@ import Testing
             HealthTarget(host: "::1", port: 7, path: "/ready", timeoutSeconds: 9)
         ),
         (["health", "http://h"], HealthTarget(host: "h", port: 80, path: "/ready", timeoutSeconds: 5)),
+        (["health", "h:7"], HealthTarget(host: "h", port: 7, path: "/ready", timeoutSeconds: 5)),
+        (["health", "[::1]:7/up"], HealthTarget(host: "::1", port: 7, path: "/up", timeoutSeconds: 5)),
+        (["health", "localhost"], HealthTarget(host: "localhost", port: 6001, path: "/ready", timeoutSeconds: 5)),
         (["health", "http://[::1]:8/up"], HealthTarget(host: "::1", port: 8, path: "/up", timeoutSeconds: 5)),
     ]) func healthHasATarget(_ arguments: [String], _ expected: HealthTarget) {
         guard case .health(let target) = run(arguments) else { Issue.record("no health"); return }
@@ -250,5 +277,15 @@ import Testing
         let env = ["REVERB_APP_ID": "1", "REVERB_APP_KEY": "k", "REVERB_APP_SECRET": "s", "REVERB_SERVER_PORT": "9"]
         let text = try #require(output(["config", "import", "--from", "reverb"], env: env)?.standardOutput)
         #expect(try load(file: text).get().settings == load(env: env).get().settings)
+    }
+
+    @Test(arguments: ["reverb", "env"]) func aFileOfVariablesIsImportedAlone(from: String) throws {
+        let file = "REVERB_APP_ID=1\nREVERB_APP_KEY=k\nREVERB_APP_SECRET=s\nREVERB_SERVER_PORT=9\n"
+        let arguments = ["config", "import", "--from", from, "app.env"]
+        let text = try #require(
+            output(arguments, env: ["REVERB_SERVER_PORT": "7"], ["app.env": file])?.standardOutput)
+        let settings = try load(file: text).get().settings
+        #expect(settings.port == 9)
+        #expect(settings.apps.map(\.id) == ["1"])
     }
 }
