@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import platform
 import subprocess
 import sys
 import xml.dom.minidom
 
 import pytest
 
-from harness import BINARY, ROOT, Broker, app
+from harness import BINARY, ROOT, Broker, app, named_app, wait_until
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
 import figures  # noqa: E402
@@ -93,6 +94,33 @@ def test_a_run_of_which_nothing_was_accepted_is_invalid(server, tmp_path):
     assert any("none of" in reason and "accepted" in reason for reason in report["invalid"])
 
 
+def test_a_run_with_refusals_is_faulty_unless_they_are_allowed(tmp_path):
+    limits = {"backendEventsPerSecond": 5}
+    with Broker({"apps": [app(limits=limits), named_app("other", limits=limits)]}) as server:
+        arguments = ["rest", "--in-flight", "2"]
+        status, report = bench(server, tmp_path, *arguments)
+        rejected = report["figures"]["rejected"]
+        assert (status, report["valid"]) == (1, True)
+        assert report["faults"] == [f"{rejected:,} calls or events rejected"]
+        arguments += ["--app", "other", "--key", "other-key", "--secret", "other-secret"]
+        status, report = bench(server, tmp_path, *arguments, "--allow", "rejected")
+        assert (status, report["faults"]) == (0, [])
+
+
+def test_connections_lost_make_a_run_faulty(tmp_path):
+    with Broker({"apps": [app()]}) as server:
+        report = tmp_path / "report.json"
+        bench_process = subprocess.Popen(
+            [BINARY, "bench", "connect", "--connections", "20", "--duration", "5", "--port", str(server.port), "--json",
+             str(report), "--quiet"], stdout=subprocess.PIPE, text=True)
+        wait_until(lambda: server.api("GET", "/connections")[1] == {"connections": 20}, "everybody is there")
+        server.stop()
+        text, _ = bench_process.communicate(timeout=60)
+    assert bench_process.returncode == 1
+    assert json.loads(report.read_text())["faults"] == ["20 connections lost", "20 pusher:error frames"]
+    assert "FAULTY: 20 connections lost, 20 pusher:error frames (--allow connections_lost,errors" in text.splitlines()[-1]
+
+
 def test_idle_clients_ping(server, tmp_path):
     _, report = bench(server, tmp_path, "idle", "--connections", "100", "--ping-interval", "0.5")
     assert report["figures"]["pings"] == report["figures"]["pongs"] > 50
@@ -131,6 +159,22 @@ def test_search_ends_when_the_level_breaks_and_plots(server, tmp_path):
     assert code == 1
     assert [step["kept"] for step in report["steps"]] == [False]
     assert xml.dom.minidom.parse(str(plot)).documentElement.tagName == "svg"
+
+
+def test_a_plot_says_where_it_comes_from_and_keeps_the_secret(server, tmp_path):
+    plot = tmp_path / "plot.svg"
+    code, report = bench(server, tmp_path, "rest", "--in-flight", "1", "--host", "localhost", "--secret", "app-secret",
+                         "--svg", str(plot))
+    assert code == 0, report
+    texts = [node.firstChild.data for node in xml.dom.minidom.parse(str(plot)).getElementsByTagName("text")]
+    joined = " ".join(texts)
+    for part in (platform.node(), platform.release(), "bench rest", "--host localhost", "starling ", "VALID"):
+        assert part in joined
+    assert "app-secret" not in joined and "app-secret" not in json.dumps(report)
+    # Both axes of the percentiles.
+    panel = texts[texts.index("percentiles (ms)") + 1:]
+    assert sum("%" in text or text == "0" for text in panel) >= 2
+    assert sum(text.replace(".", "").isdigit() for text in panel) >= 3
 
 
 def test_service_levels_set_the_exit_code(server, tmp_path):

@@ -24,6 +24,7 @@ import Testing
         Row("search without levels", ["search"]), Row("no pace", ["fanout", "--rate", "0"]),
         Row("more channels per client than channels", ["pubsub", "--channels", "2", "--channels-per-client", "3"]),
         Row("a level that cannot be read", ["fanout", "--slo", "p99"]),
+        Row("an unknown fault", ["fanout", "--allow", "lost,gone"]), Row("no fault", ["fanout", "--allow", ""]),
         Row("an unknown language", ["fanout", "--language", "latin"]),
         Row("a language and a Pusher scenario", ["presence", "--language", "mqtt"]),
     ])
@@ -45,6 +46,71 @@ import Testing
         let level = try #require(ServiceLevel.parse(row.value.0)?.first)
         #expect(level.isKept(row.value.1) == row.value.2)
         #expect(!level.isKept(nil))
+    }
+
+    private func report(_ arguments: [String], _ figures: [String: Int]) throws -> Report {
+        guard case .run(let options) = OptionParser.parse(arguments) else {
+            throw NotUnderstood()
+        }
+        var report = Report(options: options, commandLine: [])
+        for (name, value) in figures { report.add(name, value) }
+        return report
+    }
+
+    private struct NotUnderstood: Error {}
+
+    @Test(arguments: [
+        Row("nothing wrong", ([], "VALID\n", false)),
+        Row("loss", (["lost"], "FAULTY: 3 deliveries lost (--allow lost accepts that)\n", true)),
+        Row(
+            "disconnects and refusals",
+            (
+                ["connections_lost", "rejected"],
+                "FAULTY: 3 connections lost, 3 calls or events rejected (--allow connections_lost,rejected accepts that)\n",
+                true
+            )),
+    ])
+    func `a run with faults says so and fails`(row: Row<([String], String, Bool)>) throws {
+        let (faults, verdict, fails) = row.value
+        let report = try report(["fanout"], Dictionary(uniqueKeysWithValues: faults.map { ($0, 3) }))
+        #expect(report.verdict == verdict)
+        #expect(report.hasFailed == fails)
+        #expect(report.text.hasSuffix(verdict))
+    }
+
+    @Test func `every fault fails a run, and none of them when it is allowed or a service level judges it`() throws {
+        for (name, _) in Fault.all {
+            #expect(try report(["fanout"], [name: 1]).hasFailed)
+            #expect(try !report(["fanout"], [name: 0]).hasFailed)
+            #expect(try !report(["fanout", "--allow", name], [name: 1]).hasFailed)
+            #expect(try !report(["fanout", "--slo", "\(name)<=1"], [name: 1]).hasFailed)
+            #expect(try report(["fanout", "--slo", "\(name)<=1"], [name: 2]).hasFailed)
+        }
+        #expect(try !report(["fanout", "--allow", "loss"], ["lost": 1]).hasFailed)
+    }
+
+    @Test func `no secret is written into a report`() {
+        let command = ["starling", "bench", "rest", "--secret", "hush", "--secret=hush", "--key", "k"]
+        #expect(
+            OptionParser.withoutSecret(command).joined(separator: " ")
+                == "starling bench rest --secret … --secret=… --key k")
+    }
+
+    @Test(arguments: [
+        Row("a name", ("localhost", ["127.0.0.1:7", "[::1]:7"])), Row("IPv4", ("127.0.0.3", ["127.0.0.3:7"])),
+        Row("IPv6", ("::1", ["[::1]:7"])),
+    ])
+    func `a host is a name or an address`(row: Row<(String, [String])>) throws {
+        #expect(row.value.1.contains(try HostAddress.find(row.value.0, port: 7).description))
+    }
+
+    @Test func `a name that nobody knows is told`() {
+        #expect(throws: HostAddress.Unknown.self) { try HostAddress.find("no such name", port: 7) }
+    }
+
+    @Test(arguments: [0.0013, 0.105, 0.5, 1, 1.05, 3, 7.35, 10, 99, 1_000, 1_234_567])
+    func `an axis has between three and seven marks`(high: Double) {
+        #expect((3...7).contains(Panel.ticks(0, high).count), "\(Panel.ticks(0, high))")
     }
 
     @Test func `every client knows the place of each of its channels`() {

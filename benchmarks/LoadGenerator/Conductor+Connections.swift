@@ -22,8 +22,9 @@ extension Conductor {
         if let before, let after = meter?.memoryBytes("Rss") {
             report.add("server_rss_bytes_per_connection", Double(after - before) / Double(plan.clients), "B")
         }
-        add(measured, latency: \.connect)
+        // Held meanwhile, so that one that is lost then is counted.
         sleep(until: MonotonicTime.now().nanoseconds + UInt64(options.durationSeconds * 1e9))
+        add(measured, latency: \.connect)
     }
 
     func idle() throws(Failure) {

@@ -39,13 +39,13 @@ extension Conductor {
             return text
                 + "\(options.subscribers) subs × \(options.payloadBytes) B from \(Text.short(options.startRate))/s, "
                 + "× \(Text.short(options.rateFactor)) until \(options.serviceLevels.map(\.text).joined(separator: ",")) breaks  "
-                + "server \(options.host):\(options.port)"
+                + "server \(options.server)"
         case .clientEvents:
             text += "\(plan.channels) channels × \(options.peers) peers × \(options.payloadBytes) B, \(pace)"
         default:
             text += "\(plan.channels) channels × \(options.subscribers) subs × \(options.payloadBytes) B, \(pace)"
         }
-        return text + "  for \(Text.short(options.durationSeconds)) s  server \(options.host):\(options.port)"
+        return text + "  for \(Text.short(options.durationSeconds)) s  server \(options.server)"
     }
 
     private func published(alsoChurn: Bool) throws(Failure) {

@@ -18,7 +18,7 @@ final class Conductor {
 
     struct Failure: Error { var text: String }
 
-    init(_ options: Options, plan: Plan, commandLine: [String]) throws(Failure) {
+    init(_ options: Options, plan: Plan, commandLine: [String], build: String) throws(Failure) {
         (self.options, self.plan) = (options, plan)
         _ = DescriptorLimit.raise()
         meter = options.pid > 0 ? ProcessMeter(pid: options.pid) : nil
@@ -26,7 +26,7 @@ final class Conductor {
         report = Report(options: options, commandLine: commandLine)
         progress = Progress(isShown: !options.isQuiet && Files.isTerminal)
         threads = try Self.start(plan, team)
-        report.environment = Surveyor.environment(options, commandLine: commandLine)
+        report.environment = Surveyor.environment(options, commandLine: commandLine, build: build)
         let load =
             report.environment.first { $0.name == "load" }?.value.split(separator: " ").first.flatMap { Double($0) }
             ?? 0

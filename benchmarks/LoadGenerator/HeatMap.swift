@@ -29,7 +29,9 @@ struct HeatMap: Sendable {
     /// As a panel of the plot: the darker, the more (by the logarithm of the count).
     var svg: String {
         let used = (0..<Self.rowCount).filter { row in columns.contains { $0.counts[row] > 0 } }
-        guard let low = used.first, let high = used.last, let last = columns.last else { return "" }
+        guard let first = used.first, let final = used.last, let last = columns.last else { return "" }
+        // A doubling at least, so that the axis has several marks.
+        let low = max(0, min(first, final - 4)), high = min(Self.rowCount - 1, max(final, low + 4))
         let most = Histogram.logarithm2(Double(columns.flatMap(\.counts).max() ?? 1) + 1)
         let height = Panel.plotHeight / Double(high - low + 1)
         let width = Panel.plotWidth / Double(columns.count)

@@ -1,11 +1,14 @@
+internal import Reactor
+
 /// `starling bench`: puts load on a Pusher-speaking server, and reports what it did and what it cost.
 public enum LoadGenerator {
     /// Runs one command to its end. Blocks; call it on the main thread.
     /// - Parameters:
     ///   - arguments: what follows `bench`.
     ///   - commandLine: the whole command, recorded in the report.
+    ///   - build: the generator's version and commit, likewise.
     /// - Returns: the exit code: 0 fine, 1 a service level was missed or the run failed or proves nothing, 2 wrong arguments.
-    public static func main(arguments: [String], commandLine: [String]) -> Int32 {
+    public static func main(arguments: [String], commandLine: [String], build: String) -> Int32 {
         if arguments.first == "histogram" { return HistogramCommand.run(Array(arguments.dropFirst())) }
         switch OptionParser.parse(arguments) {
         case .help(let text):
@@ -14,17 +17,21 @@ public enum LoadGenerator {
         case .wrong(let text):
             Files.complain(text)
             return 2
-        case .run(let options): return run(options, commandLine: commandLine)
+        case .run(let options): return run(options, commandLine: OptionParser.withoutSecret(commandLine), build: build)
         }
     }
 
-    private static func run(_ options: Options, commandLine: [String]) -> Int32 {
-        guard let plan = Plan.make(options) else {
-            Files.complain("--host must be an IP address or localhost")
+    private static func run(_ options: Options, commandLine: [String], build: String) -> Int32 {
+        let address: PeerAddress
+        do throws(HostAddress.Unknown) {
+            address = try HostAddress.find(options.host, port: UInt16(clamping: options.port))
+        } catch {
+            Files.complain("--host: \(error.text)")
             return 2
         }
+        let plan = Plan.make(options, address: address)
         do throws(Conductor.Failure) {
-            let conductor = try Conductor(options, plan: plan, commandLine: commandLine)
+            let conductor = try Conductor(options, plan: plan, commandLine: commandLine, build: build)
             defer { conductor.stop() }
             try conductor.run()
             conductor.clearProgress()

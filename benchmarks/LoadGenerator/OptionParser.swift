@@ -32,6 +32,16 @@ enum OptionParser {
         return .run(options)
     }
 
+    /// The command as it may be written into a report.
+    static func withoutSecret(_ commandLine: [String]) -> [String] {
+        var shown = commandLine
+        for index in shown.indices {
+            if shown[index].hasPrefix("--secret=") { shown[index] = "--secret=…" }
+            if index > 0, commandLine[index - 1] == "--secret" { shown[index] = "…" }
+        }
+        return shown
+    }
+
     private static func contradiction(_ options: Options) -> String? {
         if options.channelsPerClient > options.channels { return "--channels-per-client is more than --channels" }
         if options.scenario == .search, options.serviceLevels.isEmpty {
@@ -60,8 +70,9 @@ enum OptionParser {
         out += """
 
             Latency counts from the instant the timetable names (open loop) or from sending (closed loop: an event is in flight
-            until its last subscriber has it). A run is INVALID when the generator was the limit. Exit codes: 0 fine, 1 failed,
-            invalid or a service level missed, 2 wrong arguments.
+            until its last subscriber has it). A run is INVALID when the generator was the limit, and FAULTY when something was
+            lost, doubled, disconnected or rejected. Exit codes: 0 fine, 1 failed, invalid, faulty or a service level missed,
+            2 wrong arguments.
 
             """
         return out

@@ -11,7 +11,7 @@ struct OptionRow: Sendable {
     static let all: [OptionRow] = target + load + pace + output + raw
 
     private static let target: [OptionRow] = [
-        text("host", "HOST", "where the server listens [127.0.0.1]", \.host),
+        text("host", "HOST", "the server's name or address [127.0.0.1]", \.host),
         number("port", "its port [6001]", \.port, 1...65_535),
         text("path-prefix", "PATH", "before /app and /apps", \.pathPrefix),
         text("app", "ID", "app id [app-id]", \.appID),
@@ -60,12 +60,20 @@ struct OptionRow: Sendable {
         decimal("factor", "X", "search: from one rate to the next [1.25]", \.rateFactor),
     ]
 
+    private static let faultNames = Fault.all.map(\.name).joined(separator: ", ")
+
     private static let output: [OptionRow] = [
         OptionRow(name: "slo", placeholder: "LIST", help: "'p99<5ms,loss=0': exit code 1 when one is missed") {
             options, text in
             guard let levels = ServiceLevel.parse(text) else { return false }
             options.serviceLevels = levels
             return true
+        },
+        OptionRow(name: "allow", placeholder: "LIST", help: "faults that do not fail the run: \(faultNames)") {
+            options, text in
+            let names = text.split(separator: ",").map { $0 == "loss" ? "lost" : String($0) }
+            options.allowedFaults = Set(names)
+            return !names.isEmpty && names.allSatisfy { name in Fault.all.contains { $0.name == name } }
         },
         text("json", "FILE", "the whole report", \.json),
         text("csv", "FILE", "the figures and the times over time", \.csv),

@@ -42,6 +42,8 @@ struct Options: Sendable {
     var rateFactor = 1.25
 
     var serviceLevels: [ServiceLevel] = []
+    /// Faults that do not fail the run, by their figures' names.
+    var allowedFaults: Set<String> = []
     var json = ""
     var csv = ""
     var histogram = ""
@@ -68,6 +70,9 @@ struct Options: Sendable {
     }
 
     var isOpenLoop: Bool { rate > 0 }
+
+    /// `HOST:PORT`, an IPv6 address in brackets.
+    var server: String { host.contains(":") && !host.hasPrefix("[") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     var publisherCount: Int { publishers > 0 ? publishers : max(1, isOpenLoop || inFlight == 0 ? 16 : inFlight) }
 }

@@ -22,7 +22,9 @@ struct Panel {
     var svg: String {
         let all = lines.flatMap(\.points)
         let xLow = xTicks.isEmpty ? all.map(\.x).min() ?? 0 : 0
-        let xHigh = max(all.map(\.x).max() ?? 1, xLow + 1e-9), yHigh = max(all.map(\.y).max() ?? 1, 1e-6) * 1.05
+        let xLast = all.map(\.x).max() ?? 1, yHigh = max(all.map(\.y).max() ?? 1, 1e-6) * 1.05
+        // Up to the next mark of its own, so that few values too stand between two.
+        let xHigh = max(xTicks.first { $0.at >= xLast && $0.at > 0 }?.at ?? xLast, xLow + 1e-9)
         func x(_ value: Double) -> String {
             Text.fixed(Self.left + (value - xLow) / (xHigh - xLow) * Self.plotWidth, digits: 1)
         }
@@ -60,7 +62,7 @@ struct Panel {
         guard span > 0, span.isFinite else { return [low] }
         var step = 1e-9
         while step * 10 < span { step *= 10 }
-        let unit = [1.0, 2, 2.5, 5, 10].map { $0 * step }.first { span / $0 <= 6 } ?? step * 10
+        let unit = [0.2, 0.25, 0.5, 1, 2, 2.5, 5].map { $0 * step }.first { span / $0 <= 6 } ?? step * 10
         var ticks: [Double] = []
         var at = (low / unit).rounded(.up) * unit
         while at <= high, ticks.count < 20 {

@@ -3,12 +3,10 @@ internal import Reactor
 
 extension Plan {
     /// The plan of a command line.
-    /// - Returns: nil when the host is no IP address.
-    static func make(_ options: Options) -> Plan? {
-        let host = options.host == "localhost" ? "127.0.0.1" : options.host
-        guard let address = PeerAddress.parse(host: host, port: UInt16(clamping: options.port)) else { return nil }
+    /// - Parameter address: where `options.host` is.
+    static func make(_ options: Options, address: PeerAddress) -> Plan {
         var target = Target(
-            address: address, host: "\(options.host):\(options.port)", pathPrefix: options.pathPrefix,
+            address: address, host: options.server, pathPrefix: options.pathPrefix,
             appID: options.appID, key: options.key, secret: options.secret, sources: options.sources)
         if options.raw != RawDialect() { target.raw = options.raw }
         var plan = Plan(target: target)

@@ -9,15 +9,43 @@ enum Plot {
         if report.timeline.count > 1, report.steps.isEmpty { panels.append(timeline(report).svg) }
         if report.heat.columns.count > 1, report.steps.isEmpty { panels.append(report.heat.svg) }
         if report.steps.count > 1 { panels.append(knee(report).svg) }
-        let height = 40 + panelHeight * Double(panels.count)
+        let lines = provenance(report)
+        let head = 34 + 15 * Double(lines.count)
+        let height = head + panelHeight * Double(panels.count)
         var out =
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"\(Int(width))\" height=\"\(Int(height))\" viewBox=\"0 0 \(Int(width)) \(Int(height))\" "
         out += "font-family=\"sans-serif\" font-size=\"11\">\n<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
         out += "<text x=\"12\" y=\"22\" font-size=\"13\">\(Panel.escaped(report.title))</text>\n"
+        for (index, line) in lines.enumerated() {
+            out +=
+                "<text x=\"12\" y=\"\(38 + 15 * index)\" font-size=\"10\" fill=\"#666\">\(Panel.escaped(line))</text>\n"
+        }
         for (index, panel) in panels.enumerated() {
-            out += "<g transform=\"translate(0 \(Int(40 + panelHeight * Double(index))))\">\n\(panel)</g>\n"
+            out += "<g transform=\"translate(0 \(Int(head + panelHeight * Double(index))))\">\n\(panel)</g>\n"
         }
         return out + "</svg>\n"
+    }
+
+    /// Where, of what and how the figures came about, so that a plot can be judged without its report.
+    static func provenance(_ report: Report) -> [String] {
+        func known(_ name: String) -> String { report.environment.first { $0.name == name }?.value ?? "unknown" }
+        let machine =
+            "host \(known("host")): \(known("processor")), \(known("cores")) cores, kernel \(known("kernel")), load \(known("load"))"
+        return [machine, "\(known("build")), \(report.verdict.split(separator: "\n").joined(separator: "; "))"]
+            + wrapped(report.commandLine.joined(separator: " "))
+    }
+
+    /// Lines that fit the width; a long word stays whole.
+    private static func wrapped(_ text: String) -> [String] {
+        var lines: [String] = []
+        for word in text.split(separator: " ") {
+            if let last = lines.last, last.count + word.count < 125 {
+                lines[lines.count - 1] = last + " " + word
+            } else {
+                lines.append(String(word))
+            }
+        }
+        return lines
     }
 
     /// Log-nines: as far from 90 % to 99 % as from 99 % to 99.9 %.

@@ -7,6 +7,7 @@ extension Report {
         var out =
             "{\"schema\":1,\"scenario\":\(Self.quoted(options.scenario.rawValue)),\"label\":\(Self.quoted(options.label)),"
         out += "\"title\":\(Self.quoted(title)),\"valid\":\(invalid.isEmpty),\"invalid\":\(Self.list(invalid)),"
+        out += "\"faults\":\(Self.list(faults.map(\.text))),"
         out += "\"notes\":\(Self.list(notes)),\"command\":\(Self.list(commandLine)),\"environment\":{"
         out += environment.map { "\(Self.quoted($0.name)):\(Self.quoted($0.value))" }.joined(separator: ",")
         out +=

@@ -2,19 +2,14 @@
 extension Report {
     var text: String {
         var out = "\n" + String(repeating: "-", count: 96) + "\n\(title)\n"
-        var line = ""
         for figure in figures where !isLatency(figure.name) {
             let value =
                 figure.value == figure.value.rounded()
                 ? Text.grouped(Int(clampedFrom: figure.value)) : short(figure.value)
-            let item = Text.left("\(figure.name) \(value)\(figure.unit.isEmpty ? "" : " " + figure.unit)", 31)
-            if line.count + item.count > 96 {
-                out += line + "\n"
-                line = ""
-            }
-            line += item + " "
+            // A rate's unit stands in its label.
+            let unit = figure.unit.isEmpty || figure.unit.hasSuffix("/s") ? "" : " " + figure.unit
+            out += "  " + Text.left(figure.label, 44) + Text.right(value, 16) + unit + "\n"
         }
-        if !line.isEmpty { out += line + "\n" }
         if latency.total > 0 {
             out += "latency ms (\(options.scenario.latencyMeaning))"
             for (name, percentile) in Self.percentiles {
@@ -27,8 +22,7 @@ extension Report {
             out += "slo \(level.text): \(level.isKept(figure(level.figure)) ? "kept" : "MISSED")\n"
         }
         for note in notes { out += "note: \(note)\n" }
-        out += invalid.isEmpty ? "VALID\n" : invalid.map { "INVALID: \($0)\n" }.joined()
-        return out
+        return out + verdict
     }
 
     private var stepTable: String {

@@ -4,6 +4,14 @@ struct Figure: Sendable {
     var name: String
     var value: Double
     var unit = ""
+
+    /// For people: `publishes_per_second` → `publishes / s`.
+    var label: String {
+        let words = name.replacing("_per_second", with: "_/_s").replacing("_percent", with: "").split(separator: "_")
+        return words.map { Self.abbreviations[$0] ?? String($0) }.joined(separator: " ")
+    }
+
+    private static let abbreviations: [Substring: String] = ["cpu": "CPU", "rss": "resident", "mb": "MB"]
 }
 
 /// One second of a run.
@@ -72,7 +80,7 @@ struct Report: Sendable {
 
     /// A search ends by missing them; it fails only when no rate kept them.
     var hasFailed: Bool {
-        if !invalid.isEmpty { return true }
+        if !invalid.isEmpty || !faults.isEmpty { return true }
         return options.scenario == .search ? !steps.contains { $0.isKept } : !missedLevels.isEmpty
     }
 }

@@ -3,7 +3,8 @@ internal import Reactor
 
 /// The machine and the processes, so that a figure can be judged later.
 enum Surveyor {
-    static func environment(_ options: Options, commandLine: [String]) -> [(name: String, value: String)] {
+    static func environment(_ options: Options, commandLine: [String], build: String) -> [(name: String, value: String)]
+    {
         let limit = DescriptorLimit.raise()
         var all: [(name: String, value: String)] = [
             ("processor", field("/proc/cpuinfo", "model name") ?? "unknown"),
@@ -18,8 +19,10 @@ enum Surveyor {
             ("tcp_wmem", first("/proc/sys/net/ipv4/tcp_wmem")),
             ("ip_local_port_range", first("/proc/sys/net/ipv4/ip_local_port_range")),
             ("time", "\(WallClock.seconds())"),
-            ("path", "\(options.host):\(options.port), plain TCP"),
+            ("path", "\(options.server), plain TCP"),
             ("generator", commandLine.joined(separator: " ")),
+            ("build", build),
+            ("host", first("/proc/sys/kernel/hostname")),
         ]
         if options.pid > 0 { all.append(("server", ProcessMeter(pid: options.pid).commandLine)) }
         return all.filter { !$0.value.isEmpty }
