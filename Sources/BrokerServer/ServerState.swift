@@ -9,6 +9,7 @@ final class ServerState: Sendable {
     let broker: SharedBroker
     /// The configured path prefix as bytes; empty, or `/…` without a slash at its end.
     let pathPrefix: [UInt8]
+    let refusals: RefusalLog
     /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
     let webSocketsMax: Int
     private let webSockets = Atomic<Int>(0)
@@ -20,6 +21,7 @@ final class ServerState: Sendable {
         self.settings = settings
         self.broker = broker
         self.webSocketsMax = webSocketsMax
+        refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
         pathPrefix = Array(settings.pathPrefix.utf8)
     }
 

@@ -68,6 +68,10 @@ extension Option where Settings == ServerSettings {
             name: "log-level", key: "logLevel", field: .words(\.logLevel), group: .process,
             help: "How much to log"),
         .init(
+            name: "refusal-lines-per-second", key: "refusalLinesPerSecond",
+            field: .integer(\.refusalLinesPerSecond, 0...1_000), group: .process, unit: "lines",
+            help: "Refusals of one kind that are logged in a second; the rest is counted (suppressed=)"),
+        .init(
             name: "ready-file", key: "readyFile", field: .text(\.readyFile), group: .process,
             help: "File that gets one JSON line when the broker listens"),
         .init(

@@ -44,6 +44,8 @@ public struct ServerSettings: Sendable, Equatable {
     /// Refuses the well-known credentials, and makes refusals of the HTTP API say less.
     public var isProduction = false
     public var logLevel = LogLevel.info
+    /// Log lines about refusals of one kind in any second; the rest is counted; 0...1000.
+    public var refusalLinesPerSecond = 10
     /// Gets one JSON line when the broker listens; empty: none.
     public var readyFile = ""
     /// How long a drain may take; 0...3600.

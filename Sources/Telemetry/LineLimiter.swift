@@ -57,5 +57,8 @@ public struct LineLimiter: Sendable {
         return due
     }
 
+    /// Whether some count waits to be said.
+    public var isOwing: Bool { kinds.contains { $0.suppressed > 0 } }
+
     private func oldest(_ kind: Int) -> UInt64 { kinds[kind].lineTimes[kinds[kind].next] }
 }
