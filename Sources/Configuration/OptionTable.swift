@@ -48,7 +48,8 @@ extension Option where Settings == ServerSettings {
     static let server: [Option] = [
         .init(
             name: "host", key: "host", field: .text(\.host), group: .listener,
-            help: "Address to listen on"),
+            help: "Address to listen on; auto: 127.0.0.1 and ::1 while the built-in app is in use outside a container, "
+                + "otherwise :: (IPv6 and IPv4)"),
         .init(
             name: "port", key: "port", field: .integer(\.port, 0...65_535), group: .listener, shortFlag: "p",
             help: "TCP port; 0 picks a free one"),
@@ -182,7 +183,9 @@ extension Option where Settings == AppDraft {
             .init(
                 name: "activity-timeout-seconds", key: "activityTimeoutSeconds",
                 field: .integer(\.app.activityTimeoutSeconds, 1...300), group: .features, unit: "seconds",
-                help: "Silence after which a connection is pinged; sensible from 10"),
+                help:
+                    "Silence after which a connection is pinged, also told to clients; sensible from 10. Below 60, because nginx "
+                    + "and AWS balancers cut idle connections at 60 s and Cloudflare at 100 s; hosted Pusher: 120"),
         ] + limits
 
     private static func limit(

@@ -26,10 +26,9 @@ case .health(let target):
 case .bench(let arguments):
     exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments))
 case .serve(let configuration):
-    Surroundings.write(configuration.warningText, to: STDERR_FILENO)
     do throws(Server.StartFailure) {
-        let server = try Server(configuration.settings)
-        Surroundings.write(server.banner, to: STDOUT_FILENO)
+        let server = try Server(configuration)
+        server.announce(version: build.version)
         Surroundings.announce(port: server.port, in: configuration.settings.readyFile)
         server.run()
     } catch {
