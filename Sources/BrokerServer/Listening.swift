@@ -56,6 +56,9 @@ final class Listening: Sendable {
         }
     }
 
-    /// `127.0.0.1:6001`, `[::1]:6001`.
-    var addresses: [String] { hosts.map { $0.contains(":") ? "[\($0)]:\(port)" : "\($0):\(port)" } }
+    /// `127.0.0.1:6001`, `[::1]:6001`; a listener on `::` takes IPv4 too.
+    var addresses: [String] {
+        let bound: [String] = hosts.flatMap { (host: String) -> [String] in host == "::" ? ["::", "0.0.0.0"] : [host] }
+        return bound.map { $0.contains(":") ? "[\($0)]:\(port)" : "\($0):\(port)" }
+    }
 }

@@ -18,6 +18,7 @@ import pytest
 
 from harness import BINARY, DEADLINE, Broker, app, channel_auth, daemon_environment, wait_until
 from http_tools import Caller, Raw, assert_error, assert_success, event, plain
+from logfmt import logfmt
 from signing import auth_pairs, signature, target
 
 USAGE, UNAVAILABLE, BAD_CONFIG = 2, 69, 78
@@ -302,10 +303,16 @@ def test_the_banner_has_at_most_25_lines_and_what_one_needs_to_connect(home):
     assert text.count(str(port)) >= 3, text
 
 
-def test_the_banner_is_there_without_a_terminal_too(home):
-    """`docker logs` and a redirected `deploy/run` show what to paste as well."""
+def test_without_a_terminal_the_start_is_one_log_line(home):
+    """What collects logs wants a line, and no page to paste from."""
     with serving(home) as (port, said):
-        assert str(port) in said() and "new Pusher(" in said(), said()
+        wait_until(lambda: "msg=listening" in said(), "the line")
+        [line] = said().splitlines()
+        told = logfmt(line)
+        assert told["msg"] == "listening" and told["address"] == f"127.0.0.1:{port}" and told["apps"] == "1", told
+        assert told["version"] == run(home, "--version").stdout.split()[-1] and int(told["connections"]) > 0, told
+
+
 
 
 @pytest.mark.parametrize("descriptors", [256, 1024])
