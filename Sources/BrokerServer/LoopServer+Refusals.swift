@@ -31,7 +31,7 @@ extension LoopServer {
         fields += more
         if suppressed > 0 { fields.append(("suppressed", suppressed)) }
         // Last, because it may be long.
-        fields.append(("reason", reason()))
+        fields.append(("reason", state.secrets.redacted(reason())))
         Log.write(.info, "refused", fields)
     }
 
@@ -61,7 +61,7 @@ extension LoopServer {
         }
         if !asking.head.isEmpty {
             let line = RequestWords(asking.head.span)
-            fields += [("method", line.method), ("path", line.path)]
+            fields += [("method", line.method), ("path", state.secrets.redacted(line.path))]
         }
         return fields
     }

@@ -10,6 +10,7 @@ final class ServerState: Sendable {
     /// The configured path prefix as bytes; empty, or `/…` without a slash at its end.
     let pathPrefix: [UInt8]
     let refusals: RefusalLog
+    let secrets: SecretFilter
     /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
     let webSocketsMax: Int
     private let webSockets = Atomic<Int>(0)
@@ -22,6 +23,7 @@ final class ServerState: Sendable {
         self.broker = broker
         self.webSocketsMax = webSocketsMax
         refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
+        secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
         pathPrefix = Array(settings.pathPrefix.utf8)
     }
 

@@ -58,13 +58,14 @@ extension Option where Settings == ServerSettings {
             help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
         .init(
             name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
-            help: "Believe X-Forwarded-Proto: a proxy in front speaks TLS"),
+            help:
+                "Believe X-Forwarded-Proto: a proxy in front speaks TLS; and X-Forwarded-For or Forwarded, for the log"),
         .init(
             name: "loops", key: "loops", field: .integer(\.loops, 0...64), group: .process, unit: "threads",
             help: "Event loop threads; 0: one per core"),
         .init(
             name: "production", key: "production", field: .boolean(\.isProduction), group: .process,
-            help: "Refuse the well-known credentials; say less in refusals"),
+            help: "Refuse the well-known credentials; tell callers less in refusals (the log says all)"),
         .init(
             name: "log-level", key: "logLevel", field: .words(\.logLevel), group: .process,
             help: "How much to log"),

@@ -27,6 +27,16 @@ def test_no_secret_and_no_expected_signature_is_in_a_frame_a_reply_or_the_log(le
                     client.send_subscribe("private-quiet", auth=auth)
                     client.send_subscribe(channel, member, auth=auth)
                     client.send_sign_in(user, auth)
+            for secret in SECRETS:  # key and secret swapped, everywhere a key is named
+                client.send_subscribe("private-quiet", auth=f"{secret}:{'0' * 64}")
+                client.send_sign_in(user, f"{secret}:{'0' * 64}")
+                with RawClient(broker, key=secret, handshake=False) as swapped:
+                    swapped.read_upgrade()
+                    assert swapped.expect_close().code == 4001
+                call = {"key": secret, "secret": "app-key"}
+                assert broker.api("GET", "/channels", **call)[0] == 401
+                assert broker.api("GET", "/channels", app_id=secret, **call)[0] == 404
+                assert client.frames_until_pong(), "they are told to their sender only"
             client.send_raw("{")
             client.send("client-x", {}, channel="private-quiet")
             said += [json.dumps(frame) for frame in client.frames_until_pong()]
