@@ -35,8 +35,12 @@ extension LoopServer {
             ("data_bytes", event.dataBytes))
     }
 
-    /// Writes what the broker noted of the last commands.
+    /// Writes what the broker noted of the last commands: once a turn, and before a connection loses its name.
     func logNotes() {
+        // A request that is being answered now has nothing to do with them.
+        let kept = asking
+        asking = Asking()
+        defer { asking = kept }
         for note in broker.effects.notes.list {
             switch note.kind {
             case .subscriptionRefused, .signInRefused, .clientEventRefused, .messageRefused:

@@ -107,7 +107,9 @@ final class LoopServer: LoopHandler {
     /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
     func overflowed(_ slot: UInt32) {
         let (isWebSocket, backlog) = (sessions[slot].phase == .webSocket, loop.backlogBytes(slot))
-        logRefusal(.slowConsumer, slot, code: 4100, "the unsent backlog passed its limit", ("backlog_bytes", backlog))
+        logRefusal(
+            .slowConsumer, slot, code: isWebSocket ? 4100 : nil, "the unsent backlog passed its limit",
+            ("backlog_bytes", backlog))
         end(slot, .closed(code: 4100))
         guard isWebSocket else { return loop.abort(slot) }
         control.removeAll(keepingCapacity: true)
@@ -134,6 +136,7 @@ final class LoopServer: LoopHandler {
         }
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
+        if broker.hasNotes { logNotes() }
         let mayResume = pacing.endTurn()
         return broker.hasWork || mayResume
     }
@@ -146,7 +149,7 @@ final class LoopServer: LoopHandler {
         broker.tick()
         carryOut()
         drainTick()
-        if broker.loop == 0 { state.refusals.tellOverdue() }
+        if state.refusals.isOwing, broker.loop == 0 { state.refusals.tellOverdue() }
         releaseMemory()
     }
 
@@ -160,7 +163,6 @@ final class LoopServer: LoopHandler {
             handles[wakes.trailingZeroBitCount].wake()
             wakes &= wakes - 1
         }
-        if !broker.effects.notes.isEmpty { logNotes() }
         guard !broker.effects.actions.isEmpty else { return }
         carryOutActions()
         broker.effects.clear()
@@ -184,6 +186,8 @@ final class LoopServer: LoopHandler {
     /// Takes a connection out of the broker, once, whatever ended it.
     func end(_ slot: UInt32, _ cause: EndCause) {
         if sessions[slot].phase == .webSocket {
+            // While it still has a name.
+            if broker.hasNotes { logNotes() }
             if isTracing { logDisconnect(slot, cause) }
             broker.close(slot: slot)
             state.giveBackWebSocket()

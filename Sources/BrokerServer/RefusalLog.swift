@@ -8,7 +8,10 @@ internal import Telemetry
 final class RefusalLog: Sendable {
     private let limiter: Mutex<LineLimiter>
     /// Something was left out; spares the tick the lock.
-    private let isOwing = Atomic<Bool>(false)
+    private let owing = Atomic<Bool>(false)
+
+    /// Whether counts wait to be said.
+    var isOwing: Bool { owing.load(ordering: .relaxed) }
 
     init(linesPerSecond: Int) {
         limiter = Mutex(LineLimiter(kinds: RefusalKind.allCases.count, linesPerSecond: linesPerSecond))
@@ -19,7 +22,7 @@ final class RefusalLog: Sendable {
     func admit(_ kind: RefusalKind) -> UInt64? {
         guard Log.writes(.info) else { return nil }
         let suppressed = limiter.withLock { $0.admit(kind.rawValue, now: Self.milliseconds) }
-        if suppressed == nil { isOwing.store(true, ordering: .relaxed) }
+        if suppressed == nil { owing.store(true, ordering: .relaxed) }
         return suppressed
     }
 
@@ -27,15 +30,15 @@ final class RefusalLog: Sendable {
     func leaveOut(_ count: UInt64, of kind: RefusalKind) {
         guard Log.writes(.info) else { return }
         limiter.withLock { $0.leaveOut(count, of: kind.rawValue, now: Self.milliseconds) }
-        isOwing.store(true, ordering: .relaxed)
+        owing.store(true, ordering: .relaxed)
     }
 
     /// Writes the counts that no line has said within a second, or all of them.
     func tellOverdue(all: Bool = false) {
-        guard isOwing.load(ordering: .relaxed) else { return }
+        guard isOwing else { return }
         let due = limiter.withLock { limiter in
             let due = limiter.takeOverdue(now: Self.milliseconds, all: all)
-            isOwing.store(limiter.isOwing, ordering: .relaxed)
+            owing.store(limiter.isOwing, ordering: .relaxed)
             return due
         }
         for one in due {

@@ -12,7 +12,9 @@ struct SecretFilter: Sendable {
         var hashes: Set<Int> = []
         for secret in secrets where secret.utf8.count >= Self.bytesMin {
             hashes.insert(Self.hash(secret.utf8[...]))
-            for bytes in Self.excerptBytes { hashes.insert(Self.hash(secret.utf8.prefix(bytes))) }
+            for bytes in Self.excerptBytes where secret.utf8.count > bytes {
+                hashes.insert(Self.hash(secret.utf8.prefix(bytes)))
+            }
         }
         self.hashes = hashes
     }

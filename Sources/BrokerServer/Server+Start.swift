@@ -16,6 +16,11 @@ extension Server {
             ("connections", webSocketsMax), ("loops", loopCount), ("version", version), ("pid", getpid()))
     }
 
+    /// A file that was asked for could not be written.
+    public func warn(ofFile path: String, _ reason: String) {
+        Log.warning("cannot write a file", ("place", path), ("reason", reason))
+    }
+
     private func writeBanner() {
         var rest = Array(
             Banner.text(settings, listening, loops: loopCount, webSocketsMax: webSocketsMax).utf8)[...]

@@ -29,7 +29,10 @@ case .serve(let configuration):
     do throws(Server.StartFailure) {
         let server = try Server(configuration)
         server.announce(version: build.version)
-        Surroundings.announce(port: server.port, in: configuration.settings.readyFile)
+        let readyFile = configuration.settings.readyFile
+        if let reason = Surroundings.announce(port: server.port, in: readyFile) {
+            server.warn(ofFile: readyFile, reason)
+        }
         server.run()
     } catch {
         Surroundings.write("starling: \(error.text)\n", to: STDERR_FILENO)
