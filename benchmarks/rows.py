@@ -327,7 +327,7 @@ NOTES = [
     ),
     (
         "idle: anonymous memory that 10,000 connections added; processor time over 10 s in which each client "
-        "pings every 120 s."
+        "pings every 45 s."
     ),
     (
         "leave: 5,000 connections with 10 subscriptions each, of 5,000 channels, vanish at once. Memory is that of a "

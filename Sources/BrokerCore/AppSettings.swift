@@ -46,8 +46,9 @@ public struct AppSettings: Sendable, Equatable {
     public var subscriptionErrors = SubscriptionErrorDialect.both
     /// The code for a connection over quota: 4004 (clients give up) or 4100 (clients come back).
     public var quotaCode = 4004
-    /// Announced to clients, and the silence after which the broker pings; 10...300 (1 is allowed for tests).
-    public var activityTimeoutSeconds = 120
+    /// Announced to clients, and the silence after which the broker pings; 10...300 (1 is allowed for tests). Well below the 60 s
+    /// after which nginx and AWS balancers cut an idle connection.
+    public var activityTimeoutSeconds = 45
     public var limits = AppLimits()
 
     public init(id: String, keys: [Key]) {

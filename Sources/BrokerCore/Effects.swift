@@ -15,6 +15,8 @@ public struct Effects {
 
     public private(set) var actions: [Action] = []
     public private(set) var bytes: [UInt8] = []
+    /// For the log.
+    public var notes = Notes()
     /// One bit for each loop that was given a delivery.
     public internal(set) var wakes: UInt64 = 0
 

@@ -7,10 +7,14 @@ extension LoopBroker {
     /// Nothing a client sends closes its socket here: what cannot be read is answered by `pusher:error` (PW-030…PW-032).
     public func receive(slot: UInt32, message bytes: Span<UInt8>) {
         guard isOpen(slot) else { return }
+        let noted = effects.notes.count
         var scratch = take(&decoded)
         do throws(ClientMessageError) {
             let message = try ClientMessage.parse(bytes, scratch: &scratch)
             act(on: message, slot: slot, bytes: bytes, scratch: scratch)
+            if effects.notes.count > noted {
+                effects.notes.complete(from: noted, channel: scratch.span.extracting(message.channel))
+            }
         } catch {
             fail(slot: slot, code: nil, error.text)
         }

@@ -110,7 +110,9 @@ extension LoopBroker {
         }
         guard let local, let known = entry(of: slot, in: local, app: app.index) else {
             let channel = String(decoding: ChannelTable.copy(name), as: UTF8.self)
-            return fail(slot: slot, code: nil, "Cannot send a client event: not subscribed to \(channel)")
+            return fail(
+                slot: slot, code: nil, "Cannot send a client event: not subscribed to \(channel)",
+                of: .clientEventRefused)
         }
         guard dataBytes <= limits.clientEventBytesMax else {
             return fail(
@@ -129,6 +131,7 @@ extension LoopBroker {
             return fail(
                 slot: slot, code: 4301, "The app's \(limits.messagesPerDayMax ?? 0) messages of this day are used up")
         }
+        if effects.notes.isTracing { effects.notes.add(.clientEventSent, slot, channel: name, eventLiteral.text) }
         let member = connections[Int(slot)].subscriptions[known].member
         sendClientEvent(
             slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, hash: hash,

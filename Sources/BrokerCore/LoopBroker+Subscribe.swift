@@ -117,6 +117,7 @@ extension LoopBroker {
                 .limitReached, "The app has \(app.settings.limits.channelsMax ?? 0) channels, the most it may have")
         case nil:
             effects.frame(to: slot) { Self.appendSuccess(name: name, kind: kind, joined: joined, to: &$0) }
+            if effects.notes.isTracing { effects.notes.add(.subscribed, slot, channel: name) }
             guard kind.isCache else { return }
             effects.frame(to: slot) { Self.appendCached(name: name, joined: joined, to: &$0) }
         }
@@ -183,6 +184,8 @@ extension LoopBroker {
 
     /// Tells the client in the app's dialect; never closes (PW-056, PW-063, PW-064).
     func refuse(slot: UInt32, channel: Span<UInt8>, _ refusal: SubscriptionRefusal) {
+        let code = refusal.failure == .auth ? 4009 : refusal.failure.status
+        effects.notes.add(.subscriptionRefused, slot, code: code, channel: channel, refusal.text)
         let dialect = app(of: slot).settings.subscriptionErrors
         if dialect != .hosted {
             effects.frame(to: slot) {
@@ -191,11 +194,24 @@ extension LoopBroker {
             }
         }
         guard dialect != .soketi else { return }
-        fail(slot: slot, code: refusal.failure == .auth ? 4009 : refusal.failure.status, refusal.text)
+        errorFrame(slot: slot, code: code, refusal.text)
+    }
+
+    /// Refuses what a client asked for by a `pusher:error` frame, and notes it.
+    /// - Parameter kind: what was asked for; nil: as the code says.
+    func fail(slot: UInt32, code: Int?, _ text: String, of kind: Notes.Kind? = nil) {
+        let noted: Notes.Kind =
+            switch code {
+            case 4301: .clientEventRefused
+            case nil: .messageRefused
+            default: .signInRefused
+            }
+        effects.notes.add(kind ?? noted, slot, code: code, text)
+        errorFrame(slot: slot, code: code, text)
     }
 
     /// A `pusher:error` frame.
-    func fail(slot: UInt32, code: Int?, _ text: String) {
+    func errorFrame(slot: UInt32, code: Int?, _ text: String) {
         effects.frame(to: slot) { ServerFrame.error(code: code, message: text, to: &$0) }
     }
 
@@ -205,6 +221,7 @@ extension LoopBroker {
         guard let local = tables[app].find(name), tables[app].channels[local].role == .channel,
             let known = entry(of: slot, in: local, app: app)
         else { return }
+        if effects.notes.isTracing { effects.notes.add(.unsubscribed, slot, channel: name) }
         let left = detach(slot: slot, entry: known)
         leaveRegistry(app: app, channel: local, member: left.member)
     }

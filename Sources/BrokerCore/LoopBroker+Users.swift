@@ -33,6 +33,7 @@ extension LoopBroker {
             _ = join(slot: slot, name: channel.span, kind: Self.userKind, role: .user)
         }
         connections[Int(slot)].isAuthorized = true
+        if effects.notes.isTracing { effects.notes.add(.signedIn, slot, data.id.span.text) }
         effects.frame(to: slot) { ServerFrame.signinSuccess(userData: userData, to: &$0) }
         guard app.settings.watchlistEnabled else { return }
         watch(slot: slot, data.watchlist)
@@ -83,7 +84,7 @@ extension LoopBroker {
     func terminate(slot: UInt32) {
         guard !connections[Int(slot)].isEnding else { return }
         connections[Int(slot)].isEnding = true
-        fail(slot: slot, code: 4009, "The connection was ended by the app")
+        errorFrame(slot: slot, code: 4009, "The connection was ended by the app")
         effects.close(slot, .unauthorized)
     }
 }

@@ -12,6 +12,9 @@ public final class LoopBroker {
     /// What the last commands ask for. The owner carries it out in order, then clears it.
     public var effects = Effects()
 
+    /// Whether `effects.notes` holds something.
+    public var hasNotes: Bool { !effects.notes.isEmpty }
+
     /// Bytes of answers that wait in `effects`, and of those that went by the loop's own queue.
     public var answeredBytes: Int { effects.bytes.count + queuedAnswerBytes }
     var queuedAnswerBytes = 0

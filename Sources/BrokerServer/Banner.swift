@@ -4,16 +4,17 @@ internal import Configuration
 /// What a person sees when the server starts: where it listens and what to paste. At most 25 lines.
 enum Banner {
     /// - Parameters:
-    ///   - port: the port that is listened on.
+    ///   - listening: the addresses and the port that are listened on.
     ///   - webSocketsMax: how many connections fit.
-    static func text(_ settings: ServerSettings, port: Int, loops: Int, webSocketsMax: Int) -> String {
+    static func text(_ settings: ServerSettings, _ listening: Listening, loops: Int, webSocketsMax: Int) -> String {
+        let port = Int(listening.port)
         let address = settings.publicAddress
-        let host = address.host.isEmpty ? reachable(settings.host) : address.host
+        let host = address.host.isEmpty ? reachable(listening.hosts.first ?? "") : address.host
         let publicPort = address.port > 0 ? address.port : port
         let scheme = address.scheme.rawValue
         let prefix = settings.pathPrefix
         var lines = [
-            "Starling is listening on \(settings.host):\(port), \(loops) \(loops == 1 ? "loop" : "loops"), "
+            "Starling is listening on \(listening.addresses.joined(separator: " and ")), \(loops) \(loops == 1 ? "loop" : "loops"), "
                 + "room for \(webSocketsMax) connections",
             "  WebSocket  \(scheme == "https" ? "wss" : "ws")://\(host):\(publicPort)\(prefix)/app/{key}",
             "  HTTP API   \(scheme)://\(host):\(publicPort)\(prefix)/apps/{id}",

@@ -2,7 +2,6 @@ internal import BrokerCore
 internal import Configuration
 internal import PusherProtocol
 internal import Reactor
-internal import Telemetry
 internal import Wire
 
 /// The signed HTTP API (Pusher protocol §6).
@@ -44,6 +43,7 @@ extension LoopServer {
     }
 
     private func authenticate(_ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery) -> Bool {
+        asking.app = app.index
         let (method, path) = (request.slice(request.head.methodRange), request.slice(request.head.path))
         let body = request.body
         let prefix = state.pathPrefix
@@ -51,10 +51,9 @@ extension LoopServer {
             method: method.span, rawPath: path.span, query: query, body: body.span, prefix: prefix.span, keys: app.keys,
             nowSeconds: unixSeconds, workspace: workspace)
         if case .failure(let status, let text) = outcome {
-            Log.debug("API call refused", ("app", app.settings.id), ("status", status))
             // What should have been signed helps whoever writes the caller, and whoever guesses.
             let shown = state.settings.isProduction ? "The call's authentication is not valid" : text
-            respondError(slot, status: status, shown, for: request)
+            respondError(slot, status: status, shown, logged: text, for: request)
             return false
         }
         guard app.settings.isEnabled else {
@@ -96,6 +95,7 @@ extension LoopServer {
         let body = request.body
         let event = try PublishRequest.parse(body: body.span, query: query, limits: payloadLimits(app))
         try takePublish(app, events: event.channels.count)
+        if isTracing { logPublished(event, request, app) }
         guard !event.info.isEmpty else {
             for index in event.channels.indices { broker.publish(app: app, event, channel: index, body: body.span) }
             return APIReply.empty(to: &reply)
@@ -112,6 +112,7 @@ extension LoopServer {
         let body = request.body
         let batch = try BatchRequest.parse(body: body.span, limits: payloadLimits(app))
         try takePublish(app, events: batch.events.reduce(0) { $0 + $1.channels.count })
+        if isTracing { for event in batch.events { logPublished(event, request, app) } }
         var reports: [ChannelReport?] = []
         for event in batch.events {
             var first: ChannelReport?

@@ -3,13 +3,13 @@ internal import BrokerCore
 internal import Crypto
 internal import PusherProtocol
 internal import Reactor
-internal import Telemetry
 internal import Wire
 
 /// From an upgrade request to `connection_established`, or to the refusal that says why not (Pusher protocol §1.2, §1.4).
 extension LoopServer {
     /// Answers `GET /app/{key}`.
     func answerWebSocket(_ slot: UInt32, _ request: RequestView, key: Range<Int>) {
+        asking.isHandshake = true
         guard request.head.upgradesToWebSocket else {
             return respondError(
                 slot, status: 426, "This path is for WebSocket clients: connect with a Pusher client library",
@@ -86,6 +86,7 @@ extension LoopServer {
             let shown = String(decoding: (decodedKey ?? Array(rawKey)).prefix(40), as: UTF8.self)
             throw Refusal(.unknownKey, "App key \(shown) does not exist here: check the key and the server's address")
         }
+        asking.app = app.index
         let settings = app.settings
         guard settings.isEnabled else { throw Refusal(.appDisabled) }
         if settings.requiresTLS {
@@ -106,11 +107,7 @@ extension LoopServer {
         sessions[slot].isReceiving = false
         sessions[slot].bytesAwaited = 0
         armHeartbeat(slot)
-        if Log.level == .debug {
-            Log.debug(
-                "connected", ("socket_id", socketText(slot)), ("app", settings.id),
-                ("client", query.value("client").map { String(decoding: $0.prefix(64), as: UTF8.self) } ?? "-"))
-        }
+        beginConnection(slot, query)
     }
 
     /// Requests without an Origin come from native apps and are always allowed (PW-016).
@@ -121,11 +118,11 @@ extension LoopServer {
 
     /// `pusher:error`, then the close frame, both with the code (PW-009, PW-018).
     private func refuseWebSocket(_ slot: UInt32, _ refusal: Refusal) {
-        Log.debug("connection refused", ("code", Int(refusal.code.rawValue)), ("reason", refusal.text))
+        logRefusal(.handshake, slot, code: Int(refusal.code.rawValue), refusal.text)
         control.removeAll(keepingCapacity: true)
         appendErrorAndClose(refusal.code, reason: refusal.text, to: &control)
         // It never was a connection of the broker (PW-020).
         sessions[slot].phase = .ending
-        sendLast(slot)
+        sendLast(slot, .closed(code: refusal.code.rawValue))
     }
 }

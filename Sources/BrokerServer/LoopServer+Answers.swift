@@ -1,6 +1,5 @@
 internal import BrokerCore
 internal import PusherProtocol
-internal import Telemetry
 internal import Wire
 
 /// From a whole request to its route; what every answer of the HTTP side has in common.
@@ -13,6 +12,8 @@ extension LoopServer {
         + "Authorization, X-CSRF-TOKEN, XSRF-TOKEN, X-Socket-Id\r\n"
 
     func answer(_ slot: UInt32, _ request: RequestView) {
+        asking = Asking(head: request.bytes.extracting(0..<request.head.headBytes))
+        defer { asking = Asking() }
         let input = request.bytes
         let path = request.head.path
         let route = Route.parse(path, in: input.span, prefix: state.pathPrefix)
@@ -53,17 +54,22 @@ extension LoopServer {
             keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
     }
 
-    func respondError(_ slot: UInt32, status: Int, _ text: String, extraHeaders: String = "", for request: RequestView)
-    {
+    func respondError(
+        _ slot: UInt32, status: Int, _ text: String, logged: String? = nil, extraHeaders: String = "",
+        for request: RequestView
+    ) {
         respondError(
-            slot, status: status, text, extraHeaders: extraHeaders, keepAlive: request.head.keepAlive,
+            slot, status: status, text, logged: logged, extraHeaders: extraHeaders, keepAlive: request.head.keepAlive,
             omitBody: request.head.method == .head)
     }
 
-    /// `{"error":…,"code":…}` with the real status (PW-138).
+    /// `{"error":…,"code":…}` with the real status (PW-138), and the refusal's line in the log.
+    /// - Parameter logged: what the operator reads when the caller is told less.
     func respondError(
-        _ slot: UInt32, status: Int, _ text: String, extraHeaders: String = "", keepAlive: Bool, omitBody: Bool = false
+        _ slot: UInt32, status: Int, _ text: String, logged: String? = nil, extraHeaders: String = "", keepAlive: Bool,
+        omitBody: Bool = false
     ) {
+        logRefusal(asking.isHandshake ? .handshake : .http(status: status), slot, code: status, logged ?? text)
         var body: [UInt8] = []
         APIReply.error(status: status, text: text, to: &body)
         respond(

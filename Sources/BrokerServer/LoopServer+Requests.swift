@@ -124,7 +124,7 @@ extension LoopServer {
         if sessions[slot].isReceiving {
             refuse(slot, HTTPFailure(status: 408, text: "The request was not whole after \(limit / 1_000) seconds"))
         } else {
-            end(slot)
+            end(slot, .idle)
             loop.finish(slot, lingerNanoseconds: Self.second)
         }
     }
@@ -133,7 +133,6 @@ extension LoopServer {
 
     /// Answers a request that cannot be read, and closes: where the next one starts is unknown.
     func refuse(_ slot: UInt32, _ failure: HTTPFailure) {
-        Log.debug("request refused", ("status", failure.status), ("reason", failure.text))
         respondError(slot, status: failure.status, failure.text, keepAlive: false)
     }
 
@@ -157,7 +156,7 @@ extension LoopServer {
         loop.outbox.send(response, to: slot)
         pacing.answeredBytes += response.count
         guard !keepAlive else { return }
-        end(slot)
+        end(slot, .answered)
         loop.finish(slot, lingerNanoseconds: Self.second)
     }
 }

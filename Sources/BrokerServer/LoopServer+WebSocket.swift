@@ -2,7 +2,6 @@ internal import Configuration
 internal import BrokerCore
 internal import PusherProtocol
 internal import Reactor
-internal import Telemetry
 internal import Wire
 
 /// A WebSocket connection from its first frame to its last: frames in, heartbeats, the closing handshake.
@@ -21,7 +20,7 @@ extension LoopServer {
             }
         } catch {
             carryOut()
-            Log.debug("websocket refused", ("socket_id", socketText(slot)), ("reason", error.text))
+            logRefusal(.webSocket, slot, code: Int(error.closeCode), error.text)
             closeWebSocket(slot, code: error.closeCode, reason: error.text)
         }
         carryOut()
@@ -55,16 +54,16 @@ extension LoopServer {
             } else {
                 WebSocketFrame.appendHeader(.close, payloadBytes: 0, to: &control)
             }
-            sendLast(slot)
+            sendLast(slot, .closeFrame(code: code))
         }
     }
 
     // MARK: Closing
 
     /// Sends `control` as the last words of a connection and ends it; the peer has the linger time to answer.
-    func sendLast(_ slot: UInt32) {
+    func sendLast(_ slot: UInt32, _ cause: EndCause) {
         loop.outbox.send(control, to: slot)
-        end(slot)
+        end(slot, cause)
         loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
     }
 
@@ -77,7 +76,7 @@ extension LoopServer {
         guard sessions[slot].phase == .webSocket else { return }
         control.removeAll(keepingCapacity: true)
         WebSocketFrame.appendClose(code: code, reason: reason, to: &control)
-        sendLast(slot)
+        sendLast(slot, .closed(code: code))
     }
 
     /// `pusher:error`, then the close frame of the same code.
@@ -85,7 +84,7 @@ extension LoopServer {
         guard sessions[slot].phase == .webSocket else { return }
         control.removeAll(keepingCapacity: true)
         appendErrorAndClose(code, reason: code.text, to: &control)
-        sendLast(slot)
+        sendLast(slot, .closed(code: code.rawValue))
     }
 
     func appendErrorAndClose(_ code: PusherErrorCode, reason: String, to out: inout [UInt8]) {
@@ -101,10 +100,10 @@ extension LoopServer {
     /// Silence is answered by a ping, more silence by 4201 (PW-026). Any byte heard proves life.
     func heartbeatTimer(_ slot: UInt32) {
         if authorizationIsOverdue(slot) {
-            Log.info("connection not authorized in time", ("socket_id", socketText(slot)))
+            logRefusal(.authorization, slot, code: 4009, "neither signed in nor in a private channel in time")
             control.removeAll(keepingCapacity: true)
             appendErrorAndClose(.unauthorized, reason: "Connection not authorized within timeout", to: &control)
-            return sendLast(slot)
+            return sendLast(slot, .closed(code: 4009))
         }
         let timeout = UInt32(broker.app(of: slot).settings.activityTimeoutSeconds) * 1_000
         let patience = sessions[slot].isProbed ? timeout + pongMilliseconds : timeout

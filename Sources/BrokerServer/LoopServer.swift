@@ -18,6 +18,10 @@ final class LoopServer: LoopHandler {
     let webSocketLimits: WebSocketLimits
     let workspace = HMACWorkspace()
     var sessions = SessionTable()
+    /// The request that is being answered, for the log.
+    var asking = Asking()
+    /// What goes well is logged too.
+    let isTracing = Log.writes(.debug)
     var handles: [LoopHandle] = []
     /// Slots that are still to be sent away; see `drainTick`.
     var isLeaving = false
@@ -54,6 +58,7 @@ final class LoopServer: LoopHandler {
         broker = LoopBroker(shared: state.broker, loop: number)
         httpLimits = HTTPLimits(
             headBytesMax: state.settings.requestHeadBytesMax, bodyBytesMax: state.settings.requestBodyBytesMax)
+        broker.effects.notes.isTracing = isTracing
         webSocketLimits = WebSocketLimits(messageBytesMax: state.settings.messageBytesMax)
     }
 
@@ -69,7 +74,7 @@ final class LoopServer: LoopHandler {
     // MARK: LoopHandler
 
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
-        sessions.open(slot, milliseconds: milliseconds)
+        sessions.open(slot, milliseconds: milliseconds, peer: peer)
         loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
     }
 
@@ -86,7 +91,7 @@ final class LoopServer: LoopHandler {
 
     func endOfStream(_ slot: UInt32) {
         // A peer that will send no more gets what is queued and is gone: no client half-closes and keeps listening.
-        end(slot)
+        end(slot, .transport(.peerClosed))
         loop.finish(slot, lingerNanoseconds: Self.second)
     }
 
@@ -101,12 +106,11 @@ final class LoopServer: LoopHandler {
 
     /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
     func overflowed(_ slot: UInt32) {
-        if sessions[slot].phase == .webSocket {
-            Log.warning(
-                "slow consumer closed", ("socket_id", socketText(slot)), ("backlog_bytes", loop.backlogBytes(slot)))
-        }
-        let isWebSocket = sessions[slot].phase == .webSocket
-        end(slot)
+        let (isWebSocket, backlog) = (sessions[slot].phase == .webSocket, loop.backlogBytes(slot))
+        logRefusal(
+            .slowConsumer, slot, code: isWebSocket ? 4100 : nil, "the unsent backlog passed its limit",
+            ("backlog_bytes", backlog))
+        end(slot, .closed(code: 4100))
         guard isWebSocket else { return loop.abort(slot) }
         control.removeAll(keepingCapacity: true)
         appendErrorAndClose(.overCapacity, reason: "Too slow: the unsent backlog passed its limit", to: &control)
@@ -114,7 +118,8 @@ final class LoopServer: LoopHandler {
     }
 
     func closed(_ slot: UInt32, _ why: TransportClose) {
-        end(slot)
+        logTransport(slot, why)
+        end(slot, .transport(why))
         sessions[slot] = Session()
     }
 
@@ -131,6 +136,7 @@ final class LoopServer: LoopHandler {
         }
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
+        if broker.hasNotes { logNotes() }
         let mayResume = pacing.endTurn()
         return broker.hasWork || mayResume
     }
@@ -143,6 +149,7 @@ final class LoopServer: LoopHandler {
         broker.tick()
         carryOut()
         drainTick()
+        if state.refusals.isOwing, broker.loop == 0 { state.refusals.tellOverdue() }
         releaseMemory()
     }
 
@@ -177,8 +184,11 @@ final class LoopServer: LoopHandler {
     }
 
     /// Takes a connection out of the broker, once, whatever ended it.
-    func end(_ slot: UInt32) {
+    func end(_ slot: UInt32, _ cause: EndCause) {
         if sessions[slot].phase == .webSocket {
+            // While it still has a name.
+            if broker.hasNotes { logNotes() }
+            if isTracing { logDisconnect(slot, cause) }
             broker.close(slot: slot)
             state.giveBackWebSocket()
         }

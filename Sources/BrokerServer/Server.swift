@@ -18,42 +18,46 @@ public final class Server {
     /// Descriptors that are neither clients' nor the reserve: listeners, epoll sets, wake-ups, standard streams.
     private static let ownDescriptors = 32
 
+    /// A loop's own: epoll set, wake-up, one listener an address.
+    private static let descriptorsPerLoop = 4
+
     private let state: ServerState
     private let threads: [LoopThread]
     private let signals: SignalSource
+    let listening: Listening
     /// The port that is listened on; the kernel's choice when the settings said 0.
-    public let port: UInt16
+    public var port: UInt16 { listening.port }
+    var settings: ServerSettings { state.settings }
+    var webSocketsMax: Int { state.webSocketsMax }
     /// Loops that serve.
     let loopCount: Int
-    /// What a person should see first: addresses, how many connections fit, what to paste.
-    public var banner: String {
-        Banner.text(state.settings, port: Int(port), loops: loopCount, webSocketsMax: state.webSocketsMax)
-    }
-
     /// Opens the listeners and starts the loops; returns when all of them serve.
-    public init(_ settings: ServerSettings) throws(StartFailure) {
+    public init(_ configuration: Configuration) throws(StartFailure) {
+        let settings = configuration.settings
         Log.level = LogLevel(name: settings.logLevel.rawValue) ?? .info
+        Self.warn(configuration.warnings)
+        let plan = ListenPlan(
+            host: settings.host, isDefaultApp: settings.isDefaultApp, isContainer: ContainerSigns.here.isContainer)
+        Self.warnOfDefaultApp(settings, plan)
         let limit = DescriptorLimit.raise()
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
-        let fits = Self.webSocketsThatFit(settings, descriptors: Int(clamping: limit.soft), loops: loopCount)
+        let descriptors = Int(clamping: limit.soft)
+        let used = Self.ownDescriptors + (Self.descriptorsPerLoop + plan.hosts.count - 1) * loopCount
+        let room = descriptors - used - settings.apiReserve
+        Self.warnOfRoom(settings, room: room, descriptors: descriptors)
+        let fits = max(1, min(room, settings.connectionsMax ?? .max))
         let broker = SharedBroker(settings: settings.apps, loopCount: loopCount, seed: Randomness.uint64())
         state = ServerState(settings: settings, broker: broker, webSocketsMax: fits)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
-            let listeners = try Self.listen(settings, count: loopCount)
-            port = listeners.port
-            threads = try Self.startLoops(state, listeners, options: Self.loopOptions(settings))
+            listening = try Listening(plan, port: UInt16(clamping: settings.port), loops: loopCount)
+            threads = try Self.startLoops(state, listening, options: Self.loopOptions(settings))
         } catch {
-            throw Self.failure(error, settings)
+            throw Self.failure(error, settings, plan)
         }
         state.isServing = true
-    }
-
-    private static func webSocketsThatFit(_ settings: ServerSettings, descriptors: Int, loops: Int) -> Int {
-        let free = descriptors - ownDescriptors - 4 * loops - settings.apiReserve
-        return max(1, min(free, settings.connectionsMax ?? .max))
     }
 
     private static func loopOptions(_ settings: ServerSettings) -> LoopOptions {
@@ -64,48 +68,12 @@ public final class Server {
         return options
     }
 
-    // MARK: Listeners
-
-    /// One listener a loop on one port, handed to the loops' threads as plain values.
-    private final class Listeners: Sendable {
-        let waiting: Mutex<[ListenerBox]>
-        let port: UInt16
-        init(_ listeners: [ListenerBox], port: UInt16) {
-            waiting = Mutex(listeners)
-            self.port = port
-        }
-        func take() -> ListenerBox? { waiting.withLock { $0.popLast() } }
-    }
-
-    /// A listener in a class, because an array holds no noncopyable values.
-    private final class ListenerBox: Sendable {
-        private let listener: Mutex<Listener?>
-        init(_ listener: consuming Listener) { self.listener = Mutex(consume listener) }
-        func take() -> Listener? { listener.withLock { $0.take() } }
-    }
-
-    private static func listen(_ settings: ServerSettings, count: Int) throws(IOError) -> Listeners {
-        let wanted = UInt16(clamping: settings.port)
-        if wanted != 0 {
-            // `SO_REUSEPORT` would let a second broker share the port of a first one in silence, so the first try goes without.
-            _ = try Listener(host: settings.host, port: wanted, reusePort: false, backlog: 1)
-        }
-        let first = try Listener(host: settings.host, port: wanted, reusePort: true, backlog: 4_096)
-        let port = first.port
-        var boxes = [ListenerBox(first)]
-        for _ in 1..<max(1, count) {
-            boxes.append(
-                ListenerBox(try Listener(host: settings.host, port: port, reusePort: true, backlog: 4_096)))
-        }
-        return Listeners(boxes, port: port)
-    }
-
-    private static func failure(_ error: IOError, _ settings: ServerSettings) -> StartFailure {
-        if !error.isResolution, error.code == EADDRINUSE {
+    private static func failure(_ error: IOError, _ settings: ServerSettings, _ plan: ListenPlan) -> StartFailure {
+        if ListenPlan.isTaken(error) {
             return StartFailure(
                 exitCode: 69,
                 text:
-                    "port \(settings.port) on \(settings.host) is taken: another server, perhaps another Starling, listens there; "
+                    "port \(settings.port) on \(plan.text) is taken: another server, perhaps another Starling, listens there; "
                     + "stop it or choose another port with --port")
         }
         return StartFailure(exitCode: 69, text: "cannot start: \(error)")
@@ -129,7 +97,7 @@ public final class Server {
     }
 
     private static func startLoops(
-        _ state: ServerState, _ listeners: Listeners, options: LoopOptions
+        _ state: ServerState, _ listening: Listening, options: LoopOptions
     ) throws(IOError) -> [LoopThread] {
         let count = state.broker.loopCount
         let starting = Starting(count: count)
@@ -138,7 +106,7 @@ public final class Server {
         for number in 0..<count {
             threads.append(
                 try LoopThread.start(name: "loop-\(number)") {
-                    serve(number, state, listeners, options, starting, made, begin, serving)
+                    serve(number, state, listening, options, starting, made, begin, serving)
                 })
         }
         made.wait()
@@ -151,7 +119,7 @@ public final class Server {
 
     /// The whole life of one loop's thread.
     private static func serve(
-        _ number: Int, _ state: ServerState, _ listeners: Listeners, _ options: LoopOptions, _ starting: Starting,
+        _ number: Int, _ state: ServerState, _ listening: Listening, _ options: LoopOptions, _ starting: Starting,
         _ made: Gate, _ begin: Gate, _ serving: Gate
     ) {
         let loop: EventLoop
@@ -164,7 +132,7 @@ public final class Server {
         begin.wait()
         let server = LoopServer(state: state, loop: loop, number: number)
         server.handles = state.handles
-        if let listener = listeners.take()?.take() { loop.listen(on: listener, tag: 0) }
+        listening.serve(on: loop)
         serving.open()
         loop.run(server)
     }
@@ -206,6 +174,7 @@ public final class Server {
         flushed.wait()
         for handle in state.handles { handle.stop() }
         for thread in threads { thread.join() }
+        state.refusals.tellOverdue(all: true)
         Log.info("stopped")
     }
 }

@@ -9,6 +9,8 @@ final class ServerState: Sendable {
     let broker: SharedBroker
     /// The configured path prefix as bytes; empty, or `/…` without a slash at its end.
     let pathPrefix: [UInt8]
+    let refusals: RefusalLog
+    let secrets: SecretFilter
     /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
     let webSocketsMax: Int
     private let webSockets = Atomic<Int>(0)
@@ -20,6 +22,8 @@ final class ServerState: Sendable {
         self.settings = settings
         self.broker = broker
         self.webSocketsMax = webSocketsMax
+        refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
+        secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
         pathPrefix = Array(settings.pathPrefix.utf8)
     }
 

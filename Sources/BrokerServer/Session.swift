@@ -1,3 +1,4 @@
+internal import Reactor
 internal import Wire
 
 /// What the server keeps of one client besides the broker's record: where it is in its life, and what is half received.
@@ -20,6 +21,10 @@ struct Session {
     /// Loop time, truncated: the last byte heard, and when the present phase or request began.
     var heardMilliseconds: UInt32 = 0
     var sinceMilliseconds: UInt32 = 0
+    /// When it was opened or upgraded, in seconds of the loop's clock.
+    var beganSeconds: UInt32 = 0
+    /// Whom the log names: the TCP peer, or the client a trusted proxy speaks for.
+    var peer = PeerAddress()
     var receiver = WebSocketReceiver()
     var chunked: ChunkedRequest?
 
@@ -27,7 +32,8 @@ struct Session {
     init() {}
 
     /// A connection from its first moment, when it owes a request.
-    init(openedMilliseconds: UInt32) {
+    init(openedMilliseconds: UInt32, peer: PeerAddress) {
+        self.peer = peer
         phase = .http
         isReceiving = true
         (heardMilliseconds, sinceMilliseconds) = (openedMilliseconds, openedMilliseconds)

@@ -1,3 +1,5 @@
+internal import Reactor
+
 /// The sessions of one loop's clients, by the slot the reactor gave each.
 ///
 /// Behind a pointer, because to reach one for writing is part of every message, and `Array` takes thirty instructions for it.
@@ -21,9 +23,9 @@ struct SessionTable: ~Copyable {
     }
 
     /// Starts a session.
-    mutating func open(_ slot: UInt32, milliseconds: UInt32) {
+    mutating func open(_ slot: UInt32, milliseconds: UInt32, peer: PeerAddress = PeerAddress()) {
         if slot >= sessions.count { resize(to: max(Int(slot) + 1, sessions.count * 2)) }
-        self[slot] = Session(openedMilliseconds: milliseconds)
+        self[slot] = Session(openedMilliseconds: milliseconds, peer: peer)
     }
 
     /// Gives back the memory of sessions behind the first `slotCount`, which are free, when they are more than half of all.

@@ -174,7 +174,9 @@ struct Commands {
             guard let port = UInt16(exactly: settings.port), port > 0 else {
                 return .text(.usage("the port is not known in advance; give a URL"))
             }
-            let host = ["0.0.0.0": "127.0.0.1", "::": "::1"][settings.host] ?? settings.host
+            let host =
+                [ServerSettings.automaticHost: "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"][settings.host]
+                ?? settings.host
             // Operational endpoints are answered without the prefix (Pusher protocol §6.10).
             return .health(HealthTarget(host: host, port: port, path: "/ready", timeoutSeconds: timeoutSeconds))
         }

@@ -160,10 +160,22 @@ extension Loader {
                     "\(draft.label) uses the well-known credentials; give it a key and a secret of its own "
                         + "(--app-id, --app-key, --app-secret, or \"apps\" in the file)")
             }
-        } else if !["127.0.0.1", "::1", "localhost"].contains(settings.host) {
+        } else {
+            warnOfWellKnownSecrets()
+        }
+    }
+
+    /// Who knows an app's secret can publish; a well-known key with a secret of its own is as good as any, for keys are public.
+    /// Where `auto` listens for the built-in app is known at the start only, so the server warns of that itself.
+    private mutating func warnOfWellKnownSecrets() {
+        guard !["127.0.0.1", "::1", "localhost"].contains(settings.host) else { return }
+        guard !isDefaultApp || settings.host != ServerSettings.automaticHost else { return }
+        let place = settings.host == ServerSettings.automaticHost ? "::" : settings.host
+        for draft in drafts where draft.app.isEnabled {
+            guard let pair = draft.settings.keys.first(where: { $0.secret == BuiltInApp.secret }) else { continue }
             problems.warning(
                 "",
-                "the well-known key \(BuiltInApp.key) is in use and \(settings.host) is not only this machine; "
+                "\(draft.label): key \(pair.key.quoted) has the well-known secret and \(place) is not only this machine; "
                     + "anyone who can connect can publish")
         }
     }

@@ -48,7 +48,8 @@ extension Option where Settings == ServerSettings {
     static let server: [Option] = [
         .init(
             name: "host", key: "host", field: .text(\.host), group: .listener,
-            help: "Address to listen on"),
+            help: "Address to listen on; auto: 127.0.0.1 and ::1 while the built-in app is in use outside a container, "
+                + "otherwise :: (IPv6 and IPv4)"),
         .init(
             name: "port", key: "port", field: .integer(\.port, 0...65_535), group: .listener, shortFlag: "p",
             help: "TCP port; 0 picks a free one"),
@@ -57,16 +58,21 @@ extension Option where Settings == ServerSettings {
             help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
         .init(
             name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
-            help: "Believe X-Forwarded-Proto: a proxy in front speaks TLS"),
+            help:
+                "Believe X-Forwarded-Proto: a proxy in front speaks TLS; and X-Forwarded-For or Forwarded, for the log"),
         .init(
             name: "loops", key: "loops", field: .integer(\.loops, 0...64), group: .process, unit: "threads",
             help: "Event loop threads; 0: one per core"),
         .init(
             name: "production", key: "production", field: .boolean(\.isProduction), group: .process,
-            help: "Refuse the well-known credentials; say less in refusals"),
+            help: "Refuse the well-known credentials; tell callers less in refusals (the log says all)"),
         .init(
             name: "log-level", key: "logLevel", field: .words(\.logLevel), group: .process,
             help: "How much to log"),
+        .init(
+            name: "refusal-lines-per-second", key: "refusalLinesPerSecond",
+            field: .integer(\.refusalLinesPerSecond, 0...1_000), group: .process, unit: "lines",
+            help: "Refusals of one kind that are logged in a second; the rest is counted (suppressed=)"),
         .init(
             name: "ready-file", key: "readyFile", field: .text(\.readyFile), group: .process,
             help: "File that gets one JSON line when the broker listens"),
@@ -178,7 +184,9 @@ extension Option where Settings == AppDraft {
             .init(
                 name: "activity-timeout-seconds", key: "activityTimeoutSeconds",
                 field: .integer(\.app.activityTimeoutSeconds, 1...300), group: .features, unit: "seconds",
-                help: "Silence after which a connection is pinged; sensible from 10"),
+                help:
+                    "Silence after which a connection is pinged, also told to clients; sensible from 10. Below 60, because nginx "
+                    + "and AWS balancers cut idle connections at 60 s and Cloudflare at 100 s; hosted Pusher: 120"),
         ] + limits
 
     private static func limit(

@@ -19,6 +19,15 @@ enum ReferencePage {
         | Variable | Meaning here |
         |---|---|
         \(foreign)| `PORT` | `--port`, when nothing else says it |
+
+        ## The log
+
+        One line of logfmt an event on standard error; `time`, `level` and `msg` come first. `msg=refused` stands at `info` for whatever
+        was refused, with `kind`, `code`, `app`, `socket_id`, `peer` (behind a trusted proxy its client, and `via` the proxy), `method`,
+        `path`, `channel`, `reason`, and `suppressed`: how many of the kind were left out before it (`refusalLinesPerSecond`).
+        `listening` tells `address`, `apps` and how many `connections` fit. At `debug`: `connected` (`client`), `subscribed`,
+        `unsubscribed`, `signed in` (`user_id`), `client event` and `published` (`event`, `data_bytes`), and `disconnected` (`cause`,
+        `lifetime_seconds`). `dropped_lines` counts lines that standard error did not take.
         """
 
     private static let foreign = ForeignFamily.all.flatMap(\.variables)

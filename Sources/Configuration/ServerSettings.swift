@@ -33,8 +33,10 @@ public struct ServerSettings: Sendable, Equatable {
         public var scheme = Scheme.http
     }
 
-    /// The address to bind: a name, an IPv4 or an IPv6 address without brackets.
-    public var host = "0.0.0.0"
+    /// The address to bind: a name, an IPv4 or an IPv6 address without brackets, or `automaticHost`.
+    public var host = automaticHost
+    /// Stands for loopback while the built-in app is in use outside a container, and for every address otherwise.
+    public static let automaticHost = "auto"
     /// 0 lets the kernel pick a free port; 0...65535.
     public var port = 6001
     /// Threads that run an event loop; 0 means one per core; 0...64.
@@ -44,6 +46,8 @@ public struct ServerSettings: Sendable, Equatable {
     /// Refuses the well-known credentials, and makes refusals of the HTTP API say less.
     public var isProduction = false
     public var logLevel = LogLevel.info
+    /// Log lines about refusals of one kind in any second; the rest is counted; 0...1000.
+    public var refusalLinesPerSecond = 10
     /// Gets one JSON line when the broker listens; empty: none.
     public var readyFile = ""
     /// How long a drain may take; 0...3600.

@@ -116,7 +116,7 @@ extension EventLoop {
     /// The machine is short. Out of descriptors, the reserve lets us tell the clients that wait instead of leaving them hanging; then the
     /// listener rests for a tick, because level-triggered epoll would report it again at once and eat the processor.
     private func acceptFailed(_ index: Int, _ code: CInt) {
-        Log.logOncePer(seconds: 10, .error, "cannot accept connections", ("error", IOError.text(code)))
+        Log.logOncePer(seconds: 10, .error, "cannot accept connections", ("reason", IOError.text(code)))
         if code == EMFILE || code == ENFILE { refuseWaiting(listeners[index].descriptor) }
         listeners[index].isDisarmed = true
         _ = clinux_epoll_remove(epoll.raw, listeners[index].descriptor)
@@ -155,7 +155,7 @@ extension EventLoop {
         let answer = clinux_epoll_add(epoll.raw, listeners[index].descriptor, EPOLLIN.rawValue, token.packed)
         if answer < 0 {
             listeners[index].isDisarmed = true  // tried again at the next tick
-            Log.logOncePer(seconds: 10, .error, "cannot watch a listener", ("error", IOError.text(-answer)))
+            Log.logOncePer(seconds: 10, .error, "cannot watch a listener", ("reason", IOError.text(-answer)))
         }
     }
 }

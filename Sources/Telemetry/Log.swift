@@ -31,7 +31,7 @@ public enum LogLevel: UInt8, Sendable, Comparable, CaseIterable {
 /// A named value of a log line.
 public typealias LogField = (name: StaticString, value: any CustomStringConvertible)
 
-/// Structured lines on standard error: `2026-01-01T00:00:00.000Z info "message" key=value`. Safe on any thread.
+/// Structured lines on standard error, in logfmt (`LogLine`): `time=… level=info msg=listening port=6001`. Safe on any thread.
 ///
 /// A log is never worth a stalled loop: a line is one `write(2)` of at most 4,096 bytes, made only when the descriptor takes it at
 /// once; a full pipe, a closed terminal or a full disk drops the line, and the next line that gets through says how many were lost.
@@ -45,6 +45,9 @@ public enum Log {
     /// Lines lost since the process started, because standard error did not take them.
     public static var droppedLines: UInt64 { output.withLock { $0.droppedTotal } }
 
+    /// Whether lines of this level are written: for callers who would build something first.
+    public static func writes(_ level: LogLevel) -> Bool { level.rawValue >= threshold.load(ordering: .relaxed) }
+
     public static func debug(_ message: StaticString, _ fields: LogField...) { write(.debug, message, fields) }
     public static func info(_ message: StaticString, _ fields: LogField...) { write(.info, message, fields) }
     public static func warning(_ message: StaticString, _ fields: LogField...) { write(.warning, message, fields) }
@@ -52,7 +55,7 @@ public enum Log {
 
     /// Writes one line when its level is in force. Values are escaped and cut to `LogLine.fieldBytesMax`; secrets must not come here.
     public static func write(_ level: LogLevel, _ message: StaticString, _ fields: [LogField]) {
-        guard level.rawValue >= threshold.load(ordering: .relaxed) else { return }
+        guard writes(level) else { return }
         output.withLock { $0.emit(level, message, fields) }
     }
 
@@ -62,7 +65,7 @@ public enum Log {
     public static func logOncePer(
         seconds: UInt64, _ level: LogLevel, _ message: StaticString, _ fields: LogField...
     ) {
-        guard level.rawValue >= threshold.load(ordering: .relaxed) else { return }
+        guard writes(level) else { return }
         let suppressed = periods.withLock { $0.admit(message.description, now: secondsSinceBoot(), period: seconds) }
         guard let suppressed else { return }
         write(level, message, suppressed == 0 ? fields : fields + [("suppressed", suppressed)])

@@ -1,46 +1,64 @@
 internal import Glibc
 
-/// The text of one log line: `time level "message" key=value key="value with spaces"\n`.
+/// The text of one log line, in logfmt: `time=… level=info msg="two words" key=value\n`.
+///
+///     line  = pair *(" " pair) "\n"
+///     pair  = key "=" value            key: a-z and "_", from the program text
+///     value = word / quoted            word: visible ASCII without `"`, `=` and `\`, not empty
+///     quoted: as a JSON string: `\"`, `\\`, `\n`, `\r`, `\t`, `\u00XX`; other UTF-8 stands for itself
 enum LogLine {
     /// One line, newline included: what a pipe takes in one piece.
     static let bytesMax = 4_096
     /// One field's value before escaping; the rest is replaced by `…`.
-    static let fieldBytesMax = 512
+    static let fieldBytesMax = 2_048
+    /// Kept for `dropped_lines`, the closing quote and the newline.
+    private static let tailBytes = 48
 
     static func append(
         _ level: LogLevel, _ message: StaticString, _ fields: [LogField], dropped: UInt64, at wall: timespec,
         to line: inout [UInt8]
     ) {
+        line.append(contentsOf: "time=".utf8)
         appendTime(wall, to: &line)
-        line.append(contentsOf: " \(level.name) ".utf8)
-        appendValue(message.description, alwaysQuoted: true, to: &line)
+        append("level", level.name, to: &line)
+        append("msg", message.description, to: &line)
         for field in fields { append(field.name.description, field.value.description, to: &line) }
-        if dropped > 0 { append("dropped_lines", String(dropped), to: &line) }
+        if dropped > 0 { append("dropped_lines", String(dropped), reserving: 0, to: &line) }
         line.append(0x0A)
     }
 
-    /// A field that would not fit is left out whole, so that a line is never cut inside a quoted value.
-    private static func append(_ name: String, _ value: String, to line: inout [UInt8]) {
-        let start = line.count
+    /// A value is cut where the line would become too long, and a field without room for anything is left out whole.
+    private static func append(_ name: String, _ value: String, reserving tail: Int = tailBytes, to line: inout [UInt8])
+    {
+        let (start, end) = (line.count, bytesMax - tail)
         line.append(0x20)
         line.append(contentsOf: name.utf8)
         line.append(0x3D)
-        appendValue(value, alwaysQuoted: false, to: &line)
-        if line.count + 1 > bytesMax { line.removeSubrange(start...) }
+        if isWord(value), line.count + value.utf8.count < end {
+            line.append(contentsOf: value.utf8)
+        } else if line.count + 2 + escapeBytesMax + cut.utf8.count < end {
+            appendQuoted(value, end: end, to: &line)
+        } else {
+            line.removeSubrange(start...)
+        }
     }
 
-    private static func appendValue(_ value: String, alwaysQuoted: Bool, to line: inout [UInt8]) {
+    private static func isWord(_ value: String) -> Bool {
         let isPlain = value.utf8.allSatisfy { $0 > 0x20 && $0 != 0x22 && $0 != 0x3D && $0 != 0x5C && $0 < 0x7F }
-        if !alwaysQuoted && isPlain && !value.isEmpty && value.utf8.count <= fieldBytesMax {
-            line.append(contentsOf: value.utf8)
-            return
-        }
+        return isPlain && !value.isEmpty && value.utf8.count <= fieldBytesMax
+    }
+
+    /// What stands for the rest of a value that was cut.
+    private static let cut = "…"
+    private static let escapeBytesMax = 6
+
+    private static func appendQuoted(_ value: String, end: Int, to line: inout [UInt8]) {
         line.append(0x22)
         var bytesLeft = fieldBytesMax
         for scalar in value.unicodeScalars {
             bytesLeft -= UTF8.width(scalar)
-            guard bytesLeft >= 0 else {
-                line.append(contentsOf: "…".utf8)
+            guard bytesLeft >= 0, line.count + escapeBytesMax + cut.utf8.count + 1 < end else {
+                line.append(contentsOf: cut.utf8)
                 break
             }
             appendScalar(scalar, to: &line)
@@ -48,16 +66,18 @@ enum LogLine {
         line.append(0x22)
     }
 
-    /// C0, DEL and C1 controls and the Unicode line breaks are escaped: a peer's text can neither start a line nor drive a terminal.
+    /// Controls, Unicode line breaks and what changes the direction of text are escaped: a peer's text can neither start a line nor
+    /// drive a terminal.
     private static func appendScalar(_ scalar: Unicode.Scalar, to line: inout [UInt8]) {
         switch scalar.value {
-        case 0x22, 0x5C:
-            line.append(0x5C)
-            line.append(UInt8(truncatingIfNeeded: scalar.value))
-        case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x202A...0x202E, 0x2066...0x2069:
-            line.append(contentsOf: "\\u{\(String(scalar.value, radix: 16))}".utf8)
-        default:
-            line.append(contentsOf: String(scalar).utf8)
+        case 0x22, 0x5C: line += [0x5C, UInt8(truncatingIfNeeded: scalar.value)]
+        case 0x0A: line.append(contentsOf: "\\n".utf8)
+        case 0x0D: line.append(contentsOf: "\\r".utf8)
+        case 0x09: line.append(contentsOf: "\\t".utf8)
+        case 0..<0x20, 0x7F..<0xA0, 0x061C, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF, 0xFFF9...0xFFFB:
+            let digits = String(scalar.value, radix: 16)
+            line.append(contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".utf8)
+        default: line.append(contentsOf: String(scalar).utf8)
         }
     }
 

@@ -27,11 +27,13 @@ case .health(let target):
 case .bench(let arguments):
     exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments, build: build.text))
 case .serve(let configuration):
-    Surroundings.write(configuration.warningText, to: STDERR_FILENO)
     do throws(Server.StartFailure) {
-        let server = try Server(configuration.settings)
-        Surroundings.write(server.banner, to: STDOUT_FILENO)
-        Surroundings.announce(port: server.port, in: configuration.settings.readyFile)
+        let server = try Server(configuration)
+        server.announce(version: build.version)
+        let readyFile = configuration.settings.readyFile
+        if let reason = Surroundings.announce(port: server.port, in: readyFile) {
+            server.warn(ofFile: readyFile, reason)
+        }
         server.run()
     } catch {
         Surroundings.write("starling: \(error.text)\n", to: STDERR_FILENO)

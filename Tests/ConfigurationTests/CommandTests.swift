@@ -178,7 +178,7 @@ import Testing
         let lines = text.standardOutput.split(separator: "\n").map { $0.split(separator: " ").joined(separator: " ") }
         for line in [
             "port = 5 # file c.json:2:11", "loops = 2 # flag --loops", "logLevel = \"debug\" # env SOKETI_DEBUG",
-            "host = \"0.0.0.0\" # default", "apps[0].secret = \"********\" # default",
+            "host = \"auto\" # default", "apps[0].secret = \"********\" # default",
         ] {
             #expect(lines.contains(line))
         }

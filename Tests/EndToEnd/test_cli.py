@@ -18,6 +18,7 @@ import pytest
 
 from harness import BINARY, DEADLINE, Broker, app, channel_auth, daemon_environment, wait_until
 from http_tools import Caller, Raw, assert_error, assert_success, event, plain
+from logfmt import lines, logfmt
 from signing import auth_pairs, signature, target
 
 USAGE, UNAVAILABLE, BAD_CONFIG = 2, 69, 78
@@ -302,10 +303,16 @@ def test_the_banner_has_at_most_25_lines_and_what_one_needs_to_connect(home):
     assert text.count(str(port)) >= 3, text
 
 
-def test_the_banner_is_there_without_a_terminal_too(home):
-    """`docker logs` and a redirected `deploy/run` show what to paste as well."""
+def test_without_a_terminal_the_start_is_one_log_line(home):
+    """What collects logs wants a line, and no page to paste from."""
     with serving(home) as (port, said):
-        assert str(port) in said() and "new Pusher(" in said(), said()
+        wait_until(lambda: "msg=listening" in said(), "the line")
+        [line] = said().splitlines()
+        told = logfmt(line)
+        assert told["msg"] == "listening" and told["address"] == f"127.0.0.1:{port}" and told["apps"] == "1", told
+        assert told["version"] == run(home, "--version").stdout.split()[-1] and int(told["connections"]) > 0, told
+
+
 
 
 @pytest.mark.parametrize("descriptors", [256, 1024])
@@ -347,3 +354,146 @@ def test_pw_182_secrets_and_signatures_are_never_logged(level):
     for hidden in [*secrets, *(digests if level == "info" else [])]:
         assert hidden not in log
     assert "\x1b" not in log, "control bytes of a peer must not reach the log (reliability §3)"
+
+
+# Where it listens, and what it warns of
+
+
+def listening(home, *arguments: str, wrapper=(), **variables: str):
+    """Runs `serve` without --host; gives the addresses of its `listening` line, its port, and its other lines."""
+    ready, log = home / "ready.json", home / "said.log"
+    ready.unlink(missing_ok=True)
+    with open(log, "wb") as output:
+        process = subprocess.Popen([*wrapper, BINARY, "serve", "--port", "0", "--ready-file", str(ready), *arguments],
+                                   cwd=home, stdout=output, stderr=output, stdin=subprocess.DEVNULL,
+                                   env=daemon_environment(HOME=str(home), **variables))
+    try:
+        wait_until(lambda: process.poll() is not None or "msg=listening" in log.read_text(), "the listening line")
+        assert process.poll() is None, log.read_text()
+        said = lines(log.read_text())
+        [line] = [line for line in said if line["msg"] == "listening"]
+        addresses = line["address"].split(",")
+        port = int(addresses[0].rpartition(":")[2])
+        for address in addresses:
+            assert can_connect(address), address
+        return [address.rpartition(":")[0] for address in addresses], port, [line for line in said if line["msg"] != "listening"]
+    finally:
+        process.kill()
+        process.wait()
+
+
+def can_connect(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "::1"}.get(host, host.strip("[]"))
+    with contextlib.suppress(OSError), socket.create_connection((host, int(port)), DEADLINE):
+        return True
+    return False
+
+
+OWN_APP = {"STARLING_APP_ID": "1", "STARLING_APP_KEY": "k", "STARLING_APP_SECRET": "s"}
+EVERYWHERE, LOOPBACK = ["[::]", "0.0.0.0"], ["127.0.0.1", "[::1]"]
+HAS_IPV6 = pathlib.Path("/proc/net/if_inet6").exists() and "00000000000000000000000000000001" in pathlib.Path(
+    "/proc/net/if_inet6").read_text()
+needs_ipv6 = pytest.mark.skipif(not HAS_IPV6, reason="this machine has no ::1")
+
+
+def in_container() -> bool:
+    """Whether this machine itself has one of the signs (so that the other half cannot be seen here)."""
+    groups = pathlib.Path("/proc/self/cgroup").read_text()
+    return (any(pathlib.Path(path).exists() for path in ("/.dockerenv", "/run/.containerenv"))
+            or any(word in groups for word in ("docker", "kubepods", "containerd", "libpod", "lxc")))
+
+
+# A root without the files that tell a container, made of the real root's folders.
+OUTSIDE = """mount -t tmpfs none /run
+for d in /*; do
+    if [ -L $d ]; then cp -d $d /run/; elif [ -d $d ] && [ $d != /run ]; then mkdir /run$d && mount --rbind $d /run$d; fi
+done
+exec chroot /run "$@"
+"""
+
+
+@needs_ipv6
+def test_outside_a_container_the_built_in_app_is_for_this_machine(home):
+    wrapper = ["unshare", "-rm", "sh", "-c", OUTSIDE, "sh"]
+    if subprocess.run([*wrapper, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no mount namespace may be made here")
+    assert listening(home, wrapper=wrapper)[::2] == (LOOPBACK, [])
+    assert listening(home, wrapper=wrapper, **OWN_APP)[::2] == (EVERYWHERE, [])
+
+
+@needs_ipv6
+def test_the_built_in_app_listens_on_this_machine_only_unless_in_a_container(home):
+    addresses, _, warnings = listening(home)
+    assert addresses == (EVERYWHERE if in_container() else LOOPBACK)
+    assert [line["msg"] for line in warnings] == (["well-known credentials"] if in_container() else [])
+    addresses, _, warnings = listening(home, KUBERNETES_SERVICE_HOST="10.0.0.1")
+    assert addresses == EVERYWHERE
+    [warning] = warnings
+    assert warning["level"] == "warning" and warning["msg"] == "well-known credentials", warning
+
+
+@needs_ipv6
+def test_an_app_of_ones_own_listens_everywhere_on_both_families(home):
+    assert listening(home, **OWN_APP)[::2] == (EVERYWHERE, [])
+
+
+@needs_ipv6
+def test_localhost_is_both_families_and_a_port_taken_on_either_is_refused(home):
+    assert listening(home, "--host", "localhost")[::2] == (LOOPBACK, [])
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as taken:
+            taken.bind((host, 0))
+            taken.listen()
+            done = run(home, "serve", "--host", "localhost", "--port", str(taken.getsockname()[1]))
+            assert done.returncode == UNAVAILABLE and "is taken" in done.output, done.output
+
+
+def test_without_ipv6_ipv4_serves_and_a_line_says_so(home):
+    """A network of its own, in which IPv6 is switched off."""
+    inside = "ip link set lo up && sysctl -qw net.ipv6.conf.all.disable_ipv6=1 && exec \"$@\""
+    wrapper = ["unshare", "-rn", "sh", "-c", inside, "sh"]
+    if subprocess.run([*wrapper, "true"], capture_output=True).returncode != 0:
+        pytest.skip("no network namespace may be made here")
+    log = home / "said.log"
+    with open(log, "wb") as output:
+        process = subprocess.Popen([*wrapper, BINARY, "serve", "--host", "localhost"], cwd=home, stdout=output,
+                                   stderr=output, env=daemon_environment(HOME=str(home)))
+    try:
+        wait_until(lambda: "msg=listening" in log.read_text() or process.poll() is not None, "the start")
+        said = lines(log.read_text())
+    finally:
+        process.kill()
+        process.wait()
+    assert [line.get("address") for line in said] == ["::1", "127.0.0.1:6001"], said
+    assert said[0]["msg"] == "not listening on an address" and "::1" in said[0]["reason"], said
+
+
+@pytest.mark.parametrize("descriptors, arguments, variables, is_warned", [
+    (64, ["--connections", "5000"], {}, True), (64, [], {}, True), (256, ["--connections", "5000"], {}, True),
+    (256, [], {"STARLING_APP_CONNECTIONS": "5000"}, True), (256, ["--connections", "100"], {}, False), (256, [], {}, False)])
+def test_too_few_descriptors_are_warned_of(home, descriptors, arguments, variables, is_warned):
+    wrapper = ["prlimit", f"--nofile={descriptors}:{descriptors}"]
+    _, _, said = listening(home, "--loops", "1", "--api-reserve", "32" if descriptors > 64 else "64", *arguments, wrapper=wrapper,
+                           **OWN_APP, **variables)
+    assert [line["msg"] for line in said] == (["too few descriptors"] if is_warned else []), said
+    if is_warned:
+        assert said[0]["level"] == "warning" and said[0]["descriptors"] == str(descriptors), said
+        assert int(said[0]["connections"]) > int(said[0]["fit"]) or said[0]["fit"] == "1", said
+
+
+@pytest.mark.parametrize("key, secret, enabled, is_warned", [
+    ("mine", "app-secret", True, True), ("app-key", "mine", True, False), ("mine", "app-secret", False, False),
+    ("mine", "mine", True, False)])
+def test_the_well_known_secret_is_warned_of_where_it_is_in_use(home, key, secret, enabled, is_warned):
+    apps = [{"id": "1", "key": key, "secret": secret, "enabled": enabled}, {"id": "2", "key": "k2", "secret": "s2"}]
+    (home / "c.json").write_text(json.dumps({"apps": apps}))
+    _, _, said = listening(home, "--config", "c.json")
+    assert ["apps[0]" in line["reason"] and f'"{key}"' in line["reason"] for line in said] == ([True] if is_warned else []), said
+
+
+def test_warnings_of_the_configuration_are_log_lines(home):
+    _, _, said = listening(home, STARLING_PROT="1", **OWN_APP)
+    [warning] = said
+    assert warning["level"] == "warning" and warning["msg"] == "configuration", warning
+    assert warning["place"] == "env STARLING_PROT" and "STARLING_PORT" in warning["reason"], warning

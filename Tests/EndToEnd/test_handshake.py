@@ -12,7 +12,7 @@ from rawclient import TEXT, RawClient, frame, upgrade_request
 @pytest.fixture(scope="module")
 def broker():
     with Broker({"apps": [app(), named_app("strict", strictProtocol=True),
-        named_app("brief", activityTimeoutSeconds=45)]}) as running:
+        named_app("hosted", activityTimeoutSeconds=120)]}) as running:
         yield running
 
 
@@ -35,7 +35,7 @@ def test_its_data_is_a_string_that_holds_an_object_with_socket_id_and_activity_t
         assert type(data["activity_timeout"]) is int and data["activity_timeout"] >= 1, data
 
 
-@pytest.mark.parametrize("name, seconds", [("strict", 120), ("brief", 45)])
+@pytest.mark.parametrize("name, seconds", [("strict", 45), ("hosted", 120)])
 def test_the_activity_timeout_is_the_apps(broker, name, seconds):
     """PW-004"""
     with broker.client_of(name) as client:

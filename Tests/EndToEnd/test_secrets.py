@@ -2,17 +2,20 @@
 
 import json
 
+import pytest
+
 from harness import Broker, app, channel_auth, target, user_auth
 from rawclient import RawClient
 
 SECRETS = ["zq-secret-7f3a-first", "zq-secret-7f3a-second"]
 
 
-def test_no_secret_and_no_expected_signature_is_in_a_frame_a_reply_or_the_log():
-    """PW-182: at info level, while everything that can be refused is refused"""
+@pytest.mark.parametrize("level", ["info", "debug"])
+def test_no_secret_and_no_expected_signature_is_in_a_frame_a_reply_or_the_log(level):
+    """PW-182: while everything that can be refused is refused"""
     settings = app(secret=SECRETS[0], keys=[{"key": "second", "secret": SECRETS[1]}], authorizedConnections=False)
     said, forbidden = [], list(SECRETS)
-    with Broker({"logLevel": "info", "apps": [settings]}) as broker:
+    with Broker({"logLevel": level, "refusalLinesPerSecond": 1000, "apps": [settings]}) as broker:
         with RawClient(broker, secret=SECRETS[0]) as client:
             channel, member, user = "presence-quiet", '{"user_id":"u"}', '{"id":"u"}'
             for secret, key in zip(SECRETS, ("app-key", "second")):
@@ -24,6 +27,16 @@ def test_no_secret_and_no_expected_signature_is_in_a_frame_a_reply_or_the_log():
                     client.send_subscribe("private-quiet", auth=auth)
                     client.send_subscribe(channel, member, auth=auth)
                     client.send_sign_in(user, auth)
+            for secret in SECRETS:  # key and secret swapped, everywhere a key is named
+                client.send_subscribe("private-quiet", auth=f"{secret}:{'0' * 64}")
+                client.send_sign_in(user, f"{secret}:{'0' * 64}")
+                with RawClient(broker, key=secret, handshake=False) as swapped:
+                    swapped.read_upgrade()
+                    assert swapped.expect_close().code == 4001
+                call = {"key": secret, "secret": "app-key"}
+                assert broker.api("GET", "/channels", **call)[0] == 401
+                assert broker.api("GET", "/channels", app_id=secret, **call)[0] == 404
+                assert client.frames_until_pong(), "they are told to their sender only"
             client.send_raw("{")
             client.send("client-x", {}, channel="private-quiet")
             said += [json.dumps(frame) for frame in client.frames_until_pong()]

@@ -13,13 +13,16 @@ import Testing
         Row(testDescription: "a plain word stands bare", value: "127.0.0.1:80", expected: "k=127.0.0.1:80"),
         Row(testDescription: "a space needs quotes", value: "a b", expected: "k=\"a b\""),
         Row(testDescription: "nothing is visible", value: "", expected: "k=\"\""),
-        Row(testDescription: "a newline cannot start a line", value: "a\nb=1", expected: "k=\"a\\u{a}b=1\""),
+        Row(testDescription: "a newline cannot start a line", value: "a\nb=1", expected: "k=\"a\\nb=1\""),
         Row(
             testDescription: "an escape sequence cannot reach the terminal", value: "\u{1B}[2J",
-            expected: "k=\"\\u{1b}[2J\""),
+            expected: "k=\"\\u001b[2J\""),
         Row(testDescription: "quotes and backslashes", value: "\"\\", expected: "k=\"\\\"\\\\\""),
-        Row(testDescription: "a right-to-left override", value: "\u{202E}x", expected: "k=\"\\u{202e}x\""),
-        Row(testDescription: "a line separator", value: "\u{2028}", expected: "k=\"\\u{2028}\""),
+        Row(testDescription: "a right-to-left override", value: "\u{202E}x", expected: "k=\"\\u202ex\""),
+        Row(testDescription: "a line separator", value: "\u{2028}", expected: "k=\"\\u2028\""),
+        Row(testDescription: "tabs and returns", value: "\t\r", expected: "k=\"\\t\\r\""),
+        Row(testDescription: "a C1 control", value: "\u{9B}", expected: "k=\"\\u009b\""),
+        Row(testDescription: "an equals sign would begin a value", value: "a=b", expected: "k=\"a=b\""),
         Row(testDescription: "letters of any script stay", value: "käse", expected: "k=\"käse\""),
     ]
 
@@ -31,13 +34,48 @@ import Testing
     }
 
     @Test(arguments: rows) func escapes(_ row: Row) {
-        #expect(line([("k", row.value)]) == "2000-02-29T12:34:56.007Z warning \"it happened\" \(row.expected)\n")
+        #expect(
+            line([("k", row.value)])
+                == "time=2000-02-29T12:34:56.007Z level=warning msg=\"it happened\" \(row.expected)\n")
+    }
+
+    @Test(arguments: rows) func readsBack(_ row: Row) throws {
+        let pairs = try LogfmtReader.pairs(of: line([("k", row.value), ("n", 7)], dropped: 3))
+        #expect(pairs.map(\.key) == ["time", "level", "msg", "k", "n", "dropped_lines"])
+        #expect(pairs.map(\.value)[2...] == ["it happened", row.value, "7", "3"])
+    }
+
+    /// Every scalar that a peer can send, and bytes that are no text.
+    @Test func everyScalarReadsBack() throws {
+        for start in stride(from: UInt32(0), to: 0x11_0000, by: 256) {
+            let scalars = (start..<start + 256).compactMap(Unicode.Scalar.init)
+            let value = String(scalars[...])
+            let pairs = try LogfmtReader.pairs(of: line([("k", value)]))
+            #expect(pairs.last?.value.unicodeScalars.elementsEqual(scalars) == true, "from \(start)")
+        }
+        let invalid = String(decoding: [0x61, 0xFF, 0xC3, 0x28, 0xED, 0xA0, 0x80] as [UInt8], as: UTF8.self)
+        #expect(try LogfmtReader.pairs(of: line([("k", invalid)])).last?.value == invalid)
+    }
+
+    @Test(arguments: [0, 1_000, 2_047, 2_048, 3_900, 3_960, 3_990, 4_000, 4_020, 4_096, 9_000])
+    func aLineOfAnyLengthReadsBack(bytes: Int) throws {
+        for filler in ["x", "é", "\n", "\"", "\u{1B}"] {
+            let fields: [LogField] = [
+                ("a", String(repeating: "x", count: min(bytes, 2_000))),
+                ("b", String(repeating: "y", count: max(0, bytes - 2_000))),
+                ("c", String(repeating: filler, count: 99)),
+                ("d", 1),
+            ]
+            let text = line(fields, dropped: .max)
+            #expect(text.utf8.count <= LogLine.bytesMax)
+            #expect(try LogfmtReader.pairs(of: text).last?.value == String(UInt64.max))
+        }
     }
 
     @Test func aLongValueIsCutAndALineNeverPassesWhatAPipeTakesAtOnce() {
         let long = String(repeating: "é", count: 10_000)
         let one = line([("k", long)])
-        #expect(one.hasSuffix("…\"\n") && one.utf8.count < 640)
+        #expect(one.hasSuffix("…\"\n") && one.utf8.count < 2_200)
         let many = line([LogField](repeating: ("k", long), count: 50))
         #expect(many.utf8.count <= LogLine.bytesMax && many.hasSuffix("\"\n"))
     }
@@ -54,7 +92,7 @@ import Testing
         _ = read(ends[0], &buffer, buffer.count)
         output.emit(.info, "again", [])
         let count = read(ends[0], &buffer, buffer.count)
-        #expect(String(decoding: buffer[..<count], as: UTF8.self).hasSuffix("\"again\" dropped_lines=\(lost)\n"))
+        #expect(String(decoding: buffer[..<count], as: UTF8.self).hasSuffix("msg=again dropped_lines=\(lost)\n"))
     }
 
     @Test func aReaderThatWentAwayCostsLinesAndNotTheProcess() {

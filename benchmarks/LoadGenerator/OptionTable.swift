@@ -54,7 +54,7 @@ struct OptionRow: Sendable {
         number("connect-window", "handshakes under way at a time [128]", \.connectWindow, 1...100_000),
         decimal("warmup", "SECONDS", "before what is measured [1]", \.warmupSeconds),
         decimal("duration", "SECONDS", "of what is measured [10]", \.durationSeconds),
-        decimal("ping-interval", "SECONDS", "idle: between two pings of a client, 0: none [120]", \.pingInterval),
+        decimal("ping-interval", "SECONDS", "idle: between two pings of a client, 0: none [45]", \.pingInterval),
         decimal("probe-rate", "N", "leave: connections a second that are tried meanwhile [500]", \.probeRate),
         decimal("start-rate", "EVENTS", "search: the first rate [10]", \.startRate),
         decimal("factor", "X", "search: from one rate to the next [1.25]", \.rateFactor),

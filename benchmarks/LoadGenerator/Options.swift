@@ -35,7 +35,7 @@ struct Options: Sendable {
     var warmupSeconds = 1.0
     var durationSeconds = 10.0
     /// idle: seconds between two pings of a client; 0: none.
-    var pingInterval = 120.0
+    var pingInterval = 45.0
     /// leave: connections a second that are tried meanwhile.
     var probeRate = 500.0
     var startRate = 10.0

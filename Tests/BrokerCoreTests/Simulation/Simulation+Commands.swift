@@ -84,7 +84,7 @@ extension Simulation {
             client.tokens = (model.settings[app].limits.clientEventsPerSecondMax ?? 0) * 1_000
             client.tokensAt = model.now
             model.clients[id] = client
-            let data = #"{"socket_id":"\#(socket)","activity_timeout":120}"#
+            let data = #"{"socket_id":"\#(socket)","activity_timeout":45}"#
             model.answer(
                 id, .text(#"{"event":"pusher:connection_established","data":\#(Text.literal(data))}"#))
         }
