@@ -13,10 +13,16 @@ extension LoopServer {
         + "Authorization, X-CSRF-TOKEN, XSRF-TOKEN, X-Socket-Id\r\n"
 
     func answer(_ slot: UInt32, _ request: RequestView) {
+        readWallClock()
         let input = request.bytes
         let path = request.head.path
         let route = Route.parse(path, in: input.span, prefix: state.pathPrefix)
         if case .unknown(let hint) = route {
+            if request.head.upgradesToWebSocket {
+                Log.logOncePer(
+                    seconds: 10, .warning, "a WebSocket client asks for a path that is none", ("hint", hint),
+                    ("path", request.text(path) ?? "-"))
+            }
             return respondError(slot, status: 404, "404 NOT FOUND: \(hint)", for: request)
         }
         if request.head.method == .options {
@@ -30,7 +36,7 @@ extension LoopServer {
             let method = request.text(request.head.methodRange) ?? ""
             return respondError(
                 slot, status: 405, "\(method) is not allowed here; use \(allowed)",
-                extraHeaders: "Allow: \(allowed)\r\n", keepAlive: request.head.keepAlive)
+                extraHeaders: "Allow: \(allowed)\r\n", for: request)
         }
         if let coding = request.text(request.head.contentEncoding), coding.lowercased() != "identity" {
             return respondError(
@@ -53,14 +59,17 @@ extension LoopServer {
             keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
     }
 
-    func respondError(_ slot: UInt32, status: Int, _ text: String, extraHeaders: String = "", for request: RequestView)
-    {
+    /// Refuses a whole request; `closes`: and ends the connection, whatever the client wants.
+    func respondError(
+        _ slot: UInt32, status: Int, _ text: String, extraHeaders: String = "", for request: RequestView,
+        closes: Bool = false
+    ) {
         respondError(
-            slot, status: status, text, extraHeaders: extraHeaders, keepAlive: request.head.keepAlive,
+            slot, status: status, text, extraHeaders: extraHeaders, keepAlive: request.head.keepAlive && !closes,
             omitBody: request.head.method == .head)
     }
 
-    /// `{"error":…,"code":…}` with the real status (PW-138).
+    /// `{"error":…,"code":…}` with the real status (PW-138). For a whole request use the one above: an answer to HEAD has no body.
     func respondError(
         _ slot: UInt32, status: Int, _ text: String, extraHeaders: String = "", keepAlive: Bool, omitBody: Bool = false
     ) {

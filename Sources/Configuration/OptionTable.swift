@@ -57,7 +57,7 @@ extension Option where Settings == ServerSettings {
             help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
         .init(
             name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
-            help: "Believe X-Forwarded-Proto: a proxy in front speaks TLS"),
+            help: "Believe what a proxy in front says of its client: X-Forwarded-Proto, Forwarded, X-Forwarded-Ssl"),
         .init(
             name: "loops", key: "loops", field: .integer(\.loops, 0...64), group: .process, unit: "threads",
             help: "Event loop threads; 0: one per core"),
@@ -107,6 +107,10 @@ extension Option where Settings == ServerSettings {
             name: "request-head-bytes", key: "requestHeadBytes",
             field: .integer(\.requestHeadBytesMax, 1_024...65_536), group: .limits, unit: "bytes",
             help: "Request line and headers of one HTTP request"),
+        .init(
+            name: "keep-alive-seconds", key: "keepAliveSeconds",
+            field: .integer(\.keepAliveSeconds, 1...86_400), group: .limits, unit: "seconds",
+            help: "A connection without a request is closed; longer than a proxy or client keeps it idle"),
         .init(
             name: "public-host", key: "publicHost", field: .text(\.publicAddress.host), group: .publicAddress,
             help: "Host under which clients reach the broker"),
