@@ -34,7 +34,7 @@ extension LoopServer {
     }
 
     private func refuseUpgrade(_ slot: UInt32, _ request: RequestView, _ fault: UpgradeFault) {
-        if fault.isProxys {
+        if fault.blamesProxy {
             Log.logOncePer(
                 seconds: 10, .warning, "a WebSocket handshake did not arrive whole", ("reason", fault.text),
                 ("path", request.text(request.head.path) ?? "-"))

@@ -95,6 +95,8 @@ extension LoopServer {
         sessions[slot].bytesAwaited = 0
         sessions[slot].hasContinued = false
         guard sessions[slot].phase == .http else { return }
+        // A keep-alive timer that is set already is early at worst, and sets itself anew then; the one of this request may be late.
+        if sessions[slot].isReceiving { loop.setTimer(slot, after: UInt64(keepAliveMilliseconds) * 1_000_000) }
         sessions[slot].isReceiving = false
         sessions[slot].sinceMilliseconds = milliseconds
     }

@@ -7,10 +7,10 @@ struct UpgradeFault: Equatable {
     let status: Int
     let text: String
     /// Only a proxy does this; a person with a browser, or a health check, does not.
-    let isProxys: Bool
+    let blamesProxy: Bool
 
-    private init(_ status: Int, _ text: String, isProxys: Bool = true) {
-        (self.status, self.text, self.isProxys) = (status, text, isProxys)
+    private init(_ status: Int, _ text: String, blamesProxy: Bool = true) {
+        (self.status, self.text, self.blamesProxy) = (status, text, blamesProxy)
     }
 
     /// Nil: it is a handshake. `trustsProxy`: the operator said that there is a proxy.
@@ -25,7 +25,7 @@ struct UpgradeFault: Equatable {
     private static func method(_ head: HTTPRequestHead) -> UpgradeFault? {
         // HEAD is answered as GET is, and must not change the protocol.
         guard head.method != .get, head.upgradesToWebSocket else { return nil }
-        return UpgradeFault(426, "A WebSocket handshake is a GET request", isProxys: false)
+        return UpgradeFault(426, "A WebSocket handshake is a GET request", blamesProxy: false)
     }
 
     private static func upgrade(_ head: HTTPRequestHead, _ trustsProxy: Bool) -> UpgradeFault? {
@@ -44,7 +44,7 @@ struct UpgradeFault: Equatable {
             426,
             "\(found): \(who) must speak HTTP/1.1 and pass Upgrade and Connection (nginx: proxy_http_version 1.1; "
                 + "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;)",
-            isProxys: cameThroughProxy || head.upgradeNamesWebSocket || head.connectionNamesUpgrade)
+            blamesProxy: cameThroughProxy || head.upgradeNamesWebSocket || head.connectionNamesUpgrade)
     }
 
     private static func webSocket(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> UpgradeFault? {
@@ -53,13 +53,13 @@ struct UpgradeFault: Equatable {
             return UpgradeFault(426, "The handshake has no Sec-WebSocket-Version header, which must be 13; \(passed)")
         }
         guard bytes.equals(version, "13") else {
-            return UpgradeFault(426, "Only Sec-WebSocket-Version 13 is spoken here", isProxys: false)
+            return UpgradeFault(426, "Only Sec-WebSocket-Version 13 is spoken here", blamesProxy: false)
         }
         guard let key = head.webSocketKey else {
             return UpgradeFault(400, "The handshake has no Sec-WebSocket-Key header; \(passed)")
         }
         guard WebSocketHandshake.isValidKey(bytes.extracting(key)) else {
-            return UpgradeFault(400, "Sec-WebSocket-Key must be the base 64 of 16 bytes", isProxys: false)
+            return UpgradeFault(400, "Sec-WebSocket-Key must be the base 64 of 16 bytes", blamesProxy: false)
         }
         return nil
     }
