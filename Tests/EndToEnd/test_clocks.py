@@ -25,6 +25,7 @@ def test_pw_154_a_connection_without_a_request_is_closed_without_a_word(hasty):
     openings = {"nothing": b"", "an empty line": b"\r\n", "a request": plain(), "a request and an empty line": plain() + b"\r\n",
                 "a refused one": plain("GET", "/nothing"), "a chunked one": plain("GET", "/up", "Transfer-Encoding: chunked",
                                                                              body=b"0\r\n\r\n")}
+    began = time.monotonic()
     pooled = {name: Raw(hasty).send(opening) for name, opening in openings.items()}
     for name, connection in pooled.items():
         with connection:
@@ -34,6 +35,7 @@ def test_pw_154_a_connection_without_a_request_is_closed_without_a_word(hasty):
             assert connection.rest() == b"", name
             # They were opened together, so only the first has all its time before it.
             assert time.monotonic() - since > 0.8 or name != "nothing", "closed before the keep-alive time"
+    assert time.monotonic() - began < 6, "one of them had the 8 s of a request"
 
 
 def test_pw_154_the_keep_alive_time_counts_from_the_last_request(hasty):
@@ -123,8 +125,17 @@ def test_every_answer_has_the_date(clock):
                 assert raw.head().headers["date"] == "Sun, 06 Nov 1994 08:49:37 GMT", request
         for second in (38, 39, 38):
             clock.set(784_111_740 + second)
-            with Raw(broker) as raw:
-                assert raw.send(plain()).reply().headers["date"] == f"Sun, 06 Nov 1994 08:49:{second} GMT"
+            for request in (upgrade_request("/app/app-key"), plain()):
+                with Raw(broker) as raw:
+                    assert raw.send(request).head().headers["date"] == f"Sun, 06 Nov 1994 08:49:{second} GMT", request
+
+
+def test_the_clock_is_read_for_each_request(tmp_path):
+    """PW-126: requests that came together and were answered in one turn have their own times."""
+    with Broker({"apps": [app()]}, env=Clock(tmp_path, T, step=1).environment) as broker, Raw(broker) as raw:
+        raw.send(plain() * 5)
+        dates = [raw.reply().headers["date"] for _ in range(5)]
+        assert len(set(dates)) == 5, dates
 
 
 # HEAD

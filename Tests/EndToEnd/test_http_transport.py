@@ -283,6 +283,7 @@ def test_pw_166_a_broken_upgrade_is_refused_over_http(broker, raw, lines, status
     reply = raw.send(plain("GET", "/app/app-key", *lines)).reply()
     assert reply.status in statuses, reply
     assert "Version: 8" not in str(lines) or reply.headers.get("sec-websocket-version") == "13"
+    raw.expect_closed()  # frames may follow, which are no requests
 
 
 def test_pw_166_an_upgrade_to_http_2_is_ignored(broker, raw):
@@ -365,4 +366,12 @@ def test_pw_138_a_tls_client_on_the_plain_port_is_turned_away_and_the_log_says_w
     hello = bytes.fromhex("16030100c8010000c40303") + bytes(194)
     raw.send(hello)
     raw.rest()
-    assert "tls" in broker.log().lower()
+    assert "forceTLS: false" in broker.log()
+
+
+@pytest.mark.parametrize("setting", [{"trustProxy": True}, {"publicScheme": "https"}])
+def test_pw_138_behind_a_proxy_a_tls_client_is_not_told_to_give_up_tls(setting):
+    """PW-138: the advice looks at the configuration."""
+    with Broker({**setting, "apps": [app()]}) as broker, Raw(broker) as raw:
+        raw.send(bytes.fromhex("16030100c8010000c40303") + bytes(194)).rest()
+        assert "proxy in front must speak plain HTTP" in broker.log() and "forceTLS" not in broker.log()

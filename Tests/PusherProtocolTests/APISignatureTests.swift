@@ -195,7 +195,7 @@ import Testing
             ("/ws/apps/3/channels", "/channels", "/ws"), ("/wsapps/3/channels", "/apps/3/channels", "/ws"),
             ("/ws/ws/apps/3/channels", "/apps/3/channels", "/ws"), ("/apps/3/channels", "/ws//apps/3/channels", "/ws"),
             ("//apps//3//channels", "/apps/3", ""), ("//apps/3/channels", "", ""), ("//apps/3/channels", "/", ""),
-            ("/APPS/3/channels", "/apps/3/channels", ""),
+            ("/APPS/3/channels", "/apps/3/channels", ""), ("/ws", "", "/ws"),
         ]) func otherPathsAreRefused(_ path: String, _ signedPath: String, _ prefix: String)
     {
         let call = Self.call(path: path, signedPath: signedPath, signed: Self.auth, prefix: prefix)

@@ -38,7 +38,7 @@ import Wire
         Row("the first of several lines that names one", ("Forwarded: for=a\r\nForwarded: proto=https", true)),
         Row("none names one", ("Forwarded: for=a, for=b", nil)),
         Row("separators in quotes", ("Forwarded: for=\"a,proto=https;proto=https\";proto=http", false)),
-        Row("escaped quotes", ("Forwarded: for=\"a\\\";proto=https\";proto=http", false)),
+        Row("escaped quotes", ("Forwarded: for=\"a\\\";proto=https;b=\\\"c\";proto=http", false)),
         Row("an open quote", ("Forwarded: for=\"a;proto=https", nil)),
         Row("an open quote that ends in a backslash", ("Forwarded: proto=\"https\\", nil)),
         Row("a name that is longer", ("Forwarded: xproto=https", nil)),

@@ -114,6 +114,7 @@ import Wire
         ("Upgrade: websocket\r\nConnection: Upgrade\r\n", true), ("Upgrade: websocket\r\n", false),
         ("Connection: Upgrade\r\n", false), ("Upgrade: h2c, WEBSOCKET\r\nConnection: x, upgrade ,y\r\n", true),
         ("Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: x\r\nConnection: upgrade\r\n", true),
+        ("Upgrade: websocket\r\nUpgrade: h2c\r\nConnection: upgrade\r\nConnection: x\r\n", true),
         ("Upgrade: websocketx\r\nConnection: upgrade\r\n", false), ("Upgrade: h2c\r\nConnection: upgrade\r\n", false),
         ("Upgrade: websocket\r\nConnection: upgraded\r\n", false),
     ]) func anUpgradeNeedsBothTokens(_ fields: String, _ expected: Bool) throws {
