@@ -10,25 +10,18 @@ extension LoopServer {
     /// Answers `GET /app/{key}`.
     func answerWebSocket(_ slot: UInt32, _ request: RequestView, key: Range<Int>) {
         asking.isHandshake = true
-        guard request.head.upgradesToWebSocket else {
-            return respondError(
-                slot, status: 426, "This path is for WebSocket clients: connect with a Pusher client library",
-                extraHeaders: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", keepAlive: request.head.keepAlive)
+        let input = request.bytes
+        if let fault = UpgradeFault(request.head, input.span, trustsProxy: state.settings.trustsProxy) {
+            return refuseUpgrade(slot, request, fault)
         }
-        guard request.head.minorVersion >= 1, request.text(request.head.webSocketVersion) == "13" else {
-            return respondError(
-                slot, status: 426, "A WebSocket handshake needs HTTP/1.1 and Sec-WebSocket-Version 13",
-                extraHeaders: "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n", keepAlive: false)
-        }
-        guard let nonce = request.head.webSocketKey.map(request.slice), WebSocketHandshake.isValidKey(nonce.span) else {
-            return respondError(
-                slot, status: 400, "Sec-WebSocket-Key must be the base 64 of 16 bytes", keepAlive: false)
+        guard let nonce = request.head.webSocketKey.map(request.slice) else {
+            preconditionFailure("a handshake without fault has a key")
         }
         guard request.body.isEmpty else {
-            return respondError(slot, status: 400, "An upgrade request has no body", keepAlive: false)
+            return respondError(slot, status: 400, "An upgrade request has no body", for: request, closes: true)
         }
         guard !state.isDraining else {
-            return respondError(slot, status: 503, "The server is shutting down: reconnect", keepAlive: false)
+            return respondError(slot, status: 503, "The server is shutting down: reconnect", for: request, closes: true)
         }
         sendHandshake(slot, request, nonce: nonce)
         sessions[slot].phase = .webSocket
@@ -38,6 +31,19 @@ extension LoopServer {
             refuseWebSocket(slot, error)
         }
         carryOut()
+    }
+
+    private func refuseUpgrade(_ slot: UInt32, _ request: RequestView, _ fault: UpgradeFault) {
+        if fault.blamesProxy {
+            Log.logOncePer(
+                seconds: 10, .warning, "a WebSocket handshake did not arrive whole", ("reason", fault.text),
+                ("path", request.text(request.head.path) ?? "-"))
+        }
+        let upgrade = fault.status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : ""
+        // Who tried may have sent frames already.
+        respondError(
+            slot, status: fault.status, fault.text, extraHeaders: upgrade, for: request,
+            closes: request.head.upgradesToWebSocket)
     }
 
     /// A refusal after the upgrade: browsers cannot see an HTTP status.
@@ -60,13 +66,14 @@ extension LoopServer {
         var accept: [UInt8] = []
         Base64.append(digest.span, to: &accept)
         response.removeAll(keepingCapacity: true)
+        date.set(unixSeconds: unixSeconds)
         let input = request.bytes
         // The first of the list, as soketi does; some stacks give up without one (Q19).
         if let offered = request.head.webSocketProtocol, let first = HTTPText.firstItem(of: offered, in: input.span) {
             let chosen = request.slice(first)
-            WebSocketHandshake.appendResponse(accept: accept.span, subprotocol: chosen.span, to: &response)
+            WebSocketHandshake.appendResponse(accept: accept.span, date: date, subprotocol: chosen.span, to: &response)
         } else {
-            WebSocketHandshake.appendResponse(accept: accept.span, subprotocol: nil, to: &response)
+            WebSocketHandshake.appendResponse(accept: accept.span, date: date, subprotocol: nil, to: &response)
         }
         loop.outbox.send(response, to: slot)
     }
@@ -89,9 +96,8 @@ extension LoopServer {
         asking.app = app.index
         let settings = app.settings
         guard settings.isEnabled else { throw Refusal(.appDisabled) }
-        if settings.requiresTLS {
-            let isForwardedTLS = state.settings.trustsProxy && request.text(request.head.forwardedProto) == "https"
-            guard isForwardedTLS else { throw Refusal(.tlsRequired) }
+        if settings.requiresTLS, let fault = TLSFault(request.head, trustsProxy: state.settings.trustsProxy) {
+            throw Refusal(.tlsRequired, fault.text)
         }
         guard originIsAllowed(request, settings) else {
             throw Refusal(

@@ -14,10 +14,16 @@ extension LoopServer {
     func answer(_ slot: UInt32, _ request: RequestView) {
         asking = Asking(head: request.bytes.extracting(0..<request.head.headBytes))
         defer { asking = Asking() }
+        readWallClock()
         let input = request.bytes
         let path = request.head.path
         let route = Route.parse(path, in: input.span, prefix: state.pathPrefix)
         if case .unknown(let hint) = route {
+            if request.head.upgradesToWebSocket {
+                Log.logOncePer(
+                    seconds: 10, .warning, "a WebSocket client asks for a path that is none", ("hint", hint),
+                    ("path", request.text(path) ?? "-"))
+            }
             return respondError(slot, status: 404, "404 NOT FOUND: \(hint)", for: request)
         }
         if request.head.method == .options {
@@ -31,7 +37,7 @@ extension LoopServer {
             let method = request.text(request.head.methodRange) ?? ""
             return respondError(
                 slot, status: 405, "\(method) is not allowed here; use \(allowed)",
-                extraHeaders: "Allow: \(allowed)\r\n", keepAlive: request.head.keepAlive)
+                extraHeaders: "Allow: \(allowed)\r\n", for: request)
         }
         if let coding = request.text(request.head.contentEncoding), coding.lowercased() != "identity" {
             return respondError(
@@ -54,16 +60,18 @@ extension LoopServer {
             keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
     }
 
+    /// Refuses a whole request; `closes`: and ends the connection, whatever the client wants.
     func respondError(
         _ slot: UInt32, status: Int, _ text: String, logged: String? = nil, extraHeaders: String = "",
-        for request: RequestView
+        for request: RequestView, closes: Bool = false
     ) {
         respondError(
-            slot, status: status, text, logged: logged, extraHeaders: extraHeaders, keepAlive: request.head.keepAlive,
-            omitBody: request.head.method == .head)
+            slot, status: status, text, logged: logged, extraHeaders: extraHeaders,
+            keepAlive: request.head.keepAlive && !closes, omitBody: request.head.method == .head)
     }
 
-    /// `{"error":…,"code":…}` with the real status (PW-138), and the refusal's line in the log.
+    /// `{"error":…,"code":…}` with the real status (PW-138), and the refusal's line in the log. For a whole request use the one above: an
+    /// answer to HEAD has no body.
     /// - Parameter logged: what the operator reads when the caller is told less.
     func respondError(
         _ slot: UInt32, status: Int, _ text: String, logged: String? = nil, extraHeaders: String = "", keepAlive: Bool,

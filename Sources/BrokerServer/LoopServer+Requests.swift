@@ -36,7 +36,7 @@ extension LoopServer {
         if input.first == 0x16 { throw tlsOnPlaintext(slot) }
         guard input.count >= sessions[slot].bytesAwaited else { return 0 }
         guard let head = try HTTPRequestParser.parse(input.span, limits: httpLimits) else {
-            markReceiving(slot)
+            if HTTPRequestParser.hasBegun(input.span) { markReceiving(slot) }
             loop.inputLimit(slot, bytes: httpLimits.headBytesMax + 4)
             return 0
         }
@@ -95,6 +95,8 @@ extension LoopServer {
         sessions[slot].bytesAwaited = 0
         sessions[slot].hasContinued = false
         guard sessions[slot].phase == .http else { return }
+        // A keep-alive timer that is set already is early at worst, and sets itself anew then; the one of this request may be late.
+        if sessions[slot].isReceiving { loop.setTimer(slot, after: UInt64(keepAliveMilliseconds) * 1_000_000) }
         sessions[slot].isReceiving = false
         sessions[slot].sinceMilliseconds = milliseconds
     }
@@ -116,10 +118,11 @@ extension LoopServer {
         loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
     }
 
-    /// A request that does not become whole is refused; a connection without one is closed after a while.
+    /// A request that does not become whole is refused. A connection without one is closed after a while, and without a word: what is
+    /// said unasked would be taken for the answer to the next request.
     func requestTimer(_ slot: UInt32) {
         let age = milliseconds &- sessions[slot].sinceMilliseconds
-        let limit = sessions[slot].isReceiving ? Self.requestMilliseconds : Self.keepAliveMilliseconds
+        let limit = sessions[slot].isReceiving ? Self.requestMilliseconds : keepAliveMilliseconds
         guard age >= limit else { return loop.setTimer(slot, after: UInt64(limit - age) * 1_000_000) }
         if sessions[slot].isReceiving {
             refuse(slot, HTTPFailure(status: 408, text: "The request was not whole after \(limit / 1_000) seconds"))
@@ -137,10 +140,18 @@ extension LoopServer {
     }
 
     private func tlsOnPlaintext(_ slot: UInt32) -> HTTPFailure {
-        Log.logOncePer(
-            seconds: 10, .warning,
-            "a client spoke TLS to the plaintext port; set forceTLS: false (useTLS: false) in the client, or put a TLS proxy in front",
-            ("port", state.settings.port))
+        // With a proxy that speaks TLS in front, nobody but the proxy should come here, and a client must not give up TLS.
+        if state.settings.trustsProxy || state.settings.publicAddress.scheme == .https {
+            Log.logOncePer(
+                seconds: 10, .warning,
+                "somebody spoke TLS to the plaintext port; the proxy in front must speak plain HTTP to it, and clients TLS to the proxy",
+                ("port", state.settings.port))
+        } else {
+            Log.logOncePer(
+                seconds: 10, .warning,
+                "a client spoke TLS to the plaintext port; set forceTLS: false (useTLS: false) in the client, or put a TLS proxy in front",
+                ("port", state.settings.port))
+        }
         return HTTPFailure(status: 400, text: "This port speaks plain HTTP and WebSocket, not TLS")
     }
 
@@ -150,9 +161,10 @@ extension LoopServer {
         keepAlive: Bool, omitBody: Bool = false
     ) {
         response.removeAll(keepingCapacity: true)
+        date.set(unixSeconds: unixSeconds)
         HTTPResponse.append(
-            status: status, contentType: contentType, extraHeaders: extraHeaders, body: body, keepAlive: keepAlive,
-            omitBody: omitBody, to: &response)
+            status: status, date: date, contentType: contentType, extraHeaders: extraHeaders, body: body,
+            keepAlive: keepAlive, omitBody: omitBody, to: &response)
         loop.outbox.send(response, to: slot)
         pacing.answeredBytes += response.count
         guard !keepAlive else { return }

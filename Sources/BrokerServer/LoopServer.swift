@@ -16,6 +16,8 @@ final class LoopServer: LoopHandler {
     let broker: LoopBroker
     let httpLimits: HTTPLimits
     let webSocketLimits: WebSocketLimits
+    /// A connection without a request is closed after this long.
+    let keepAliveMilliseconds: UInt32
     let workspace = HMACWorkspace()
     var sessions = SessionTable()
     /// The request that is being answered, for the log.
@@ -30,7 +32,7 @@ final class LoopServer: LoopHandler {
     var pacing = Pacing()
     var trimming = TrimPolicy()
     private var toldTime = MonotonicTime(nanoseconds: 0)
-    /// The wall clock, read with every tick.
+    /// The wall clock, read once a turn and again for each request: who signs is told to the second.
     private(set) var unixSeconds = WallClock.seconds()
 
     // Storage used again by every request.
@@ -38,15 +40,14 @@ final class LoopServer: LoopHandler {
     var reply: [UInt8] = []
     var response: [UInt8] = []
     var control: [UInt8] = []
+    var date = HTTPDate(unixSeconds: 0)
 
     /// Nanoseconds in a second, for timers.
     static let second: UInt64 = 1_000_000_000
     /// How long a peer may take to finish a closing handshake.
     static let lingerNanoseconds = 5 * second
-    /// A request must be whole after this long (reliability goal B5).
+    /// A request must be whole so long after its first byte (reliability goal B5).
     static let requestMilliseconds: UInt32 = 8_000
-    /// An API connection without a request is closed after this long.
-    static let keepAliveMilliseconds: UInt32 = 75_000
     /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
     static let turnBytesMax = 4 << 20
     /// Memberships of closed connections given back in one turn.
@@ -59,6 +60,7 @@ final class LoopServer: LoopHandler {
         httpLimits = HTTPLimits(
             headBytesMax: state.settings.requestHeadBytesMax, bodyBytesMax: state.settings.requestBodyBytesMax)
         broker.effects.notes.isTracing = isTracing
+        keepAliveMilliseconds = UInt32(state.settings.keepAliveSeconds) * 1_000
         webSocketLimits = WebSocketLimits(messageBytesMax: state.settings.messageBytesMax)
     }
 
@@ -68,14 +70,17 @@ final class LoopServer: LoopHandler {
     func syncTime() {
         guard toldTime != loop.now else { return }
         toldTime = loop.now
+        readWallClock()
         broker.setTime(BrokerTime(milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: unixSeconds))
     }
+
+    func readWallClock() { unixSeconds = WallClock.seconds() }
 
     // MARK: LoopHandler
 
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
         sessions.open(slot, milliseconds: milliseconds, peer: peer)
-        loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
+        loop.setTimer(slot, after: UInt64(keepAliveMilliseconds) * 1_000_000)
     }
 
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
@@ -144,7 +149,6 @@ final class LoopServer: LoopHandler {
     func hasWork() -> Bool { broker.hasWork }
 
     func tick() {
-        unixSeconds = WallClock.seconds()
         syncTime()
         broker.tick()
         carryOut()

@@ -35,23 +35,31 @@ enum Route: Equatable {
         }
     }
 
+    /// Whether it is a call of the signed API.
+    private var isAPI: Bool {
+        switch self {
+        case .api, .terminateByKey: true
+        case .webSocket, .operation, .unknown: false
+        }
+    }
+
     /// - Parameters:
     ///   - path: where the raw path stands in `bytes`.
     ///   - prefix: the configured path prefix without a trailing slash, or empty.
     static func parse(_ path: Range<Int>, in bytes: Span<UInt8>, prefix: [UInt8]) -> Route {
-        var segments = segments(of: path, in: bytes)
-        if let operation = operation(segments, in: bytes) { return .operation(operation) }
-        if !prefix.isEmpty {
-            guard begins(path, in: bytes, with: prefix) else {
-                return .unknown(
-                    hint:
-                        "this server has the path prefix \(String(decoding: prefix, as: UTF8.self)): put it before the path "
-                        + "(wsPath in pusher-js, path in the server libraries)")
-            }
-            segments = self.segments(of: (path.lowerBound + prefix.count)..<path.upperBound, in: bytes)
-            if let operation = operation(segments, in: bytes) { return .operation(operation) }
+        let whole = PathSegments(of: path, in: bytes)
+        if let operation = operation(whole, in: bytes) { return .operation(operation) }
+        if !prefix.isEmpty, let start = RequestPath.end(ofPrefix: prefix.span, in: path, bytes) {
+            let below = PathSegments(of: start..<path.upperBound, in: bytes)
+            if let operation = operation(below, in: bytes) { return .operation(operation) }
+            if let route = route(below, in: bytes) { return route }
         }
-        return route(segments, in: bytes) ?? .unknown(hint: hint(segments, in: bytes))
+        if let route = route(whole, in: bytes) {
+            // The API answers beside its prefix too: Laravel's installer writes a base path without a final slash, which its HTTP
+            // client drops. WebSocket clients have no such habit, and theirs tells apart who came through the front door.
+            if prefix.isEmpty || route.isAPI { return route }
+        }
+        return .unknown(hint: PathHint.text(path, in: bytes, prefix: prefix))
     }
 
     private static func route(_ segments: PathSegments, in bytes: Span<UInt8>) -> Route? {
@@ -67,7 +75,10 @@ enum Route: Equatable {
         case 3 where names(segments[2], "batch_events", bytes): return .api(app: app, .batchEvents)
         case 3 where names(segments[2], "channels", bytes): return .api(app: app, .channels)
         case 3 where names(segments[2], "connections", bytes): return .api(app: app, .connections)
-        case 4 where names(segments[2], "channels", bytes): return .api(app: app, .channel(segments[3]))
+        case 4 where names(segments[2], "channels", bytes):
+            // `channels//users` asks for the users of a channel without a name, not for a channel named `users`.
+            if segments.followsEmpty(3), names(segments[3], "users", bytes) { return nil }
+            return .api(app: app, .channel(segments[3]))
         case 5 where names(segments[2], "channels", bytes) && names(segments[4], "users", bytes):
             return .api(app: app, .users(channel: segments[3]))
         case 5 where names(segments[2], "users", bytes) && names(segments[4], "terminate_connections", bytes):
@@ -89,55 +100,29 @@ enum Route: Equatable {
         return nil
     }
 
-    private static func hint(_ segments: PathSegments, in bytes: Span<UInt8>) -> String {
-        let words = (0..<min(segments.count, PathSegments.kept)).map { text(segments[$0], bytes) }
-        if words.count >= 2, words[0] == "app", words[1] == "app" {
-            return "the client puts /app/{key} after wsPath by itself: leave /app out of wsPath"
-        }
-        if words.dropFirst().contains("app") || words.dropFirst().contains("apps") {
-            return
-                "no path prefix is configured here: start the server with --path-prefix, or drop wsPath in the client"
-        }
-        return "paths are /app/{key} for WebSocket clients and /apps/{app_id}/… for the HTTP API"
-    }
-
-    private static func segments(of path: Range<Int>, in bytes: Span<UInt8>) -> PathSegments {
-        var found = PathSegments()
-        var start = path.lowerBound
-        while true {
-            let end = bytes.firstOffset(of: UInt8(ascii: "/"), in: start..<path.upperBound)
-            // An empty segment counts only between two slashes.
-            if end > start || (end > path.lowerBound && end < path.upperBound) { found.append(start..<end) }
-            guard end < path.upperBound else { return found }
-            start = end + 1
-        }
-    }
-
-    private static func begins(_ path: Range<Int>, in bytes: Span<UInt8>, with prefix: [UInt8]) -> Bool {
-        guard path.count >= prefix.count else { return false }
-        for i in prefix.indices where bytes[path.lowerBound + i] != prefix[i] { return false }
-        return path.count == prefix.count || bytes[path.lowerBound + prefix.count] == UInt8(ascii: "/")
-    }
-
     private static func names(_ range: Range<Int>, _ name: StaticString, _ bytes: Span<UInt8>) -> Bool {
         bytes.equals(range, name)
     }
-
-    private static func text(_ range: Range<Int>, _ bytes: Span<UInt8>) -> String {
-        bytes.extracting(range).withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
-    }
 }
 
-/// The parts of a path between its slashes. A path with more of them than any route has is counted on, not kept.
+/// The parts of a path between its slashes, without empty ones. A path with more of them than any route has is counted on, not kept.
 struct PathSegments {
     static let kept = 6
     private var ranges = InlineArray<6, Range<Int>>(repeating: 0..<0)
     private(set) var count = 0
 
+    init(of path: Range<Int>, in bytes: Span<UInt8>) {
+        var offset = path.lowerBound
+        while let segment = RequestPath.nextSegment(of: path, at: &offset, in: bytes) {
+            if count < Self.kept { ranges[count] = segment }
+            count += 1
+        }
+    }
+
     subscript(index: Int) -> Range<Int> { ranges[index] }
 
-    mutating func append(_ range: Range<Int>) {
-        if count < Self.kept { ranges[count] = range }
-        count += 1
+    /// Whether an empty segment was left out right before this one.
+    func followsEmpty(_ index: Int) -> Bool {
+        index > 0 && ranges[index].lowerBound - ranges[index - 1].upperBound > 1
     }
 }

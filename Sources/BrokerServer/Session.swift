@@ -31,11 +31,10 @@ struct Session {
     /// A slot that nobody has.
     init() {}
 
-    /// A connection from its first moment, when it owes a request.
+    /// A connection from its first moment, when it owes nothing: the clock of a request starts at its first byte.
     init(openedMilliseconds: UInt32, peer: PeerAddress) {
         self.peer = peer
         phase = .http
-        isReceiving = true
         (heardMilliseconds, sinceMilliseconds) = (openedMilliseconds, openedMilliseconds)
     }
 }

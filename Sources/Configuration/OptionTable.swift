@@ -59,7 +59,7 @@ extension Option where Settings == ServerSettings {
         .init(
             name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
             help:
-                "Believe X-Forwarded-Proto: a proxy in front speaks TLS; and X-Forwarded-For or Forwarded, for the log"),
+                "Believe what a proxy in front says of its client: X-Forwarded-Proto, Forwarded, X-Forwarded-Ssl; and X-Forwarded-For, for the log"),
         .init(
             name: "loops", key: "loops", field: .integer(\.loops, 0...64), group: .process, unit: "threads",
             help: "Event loop threads; 0: one per core"),
@@ -113,6 +113,10 @@ extension Option where Settings == ServerSettings {
             name: "request-head-bytes", key: "requestHeadBytes",
             field: .integer(\.requestHeadBytesMax, 1_024...65_536), group: .limits, unit: "bytes",
             help: "Request line and headers of one HTTP request"),
+        .init(
+            name: "keep-alive-seconds", key: "keepAliveSeconds",
+            field: .integer(\.keepAliveSeconds, 1...86_400), group: .limits, unit: "seconds",
+            help: "A connection without a request is closed; longer than a proxy or client keeps it idle"),
         .init(
             name: "public-host", key: "publicHost", field: .text(\.publicAddress.host), group: .publicAddress,
             help: "Host under which clients reach the broker"),

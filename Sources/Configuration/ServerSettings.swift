@@ -62,7 +62,9 @@ public struct ServerSettings: Sendable, Equatable {
     public var messageBytesMax = 65_536
     public var requestBodyBytesMax = 1_048_576
     /// Request line and headers together.
-    public var requestHeadBytesMax = 8_192
+    public var requestHeadBytesMax = 16_384
+    /// How long a connection may go without a request; 1...86400.
+    public var keepAliveSeconds = 75
     /// WebSocket connections of all apps together; `nil`: as many as there are descriptors.
     public var connectionsMax: Int?
     /// Descriptors kept free for the HTTP API when WebSocket connections have used up the rest.

@@ -5,7 +5,8 @@ internal import Wire
 ///
 ///     METHOD "\n" PATH "\n" k1=v1&k2=v2…      signed with HMAC-SHA256, as hex, in auth_signature
 ///
-/// Libraries disagree on what PATH and the values are, so five readings are tried, the common one first.
+/// Libraries disagree on what PATH and the values are, and proxies change the path on its way, so several readings are tried, the
+/// common one first.
 public enum APISignature {
     /// What a check found.
     public enum Outcome: Sendable, Equatable {
@@ -35,7 +36,7 @@ public enum APISignature {
             }
             let call = Call(query: query, signature: signature, secret: keys[key].secret, workspace: workspace)
             guard isSigned(call, method, rawPath, query, prefix) else {
-                throw mismatch(method, rawPath, query, keys[key])
+                throw mismatch(method, SignedPaths.collapsed(rawPath).span, query, keys[key])
             }
             try checkBody(query, body)
             return .ok(keyIndex: key)
@@ -68,23 +69,25 @@ public enum APISignature {
     }
 
     /// The readings A…E of Pusher protocol §6.4; only a wrong signature costs more than the first.
+    ///
+    /// Each is the whole text of a call to this very route, so that a further reading accepts no other call.
     private static func isSigned(
         _ call: Call, _ method: Span<UInt8>, _ path: Span<UInt8>, _ query: APIQuery, _ prefix: Span<UInt8>
     ) -> Bool {
         if call.signs(canonical(method, path, query)) { return true }  // A
-        // PHP signs the path without the base path it was configured with.
-        let bare = isUnder(prefix, path) ? prefix.count : 0
-        if bare > 0, call.signs(canonical(method, path.extracting(bare..<path.count), query)) { return true }  // B
-        if Percent.containsEscapes(path), let decoded = Percent.decode(path),
-            call.signs(canonical(method, decoded.span, query))  // C
-        {
-            return true
+        let paths = SignedPaths(path, prefix: prefix).all
+        for path in paths.dropFirst() where call.signs(canonical(method, path.span, query)) { return true }  // B
+        for path in paths where Percent.containsEscapes(path.span) {
+            guard let decoded = Percent.decode(path.span) else { break }
+            if call.signs(canonical(method, decoded.span, query)) { return true }  // C
         }
-        if query.hasPlus, call.signs(canonical(method, path, query.withPlusAsSpace)) { return true }  // D
+        if query.hasPlus {
+            let spaced = query.withPlusAsSpace
+            for path in paths where call.signs(canonical(method, path.span, spaced)) { return true }  // D
+        }
         guard query.hasElements else { return false }
-        if call.signs(canonical(method, path, query, isCollapsed: true)) { return true }  // E
-        guard bare > 0 else { return false }
-        return call.signs(canonical(method, path.extracting(bare..<path.count), query, isCollapsed: true))  // B with E
+        for path in paths where call.signs(canonical(method, path.span, query, isCollapsed: true)) { return true }  // E
+        return false
     }
 
     private static func canonical(
@@ -98,11 +101,6 @@ public enum APISignature {
         text.append(UInt8(ascii: "\n"))
         if isCollapsed { query.appendCollapsed(to: &text) } else { query.appendCanonical(to: &text) }
         return text
-    }
-
-    private static func isUnder(_ prefix: Span<UInt8>, _ path: Span<UInt8>) -> Bool {
-        guard !prefix.isEmpty, path.count > prefix.count, path[prefix.count] == UInt8(ascii: "/") else { return false }
-        return path.extracting(0..<prefix.count).equals(prefix)
     }
 
     private static func mismatch(

@@ -10,8 +10,7 @@ struct HTTPFieldsSeen {
     private var contentLength = 0
     private var connectionCloses = false
     private var connectionKeepsAlive = false
-    private var connectionUpgrades = false
-    private var upgradeNamesWebSocket = false
+    private var forwarded = HTTPForwarded()
 
     /// Books one field, by its name's length first. Unknown fields are ignored.
     mutating func book(
@@ -25,16 +24,20 @@ struct HTTPFieldsSeen {
         case 6 where isNamed("expect"): try expect(value, bytes, &head)
         case 6 where isNamed("origin"): try set(&head.origin, value, "Origin")
         case 7 where isNamed("upgrade"):
-            upgradeNamesWebSocket = upgradeNamesWebSocket || HTTPText.list(value, contains: "websocket", in: bytes)
-        case 10 where isNamed("connection"): connection(value, bytes)
+            head.upgradeNamesWebSocket =
+                head.upgradeNamesWebSocket || HTTPText.list(value, contains: "websocket", in: bytes)
+        case 9 where isNamed("forwarded"): forwarded.bookForwarded(value, bytes)
+        case 10 where isNamed("connection"): connection(value, bytes, &head)
         case 10 where isNamed("user-agent"): head.userAgent = head.userAgent ?? value
         case 12 where isNamed("content-type"): try set(&head.contentType, value, "Content-Type")
         case 14 where isNamed("content-length"): try length(value, bytes, limits)
         case 15 where isNamed("x-forwarded-for"): head.forwardedFor = value
+        case 15 where isNamed("x-forwarded-ssl"): forwarded.bookSSL(value, bytes)
         case 16 where isNamed("content-encoding"): try set(&head.contentEncoding, value, "Content-Encoding")
         case 17 where isNamed("transfer-encoding"): try coding(value, bytes, head)
         case 17 where isNamed("sec-websocket-key"): try set(&head.webSocketKey, value, "Sec-WebSocket-Key")
-        case 17 where isNamed("x-forwarded-proto"): head.forwardedProto = value
+        case 17 where isNamed("x-forwarded-proto"): forwarded.bookProto(value, bytes)
+        case 18 where isNamed("x-forwarded-scheme"): forwarded.bookScheme(value, bytes)
         case 21 where isNamed("sec-websocket-version"): try set(&head.webSocketVersion, value, "Sec-WebSocket-Version")
         case 22 where isNamed("sec-websocket-protocol"): head.webSocketProtocol = head.webSocketProtocol ?? value
         default: break
@@ -52,7 +55,7 @@ struct HTTPFieldsSeen {
             head.body = .length(contentLength)
         }
         head.keepAlive = head.minorVersion == 1 ? !connectionCloses : connectionKeepsAlive && !connectionCloses
-        head.upgradesToWebSocket = upgradeNamesWebSocket && connectionUpgrades
+        head.isForwardedTLS = forwarded.isTLS
         // What follows an upgrade is frames: a body there would be read as such by one side only.
         guard !head.upgradesToWebSocket || head.body == .none || head.body == .length(0) else {
             throw .bad("An upgrade request must not have a body")
@@ -85,10 +88,11 @@ struct HTTPFieldsSeen {
         head.hasUnknownExpectation = !isContinue
     }
 
-    private mutating func connection(_ value: Range<Int>, _ bytes: Span<UInt8>) {
+    private mutating func connection(_ value: Range<Int>, _ bytes: Span<UInt8>, _ head: inout HTTPRequestHead) {
         connectionCloses = connectionCloses || HTTPText.list(value, contains: "close", in: bytes)
         connectionKeepsAlive = connectionKeepsAlive || HTTPText.list(value, contains: "keep-alive", in: bytes)
-        connectionUpgrades = connectionUpgrades || HTTPText.list(value, contains: "upgrade", in: bytes)
+        head.connectionNamesUpgrade =
+            head.connectionNamesUpgrade || HTTPText.list(value, contains: "upgrade", in: bytes)
     }
 
     /// Digits only: no sign, no list, no second field even of the same value. (RFC 9112 §6.3)

@@ -7,14 +7,14 @@ public struct HTTPLimits: Sendable {
     public var headBytesMax: Int
     /// Bytes of the request target. Over: 414.
     public var targetBytesMax: Int
-    /// Header fields. Over: 431.
+    /// Header fields: as many as fit the head at 64 bytes each, since a proxy may split one `Cookie` into many. Over: 431.
     public var headersMax: Int
     /// Bytes of the body, as far as the head announces them. Over: 413.
     public var bodyBytesMax: Int
 
     /// The limits of a listener.
     public init(
-        headBytesMax: Int = 8_192, targetBytesMax: Int = 2_048, headersMax: Int = 64, bodyBytesMax: Int = 1_048_576
+        headBytesMax: Int = 16_384, targetBytesMax: Int = 2_048, headersMax: Int = 256, bodyBytesMax: Int = 1_048_576
     ) {
         self.headBytesMax = headBytesMax
         self.targetBytesMax = targetBytesMax
@@ -64,8 +64,10 @@ public struct HTTPRequestHead: Sendable, Equatable {
     public var expectsContinue = false
     /// `Expect` with anything else: 417 is due.
     public var hasUnknownExpectation = false
-    /// `Upgrade` names `websocket` and `Connection` names `upgrade`.
-    public var upgradesToWebSocket = false
+    /// `Upgrade` names `websocket`.
+    public var upgradeNamesWebSocket = false
+    /// `Connection` names `upgrade`.
+    public var connectionNamesUpgrade = false
     /// The authority of an absolute target, else the `Host` field; nil only in HTTP/1.0.
     public var host: Range<Int>?
     /// The `Origin` field; a second one is refused.
@@ -86,8 +88,11 @@ public struct HTTPRequestHead: Sendable, Equatable {
     public var webSocketProtocol: Range<Int>?
     /// The last `X-Forwarded-For` field: the one the nearest proxy wrote.
     public var forwardedFor: Range<Int>?
-    /// The last `X-Forwarded-Proto` field.
-    public var forwardedProto: Range<Int>?
+    /// Whether a proxy in front says that the client speaks TLS to it; nil: none said anything. Anybody can write these fields.
+    public var isForwardedTLS: Bool?
 
     init() {}
+
+    /// Both halves of an upgrade are there (RFC 6455 §4.2.1).
+    public var upgradesToWebSocket: Bool { upgradeNamesWebSocket && connectionNamesUpgrade }
 }

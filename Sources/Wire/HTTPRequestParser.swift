@@ -21,6 +21,14 @@ public enum HTTPRequestParser {
         return nil
     }
 
+    /// Whether a request has begun: empty lines before it are no part of it. (RFC 9112 §2.2)
+    public static func hasBegun(_ bytes: Span<UInt8>) -> Bool {
+        for offset in bytes.indices where bytes[offset] != Byte.carriageReturn && bytes[offset] != Byte.lineFeed {
+            return true
+        }
+        return false
+    }
+
     /// Reads the header fields and the blank line; false: not all there yet.
     private static func fields(
         _ bytes: Span<UInt8>, _ offset: inout Int, _ end: Int, _ limits: HTTPLimits, _ head: inout HTTPRequestHead

@@ -5,8 +5,8 @@ public enum HTTPResponse {
     /// `extraHeaders`: complete lines, each ending in CR LF; the caller answers for their content. `omitBody`: for HEAD, the
     /// header still says the length. A 1xx, 204 or 304 has neither body nor length (RFC 9112 §6.3).
     public static func append(
-        status: Int, contentType: StaticString?, extraHeaders: String = "", body: Span<UInt8>, keepAlive: Bool,
-        omitBody: Bool = false, to out: inout [UInt8]
+        status: Int, date: HTTPDate, contentType: StaticString?, extraHeaders: String = "", body: Span<UInt8>,
+        keepAlive: Bool, omitBody: Bool = false, to out: inout [UInt8]
     ) {
         assert(extraHeaders.isEmpty || extraHeaders.utf8.last == Byte.lineFeed, "extra headers are whole lines")
         let isBodiless = status < 200 || status == 204 || status == 304
@@ -15,6 +15,7 @@ public enum HTTPResponse {
         out.append(Byte.space)
         out.append(text: reason(status))
         out.append(text: keepAlive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n")
+        date.append(to: &out)
         if let contentType, !isBodiless {
             out.append(text: "Content-Type: ")
             out.append(text: contentType)

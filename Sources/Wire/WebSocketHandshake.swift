@@ -12,9 +12,10 @@ public enum WebSocketHandshake {
     /// Appends the 101 response. `accept`: the base 64 text; `subprotocol`: the one chosen, or nil for no such header.
     /// Both must be free of line ends, as the parser's field values are. (§4.2.2)
     public static func appendResponse(
-        accept: Span<UInt8>, subprotocol: Span<UInt8>?, extraHeaders: String = "", to out: inout [UInt8]
+        accept: Span<UInt8>, date: HTTPDate, subprotocol: Span<UInt8>?, extraHeaders: String = "", to out: inout [UInt8]
     ) {
         out.append(text: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+        date.append(to: &out)
         out.append(text: "Sec-WebSocket-Accept: ")
         out.append(bytes: accept)
         if let subprotocol {

@@ -44,6 +44,37 @@ import Wire
         Row(path: "/ready", prefix: "/ws", expected: "ready"),
         Row(path: "/app/key", prefix: "/ws", expected: "unknown"),
         Row(path: "/wsapp/key", prefix: "/ws", expected: "unknown"),
+        // nginx: location /ws { proxy_pass http://broker:6001/; }
+        Row(path: "//app/key", expected: "webSocket key"),
+        Row(path: "//apps/1/events", expected: "events of 1"),
+        Row(path: "/app//key//", expected: "webSocket key"),
+        Row(path: "//apps///1//channels//a//users//", expected: "users of a of 1"),
+        Row(path: "//", expected: "root"),
+        Row(path: "//up//1", expected: "up 1"),
+        Row(path: "//ready", prefix: "/ws", expected: "ready"),
+        Row(path: "/app//", expected: "unknown"),
+        // The users of a channel without a name are not those of a channel named `users`.
+        Row(path: "/apps/1/channels//users", expected: "unknown"),
+        Row(path: "/apps/1/channels//users/", expected: "unknown"),
+        Row(path: "/apps/1/channels/users", expected: "channel users of 1"),
+        Row(path: "/apps/1/channels/users/users", expected: "users of users of 1"),
+        Row(path: "/apps/1/users//terminate_connections", expected: "unknown"),
+        Row(path: "//users/u/terminate_connections", expected: "terminate u by key"),
+        Row(path: "//ws//app/key", prefix: "/ws", expected: "webSocket key"),
+        Row(path: "/a//b/app/key", prefix: "/a/b", expected: "webSocket key"),
+        Row(path: "/a/app/key", prefix: "/a/b", expected: "unknown"),
+        // Laravel's HTTP client drops a base path without a final slash.
+        Row(path: "/apps/1/events", prefix: "/ws", expected: "events of 1"),
+        Row(path: "//apps/1/channels/a", prefix: "/ws", expected: "channel a of 1"),
+        Row(path: "/users/u/terminate_connections", prefix: "/ws", expected: "terminate u by key"),
+        Row(path: "//app/key", prefix: "/ws", expected: "unknown"),
+        Row(path: "/other/apps/1/events", prefix: "/ws", expected: "unknown"),
+        Row(path: "/ws/ws/apps/1/events", prefix: "/ws", expected: "unknown"),
+        // A prefix that looks like a route.
+        Row(path: "/app/app/key", prefix: "/app", expected: "webSocket key"),
+        Row(path: "/apps/apps/1/events", prefix: "/apps", expected: "events of 1"),
+        Row(path: "/apps/1/events", prefix: "/apps", expected: "events of 1"),
+        Row(path: "/apps/1/channels", prefix: "/apps/1", expected: "channels of 1"),
     ]
 
     @Test(arguments: rows) func pathsAreRead(_ row: Row) {
@@ -53,7 +84,21 @@ import Wire
     @Test(arguments: [
         ("/app/app/key", "", "leave /app out of wsPath"),
         ("/ws/app/key", "", "no path prefix is configured"),
-        ("/app/key", "/ws", "/ws"),
+        ("//app//app/key", "", "leave /app out of wsPath"),
+        ("/ws/app/app/key", "/ws", "leave /app out of wsPath"),
+        ("/soketi/apps/1/events", "", "start the server with --path-prefix /soketi"),
+        ("/a/b/app/key", "", "the path begins with /a/b, and no path prefix"),
+        ("/app/key", "/ws", "this server has the path prefix /ws: put it before the path (wsPath"),
+        ("/app/key", "/ws", "if a proxy in front takes it away, start the server without --path-prefix"),
+        ("/other/app/key", "/ws", "the path begins with /other, and the path prefix of this server is /ws"),
+        ("/ws/ws/app/key", "/ws", "the path prefix /ws is there twice"),
+        ("/ws/app", "/ws", "key is missing"),
+        ("/app/", "", "key is missing"),
+        ("/ws/nothing", "/ws", "paths are /ws/app/{key}"),
+        ("/nothing", "/ws", "paths are /ws/app/{key}"),
+        ("/app/key/more", "", "paths are /app/{key}"),
+        ("/apps/1/nothing", "", "paths are /app/{key}"),
+        ("/nothing/app", "", "paths are /app/{key}"),
     ]) func aPathThatLeadsNowhereSaysWhatWasMeant(path: String, prefix: String, hint: String) {
         let bytes = Array(path.utf8)
         guard case .unknown(let text) = Route.parse(0..<bytes.count, in: bytes.span, prefix: Array(prefix.utf8)) else {

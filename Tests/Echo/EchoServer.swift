@@ -63,14 +63,16 @@ final class EchoServer: LoopHandler {
             let digest = Digest.sha1(text.span)
             var accept: [UInt8] = []
             Base64.append(digest.span, to: &accept)
-            WebSocketHandshake.appendResponse(accept: accept.span, subprotocol: nil, to: &frame)
+            WebSocketHandshake.appendResponse(
+                accept: accept.span, date: HTTPDate(unixSeconds: WallClock.seconds()), subprotocol: nil, to: &frame)
             loop.outbox.send(frame, to: slot)
             connections[Int(slot)].isUpgraded = true
             return head.headBytes
         } catch {
             let body = Array(error.text.utf8)
             HTTPResponse.append(
-                status: error.status, contentType: "text/plain", body: body.span, keepAlive: false, to: &frame)
+                status: error.status, date: HTTPDate(unixSeconds: WallClock.seconds()), contentType: "text/plain",
+                body: body.span, keepAlive: false, to: &frame)
             end(slot)
             return nil
         }

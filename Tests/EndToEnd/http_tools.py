@@ -204,7 +204,6 @@ class Bystander:
 
 
 def fresh_second() -> int:
-    """The current Unix second, not at its edges: for timestamps at the very edge of the window. Its first fifth is left
-    out because a broker may read the clock once per tick, so that it is a tenth of a second behind."""
-    wait_until(lambda: 0.2 < time.time() % 1 < 0.6, "the middle of a second", timeout=2)
+    """The current Unix second, not at its end: for timestamps at the very edge of the window."""
+    wait_until(lambda: time.time() % 1 < 0.5, "the middle of a second", timeout=2)
     return int(time.time())

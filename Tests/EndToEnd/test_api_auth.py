@@ -1,10 +1,8 @@
 """HTTP authentication: who may call, and what a refused caller is told (PW §6.2-§6.4, §6.9)."""
 
-import shutil
-import subprocess
-
 import pytest
 
+from clock import Clock
 from harness import Broker, app
 from http_tools import Caller, Reply, assert_error, assert_success, event, fresh_second
 from signing import KEY, SECRET, auth_pairs, canonical, encode, md5, signature, target
@@ -38,21 +36,6 @@ def signed(body=BODY, path=EVENTS, method="POST", **options):
 
 # The vectors of Appendix A. Their timestamps are of 2012, so this broker lives in 2012.
 
-CLOCK_SHIM = r"""
-#define _GNU_SOURCE
-#include <stdlib.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <time.h>
-#include <unistd.h>
-static time_t pinned(void) { return 1353088179; }
-int clock_gettime(clockid_t id, struct timespec *t) {
-    if (id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE) { t->tv_sec = pinned(); t->tv_nsec = 0; return 0; }
-    return (int)syscall(SYS_clock_gettime, id, t);
-}
-int gettimeofday(struct timeval *t, void *z) { t->tv_sec = pinned(); t->tv_usec = 0; return 0; }
-time_t time(time_t *t) { time_t now = pinned(); if (t) *t = now; return now; }
-"""
 VECTOR_KEY, VECTOR_SECRET = "278d425bdf160c739803", "7ad3773142a6692b25b8"
 VECTOR_AUTH = f"auth_key={VECTOR_KEY}&auth_timestamp=1353088179&auth_version=1.0"
 A1_BODY = b'{"name":"foo","channels":["project-3"],"data":"{\\"some\\":\\"data\\"}"}'
@@ -77,13 +60,9 @@ VECTORS = {
 
 @pytest.fixture(scope="module")
 def broker_in_2012(tmp_path_factory):
-    compiler = shutil.which("cc") or shutil.which("clang")
-    assert compiler, "a C compiler is needed to pin the broker's clock (swift builds need one as well)"
-    shim = tmp_path_factory.mktemp("clock") / "clock.so"
-    subprocess.run([compiler, "-shared", "-fPIC", "-o", str(shim), "-x", "c", "-"], input=CLOCK_SHIM.encode(),
-                   check=True)
+    clock = Clock(tmp_path_factory.mktemp("clock"), 1353088179)
     vector_app = {"id": "3", "key": VECTOR_KEY, "secret": VECTOR_SECRET}
-    with Broker({"apps": [vector_app]}, env={"LD_PRELOAD": str(shim)}) as running:
+    with Broker({"apps": [vector_app]}, env=clock.environment) as running:
         yield running
 
 

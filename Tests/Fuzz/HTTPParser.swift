@@ -36,7 +36,7 @@ private func fuzzHead(_ input: UnsafeBufferPointer<UInt8>) {
     precondition(head.headBytes <= min(input.count, limits.headBytesMax), "the head is longer than it may be")
     let fields = [
         head.host, head.origin, head.contentType, head.contentEncoding, head.accept, head.userAgent, head.webSocketKey,
-        head.webSocketVersion, head.webSocketProtocol, head.forwardedFor, head.forwardedProto,
+        head.webSocketVersion, head.webSocketProtocol, head.forwardedFor,
     ]
     for range in [head.methodRange, head.target, head.path, head.query] + fields.compactMap({ $0 }) {
         precondition(range.upperBound <= head.headBytes, "a field lies outside the head")

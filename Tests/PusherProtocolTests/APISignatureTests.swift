@@ -128,6 +128,36 @@ import Testing
                 path: "/ws/apps/3/channels", signedPath: "/apps/3/channels", signed: "\(auth)&info=a,b",
                 sent: "\(auth)&info[0]=a&info[1]=b", prefix: "/ws")),
         Row(
+            "a proxy took the prefix away, and it is signed",
+            call(path: "/apps/3/channels", signedPath: "/ws/apps/3/channels", signed: auth, prefix: "/ws")),
+        Row("a proxy doubled the slash", call(path: "//apps/3/channels", signedPath: "/apps/3/channels", signed: auth)),
+        Row("a base URL with a slash at its end, signed as sent", call(path: "//apps/3/channels", signed: auth)),
+        Row(
+            "a proxy replaced the prefix by a slash, and it is signed",
+            call(path: "//apps/3/channels", signedPath: "/ws/apps/3/channels", signed: auth, prefix: "/ws")),
+        Row(
+            "a proxy replaced the prefix by a slash, and it is not signed (PHP)",
+            call(path: "//apps/3/channels", signedPath: "/apps/3/channels", signed: auth, prefix: "/ws")),
+        Row(
+            "doubled behind the prefix, signed once",
+            call(path: "/ws//apps/3/channels", signedPath: "/ws/apps/3/channels", signed: auth, prefix: "/ws")),
+        Row(
+            "doubled behind the prefix, signed without it",
+            call(path: "/ws//apps/3/channels", signedPath: "/apps/3/channels", signed: auth, prefix: "/ws")),
+        Row(
+            "doubled, and PHP's arrays",
+            call(
+                path: "//apps/3/channels", signedPath: "/ws/apps/3/channels", signed: "\(auth)&info=a,b",
+                sent: "\(auth)&info[0]=a&info[1]=b", prefix: "/ws")),
+        Row(
+            "doubled, and a form encoder",
+            call(
+                path: "//apps/3/channels", signedPath: "/apps/3/channels", signed: "\(auth)&info=a b",
+                sent: "\(auth)&info=a+b")),
+        Row(
+            "doubled, and signed decoded",
+            call(path: "//apps/3/channels/a%2Cb", signedPath: "/apps/3/channels/a,b", signed: auth)),
+        Row(
             "escaped path signed decoded (Node, Go)",
             call(path: "/apps/3/channels/a%2Cb", signedPath: "/apps/3/channels/a,b", signed: auth)),
         Row("escaped path signed raw", call(path: "/apps/3/channels/a%2Cb", signed: auth)),
@@ -153,6 +183,29 @@ import Testing
         var call = row.call
         call.query = call.query.replacing("1353088179", with: "1353088178")
         #expect(call.refusal?.hasPrefix("Invalid signature") == true)
+    }
+
+    /// A path that would be routed differently, or to nothing, or that only looks alike, is never what was signed.
+    @Test(
+        "No other path than the one that is called is accepted",
+        arguments: [
+            ("/apps/3/channels", "/apps/3/channels/", ""), ("/apps/3/channels/", "/apps/3/channels", ""),
+            ("/apps/3/channels", "apps/3/channels", ""), ("/apps/3/channels", "//apps/3/channels", ""),
+            ("//apps/3/channels", "/ws/apps/3/channels", ""), ("/apps/3/channels", "/other/apps/3/channels", "/ws"),
+            ("/ws/apps/3/channels", "/channels", "/ws"), ("/wsapps/3/channels", "/apps/3/channels", "/ws"),
+            ("/ws/ws/apps/3/channels", "/apps/3/channels", "/ws"), ("/apps/3/channels", "/ws//apps/3/channels", "/ws"),
+            ("//apps//3//channels", "/apps/3", ""), ("//apps/3/channels", "", ""), ("//apps/3/channels", "/", ""),
+            ("/APPS/3/channels", "/apps/3/channels", ""), ("/ws", "", "/ws"),
+        ]) func otherPathsAreRefused(_ path: String, _ signedPath: String, _ prefix: String)
+    {
+        let call = Self.call(path: path, signedPath: signedPath, signed: Self.auth, prefix: prefix)
+        #expect(call.refusal?.hasPrefix("Invalid signature") == true)
+    }
+
+    @Test("Whoever signs wrong is shown the path without the slashes that a proxy doubled")
+    func shownPathIsCollapsed() throws {
+        let refusal = try #require(Self.call(path: "//apps/3/channels", signedPath: "/x", signed: Self.auth).refusal)
+        #expect(refusal.hasSuffix("GET\n/apps/3/channels\n\(Self.auth)"))
     }
 
     @Test(

@@ -31,7 +31,7 @@ import Wire
         #expect(text(head.host) == "ws.example:6001" && text(head.origin) == "https://example.com")
         #expect(text(head.webSocketKey) == "dGhlIHNhbXBsZSBub25jZQ==" && text(head.webSocketVersion) == "13")
         #expect(text(head.webSocketProtocol) == "a, b" && text(head.userAgent) == "tést")
-        #expect(text(head.forwardedFor) == "2.2.2.2" && text(head.forwardedProto) == "https")
+        #expect(text(head.forwardedFor) == "2.2.2.2" && head.isForwardedTLS == true)
         #expect(head.accept == nil && head.contentType == nil && head.contentEncoding == nil)
     }
 
@@ -114,10 +114,28 @@ import Wire
         ("Upgrade: websocket\r\nConnection: Upgrade\r\n", true), ("Upgrade: websocket\r\n", false),
         ("Connection: Upgrade\r\n", false), ("Upgrade: h2c, WEBSOCKET\r\nConnection: x, upgrade ,y\r\n", true),
         ("Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: x\r\nConnection: upgrade\r\n", true),
+        ("Upgrade: websocket\r\nUpgrade: h2c\r\nConnection: upgrade\r\nConnection: x\r\n", true),
         ("Upgrade: websocketx\r\nConnection: upgrade\r\n", false), ("Upgrade: h2c\r\nConnection: upgrade\r\n", false),
         ("Upgrade: websocket\r\nConnection: upgraded\r\n", false),
     ]) func anUpgradeNeedsBothTokens(_ fields: String, _ expected: Bool) throws {
         #expect(try head("GET / HTTP/1.1\r\nHost: h\r\n\(fields)\r\n").upgradesToWebSocket == expected)
+    }
+
+    @Test(arguments: [
+        ("Upgrade: websocket\r\n", true, false), ("Connection: upgrade\r\n", false, true), ("", false, false),
+        ("Upgrade: h2c\r\nConnection: close, Upgrade\r\n", false, true),
+        ("Upgrade: h2c\r\nUpgrade: websocket\r\nConnection: close\r\n", true, false),
+    ]) func eachHalfOfAnUpgradeIsSeen(_ fields: String, _ namesWebSocket: Bool, _ namesUpgrade: Bool) throws {
+        let head = try head("GET / HTTP/1.1\r\nHost: h\r\n\(fields)\r\n")
+        #expect(head.upgradeNamesWebSocket == namesWebSocket && head.connectionNamesUpgrade == namesUpgrade)
+        #expect(!head.upgradesToWebSocket)
+    }
+
+    @Test(arguments: [
+        ("", false), ("\r", false), ("\r\n\r\n", false), ("\r\nG", true), ("G", true), (" ", true), ("\u{0}", true),
+    ]) func emptyLinesAreNoBeginning(_ text: String, _ hasBegun: Bool) {
+        let bytes = Array(text.utf8)
+        #expect(HTTPRequestParser.hasBegun(bytes.span) == hasBegun)
     }
 
     @Test func listItemsAreTrimmed() {

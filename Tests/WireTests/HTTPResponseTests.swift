@@ -5,11 +5,11 @@ import Wire
     @Test func aResponseIsExact() {
         #expect(
             response(200, "application/json", body: "{}")
-                == "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+                == "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
         )
         #expect(
             response(400, "text/plain", extra: "Allow: GET\r\n", body: "no\n", keepAlive: false)
-                == "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n"
+                == "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n"
                 + "Allow: GET\r\n\r\nno\n")
     }
 
@@ -40,7 +40,8 @@ import Wire
         let body = Array(body.utf8)
         var out: [UInt8] = []
         HTTPResponse.append(
-            status: status, contentType: type, extraHeaders: extra, body: body.span, keepAlive: keepAlive,
+            status: status, date: HTTPDate(unixSeconds: 784_111_777), contentType: type, extraHeaders: extra,
+            body: body.span, keepAlive: keepAlive,
             omitBody: omitBody,
             to: &out)
         return String(decoding: out, as: UTF8.self)

@@ -103,12 +103,13 @@ import Wire
             field("Content-Length: " + String(repeating: "9", count: 500), 413),
             plain("GET /" + String(repeating: "a", count: 2_048), name: "a target of 2049 bytes, unfinished", 414),
             plain(String(repeating: "M", count: 33), name: "a method of 33 letters, unfinished", 501),
-            field(String(repeating: "X: y\r\n", count: 64) + "X: y", 431),
+            field(String(repeating: "X: y\r\n", count: 256) + "X: y", 431),
             plain(
-                "GET / HTTP/1.1\r\nX: " + String(repeating: "a", count: 8_192), name: "a head of 8 KiB, unfinished", 431
+                "GET / HTTP/1.1\r\nX: " + String(repeating: "a", count: 16_384), name: "a head of 16 KiB, unfinished",
+                431
             ),
             plain(
-                "GET / HTTP/1.1\r\n" + String(repeating: "a", count: 8_192), name: "a name of 8 KiB, unfinished", 431),
+                "GET / HTTP/1.1\r\n" + String(repeating: "a", count: 16_384), name: "a name of 16 KiB, unfinished", 431),
         ]
 
     static let all = framing + names + values + hosts + lines + rest
@@ -144,14 +145,14 @@ import Wire
         }
         #expect(failure(of: head(target: 2_048)) == nil)
         #expect(failure(of: head(target: 2_049))?.status == 414)
-        #expect(failure(of: head(fields: 63)) == nil)
-        #expect(failure(of: head(fields: 64))?.status == 431)
+        #expect(failure(of: head(fields: 255)) == nil)
+        #expect(failure(of: head(fields: 256))?.status == 431)
         let empty = head(pad: 1).count - 1
-        let exact = head(pad: 8_192 - empty)
-        #expect(exact.count == 8_192)
+        let exact = head(pad: 16_384 - empty)
+        #expect(exact.count == 16_384)
         let parsed = try HTTPRequestParser.parse(exact.span, limits: .init())
-        #expect(parsed?.headBytes == 8_192)
-        #expect(failure(of: head(pad: 8_193 - empty))?.status == 431)
+        #expect(parsed?.headBytes == 16_384)
+        #expect(failure(of: head(pad: 16_385 - empty))?.status == 431)
     }
 
     /// Every byte value, in each part of a head, is either fine or refused; which, is written down here once more.

@@ -72,14 +72,17 @@ import Wire
 
     @Test func theHandshakeAnswerIsExact() {
         let (accept, first) = (Array("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".utf8), Array("chat".utf8))
+        let date = HTTPDate(unixSeconds: 784_111_777)
         var out: [UInt8] = []
-        WebSocketHandshake.appendResponse(accept: accept.span, subprotocol: first.span, to: &out)
+        WebSocketHandshake.appendResponse(accept: accept.span, date: date, subprotocol: first.span, to: &out)
         #expect(
             String(decoding: out, as: UTF8.self)
                 == "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                + "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n")
+                + "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\nSec-WebSocket-Protocol: chat\r\n\r\n"
+        )
         out = []
-        WebSocketHandshake.appendResponse(accept: accept.span, subprotocol: nil, extraHeaders: "X-A: 1\r\n", to: &out)
+        WebSocketHandshake.appendResponse(
+            accept: accept.span, date: date, subprotocol: nil, extraHeaders: "X-A: 1\r\n", to: &out)
         #expect(String(decoding: out, as: UTF8.self).hasSuffix("xOo=\r\nX-A: 1\r\n\r\n"))
     }
 }

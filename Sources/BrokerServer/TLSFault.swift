@@ -1,0 +1,29 @@
+internal import Wire
+
+/// Why a connection does not count as TLS, for an app that takes no other (4000, Pusher protocol §1.2).
+enum TLSFault: Equatable {
+    /// A proxy says that its client speaks TLS, or somebody who wants to pass for one: the operator trusts none.
+    case untrusted
+    /// The operator trusts a proxy, and it said nothing.
+    case unsaid
+    case plaintext
+
+    /// Nil: a proxy that the operator trusts vouches for it.
+    init?(_ head: HTTPRequestHead, trustsProxy: Bool) {
+        switch (head.isForwardedTLS, trustsProxy) {
+        case (true?, true): return nil
+        case (true?, false): self = .untrusted
+        case (nil, true): self = .unsaid
+        case (false?, _), (nil, false): self = .plaintext
+        }
+    }
+
+    /// Fits a close frame: at most 123 bytes.
+    var text: String {
+        switch self {
+        case .untrusted: "This app takes TLS only, and what the proxy says about TLS counts only with --trust-proxy"
+        case .unsaid: "This app takes TLS only, and the proxy in front does not say so: have it send X-Forwarded-Proto"
+        case .plaintext: "This app takes TLS only: connect with wss"
+        }
+    }
+}
