@@ -15,7 +15,7 @@ extension LoopServer {
         }
         query.read(request.slice(request.head.query).span)
         let query = query
-        guard authenticate(slot, request, app, query) else { return }
+        guard isAuthentic(slot, request, app, query) else { return }
         do throws(APIError) {
             try run(call, slot, request, app, query)
         } catch {
@@ -38,30 +38,48 @@ extension LoopServer {
         guard let app = state.broker.app(key: key.span) else {
             return respondError(slot, status: 401, "auth_key is missing, or no app has this key", for: request)
         }
-        guard authenticate(slot, request, app, query) else { return }
+        guard isAuthentic(slot, request, app, query) else { return }
         terminate(slot, request, app, user)
         carryOut()
     }
 
-    private func authenticate(_ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery) -> Bool {
-        let (method, path) = (request.slice(request.head.methodRange), request.slice(request.head.path))
-        let body = request.body
-        let prefix = state.pathPrefix
-        let outcome = APISignature.verify(
-            method: method.span, rawPath: path.span, query: query, body: body.span, prefix: prefix.span, keys: app.keys,
-            nowSeconds: unixSeconds, workspace: workspace)
-        if case .failure(let status, let text) = outcome {
-            Log.debug("API call refused", ("app", app.settings.id), ("status", status))
-            // What should have been signed helps whoever writes the caller, and whoever guesses.
-            let shown = state.settings.isProduction ? "The call's authentication is not valid" : text
-            respondError(slot, status: status, shown, for: request)
+    /// Whether the call is signed and its body is the signed one. Otherwise it is answered, or, while its body is still to come, admitted.
+    private func isAuthentic(_ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery) -> Bool {
+        // The head of a body that was waited for was checked before.
+        guard sessions[slot].isBodyAdmitted || headIsSigned(slot, request, app, query) else { return false }
+        guard !request.isBodyAwaited else {
+            sessions[slot].isBodyAdmitted = true
             return false
+        }
+        let body = request.body
+        return passes(APISignature.verifyBody(body.span, query: query), slot, request, app)
+    }
+
+    private func headIsSigned(_ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery) -> Bool {
+        let (method, path) = (request.slice(request.head.methodRange), request.slice(request.head.path))
+        let prefix = state.pathPrefix
+        let outcome = APISignature.verifyHead(
+            method: method.span, rawPath: path.span, query: query, prefix: prefix.span, keys: app.keys,
+            nowSeconds: unixSeconds, workspace: workspace)
+        guard passes(outcome, slot, request, app) else { return false }
+        if request.isBodyAwaited, case .length = request.head.body {
+            guard passes(APISignature.verifyDigestIsGiven(query: query), slot, request, app) else { return false }
         }
         guard app.settings.isEnabled else {
             respondError(slot, status: 403, "The app \(app.settings.id) is disabled", for: request)
             return false
         }
         return true
+    }
+
+    /// Whether a check has found nothing; otherwise the call is refused.
+    private func passes(_ outcome: APISignature.Outcome, _ slot: UInt32, _ request: RequestView, _ app: App) -> Bool {
+        guard case .failure(let status, let text) = outcome else { return true }
+        Log.debug("API call refused", ("app", app.settings.id), ("status", status))
+        // What should have been signed helps whoever writes the caller, and whoever guesses.
+        let shown = state.settings.isProduction ? "The call's authentication is not valid" : text
+        respondError(slot, status: status, shown, for: request)
+        return false
     }
 
     private func run(

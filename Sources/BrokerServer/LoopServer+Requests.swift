@@ -11,6 +11,10 @@ extension LoopServer {
             while offset < bytes.count, sessions[slot].phase == .http,
                 mayBeReadOn(slot, waiting: bytes.count - offset)
             {
+                let skipped = min(sessions[slot].bytesToSkip, bytes.count - offset)
+                sessions[slot].bytesToSkip -= skipped
+                offset += skipped
+                guard offset < bytes.count else { break }
                 let rest = UnsafeMutableBufferPointer(rebasing: bytes[offset...])
                 let taken = try receiveRequest(slot, rest)
                 guard taken > 0 else { break }
@@ -48,6 +52,7 @@ extension LoopServer {
         case .length(let length):
             let total = head.headBytes + length
             guard input.count >= total else {
+                guard wantsBody(slot, head, input, left: total - input.count) else { return input.count }
                 markReceiving(slot)
                 sessions[slot].bytesAwaited = total
                 loop.inputLimit(slot, bytes: total)
@@ -56,12 +61,35 @@ extension LoopServer {
             }
             return finish(slot, head, input, bodyBytes: length)
         case .chunked:
+            guard wantsBody(slot, head, input, left: nil) else { return input.count }
             markReceiving(slot)
             continueIfExpected(slot, head)
             let kept = Array(input[..<head.headBytes])
-            sessions[slot].chunked = ChunkedRequest(bytes: kept, head: head)
+            sessions[slot].chunked = ChunkedRequest(bytes: kept, head: head, budget: state.inputBudget)
             return head.headBytes
         }
+    }
+
+    /// Answers by the head whatever the head decides, so that nothing is kept for a sender who is not known (and who waits for
+    /// `100 Continue` gets the answer instead).
+    ///
+    /// After such an answer a small rest of the body is passed over; before a large one, or one of unknown length, the
+    /// connection ends: `finish` reads on for a while, so that the answer is not lost to a reset (RFC 9112 §9.6).
+    /// - Parameter left: bytes of the body that are not here yet; nil when nobody knows.
+    /// - Returns: whether the body is wanted.
+    private func wantsBody(
+        _ slot: UInt32, _ head: HTTPRequestHead, _ input: UnsafeBufferPointer<UInt8>, left: Int?
+    ) -> Bool {
+        guard !sessions[slot].isBodyAdmitted else { return true }
+        var head = head
+        let isSmall = left.map { $0 <= Self.skippedBytesMax } ?? false
+        if !isSmall || head.expectsContinue { head.keepAlive = false }
+        let noBody = UnsafeBufferPointer(rebasing: input[..<0])
+        answer(slot, RequestView(bytes: input, head: head, body: noBody, isBodyAwaited: true))
+        guard !sessions[slot].isBodyAdmitted else { return true }
+        requestEnded(slot)
+        sessions[slot].bytesToSkip = left ?? 0
+        return false
     }
 
     private func receiveChunks(
@@ -70,6 +98,11 @@ extension LoopServer {
         var offset = 0
         let isWhole = try chunked.decoder.feed(
             input.span, from: &offset, into: &chunked.body, bodyBytesMax: httpLimits.bodyBytesMax)
+        guard chunked.takeHeldBytes() else {
+            state.inputBudget.countRefusal()
+            inputRefused(slot)
+            return input.count
+        }
         guard isWhole else { return offset }
         sessions[slot].chunked = nil
         chunked.bytes.withUnsafeBufferPointer { head in
@@ -94,6 +127,7 @@ extension LoopServer {
     private func requestEnded(_ slot: UInt32) {
         sessions[slot].bytesAwaited = 0
         sessions[slot].hasContinued = false
+        sessions[slot].isBodyAdmitted = false
         guard sessions[slot].phase == .http else { return }
         sessions[slot].isReceiving = false
         sessions[slot].sinceMilliseconds = milliseconds
@@ -158,6 +192,7 @@ extension LoopServer {
         pacing.answeredBytes += response.count
         guard !keepAlive else { return }
         end(slot)
-        loop.finish(slot, lingerNanoseconds: Self.second)
+        // Long enough for a sender who has not read the answer yet, because it is still sending.
+        loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
     }
 }

@@ -45,6 +45,10 @@ final class LoopServer: LoopHandler {
     static let keepAliveMilliseconds: UInt32 = 75_000
     /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
     static let turnBytesMax = 4 << 20
+    /// What a connection may hold of a request or message that is not whole although everybody together holds too much.
+    static let inputGraceBytes = LoopOptions().inputGraceBytes
+    /// The rest of a body that nobody wants is read and passed over up to so many bytes; before a longer one the connection ends.
+    static let skippedBytesMax = 64 << 10
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 2_000
 
@@ -97,6 +101,23 @@ final class LoopServer: LoopHandler {
         case .webSocket: heartbeatTimer(slot)
         case .ending, .free: break
         }
+    }
+
+    /// Everybody together holds too much that is not whole: the caller comes again in a second, the client as its library does.
+    func inputRefused(_ slot: UInt32) {
+        syncTime()
+        Log.logOncePer(
+            seconds: 10, .warning, "no room for more unfinished requests and messages; see inputTotalBytes",
+            ("held_bytes", state.inputBudget.heldBytes), ("refused", state.inputBudget.refusals))
+        switch sessions[slot].phase {
+        case .http:
+            respondError(
+                slot, status: 503, "The server receives too many requests at once; try again in a second",
+                extraHeaders: "Retry-After: 1\r\n", keepAlive: false)
+        case .webSocket: sendErrorAndClose(slot, .overCapacity)
+        case .ending, .free: break
+        }
+        carryOut()
     }
 
     /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
@@ -185,6 +206,7 @@ final class LoopServer: LoopHandler {
         if sessions[slot].phase != .free { sessions[slot].phase = .ending }
         sessions[slot].chunked = nil
         sessions[slot].receiver = WebSocketReceiver()
+        giveBackAssembly(slot)
     }
 
     func socketText(_ slot: UInt32) -> String {

@@ -44,7 +44,7 @@ public final class Server {
             signals = try SignalSource()
             let listeners = try Self.listen(settings, count: loopCount)
             port = listeners.port
-            threads = try Self.startLoops(state, listeners, options: Self.loopOptions(settings))
+            threads = try Self.startLoops(state, listeners, options: Self.loopOptions(state))
         } catch {
             throw Self.failure(error, settings)
         }
@@ -56,10 +56,12 @@ public final class Server {
         return max(1, min(free, settings.connectionsMax ?? .max))
     }
 
-    private static func loopOptions(_ settings: ServerSettings) -> LoopOptions {
+    private static func loopOptions(_ state: ServerState) -> LoopOptions {
+        let settings = state.settings
         var options = LoopOptions()
         options.backlogBytesMax = settings.backlogBytesMax
         options.backlogTotalBytesMax = settings.backlogTotalBytesMax
+        options.inputBudget = state.inputBudget
         options.inputBytesMax = max(settings.requestHeadBytesMax, settings.messageBytesMax) + 64
         return options
     }
