@@ -87,8 +87,8 @@ extension LoopServer {
     ) throws(APIError) {
         reply.removeAll(keepingCapacity: true)
         switch call {
-        case .events: try publish(request, app, query)
-        case .batchEvents: try publishBatch(request, app)
+        case .events: return respond(slot, to: try publish(request, app, query), request)
+        case .batchEvents: return respond(slot, to: try publishBatch(request, app, query), request)
         case .channels: try listChannels(app, query)
         case .channel(let name): try showChannel(request, name, app, query)
         case .users(let name): try listUsers(request, name, app)
@@ -110,9 +110,20 @@ extension LoopServer {
             batchEventsMax: limits.batchEventsMax)
     }
 
-    private func publish(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) {
+    private func publish(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) -> PublishOutcome {
         let body = request.body
         let event = try PublishRequest.parse(body: body.span, query: query, limits: payloadLimits(app))
+        guard let key = try request.idempotencyKey(inBody: event.idempotencyKey) else {
+            try publish(event, body, app)
+            return .published
+        }
+        let fingerprint = PublishFingerprint.of(.event, query: query, body: body.span)
+        return try once(IdempotencyClaim(key: key, fingerprint: fingerprint), app) { () throws(APIError) in
+            try publish(event, body, app)
+        }
+    }
+
+    private func publish(_ event: PublishRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App) throws(APIError) {
         try takePublish(app, events: event.channels.count)
         guard !event.info.isEmpty else {
             for index in event.channels.indices { broker.publish(app: app, event, channel: index, body: body.span) }
@@ -126,20 +137,36 @@ extension LoopServer {
         APIReply.publishInfo(reports, to: &reply)
     }
 
-    private func publishBatch(_ request: RequestView, _ app: App) throws(APIError) {
+    private func publishBatch(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) -> PublishOutcome {
         let body = request.body
         let batch = try BatchRequest.parse(body: body.span, limits: payloadLimits(app))
+        if let key = try request.idempotencyKey(inBody: batch.idempotencyKey) {
+            let fingerprint = PublishFingerprint.of(.batch, query: query, body: body.span)
+            return try once(IdempotencyClaim(key: key, fingerprint: fingerprint), app) { () throws(APIError) in
+                try publish(batch, body, app)
+            }
+        }
+        if batch.events.contains(where: { $0.idempotencyKey != nil }) { return try publishKeyed(batch, body, app) }
+        try publish(batch, body, app)
+        return .published
+    }
+
+    private func publish(_ batch: BatchRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App) throws(APIError) {
         try takePublish(app, events: batch.events.reduce(0) { $0 + $1.channels.count })
         var reports: [ChannelReport?] = []
-        for event in batch.events {
-            var first: ChannelReport?
-            for index in event.channels.indices {
-                let audience = broker.publish(app: app, event, channel: index, body: body.span)
-                if index == 0, !event.info.isEmpty { first = report(event, index, audience) }
-            }
-            reports.append(first)
-        }
+        for event in batch.events { reports.append(publish(batched: event, body, app)) }
         if batch.hasInfo { APIReply.batchInfo(reports, to: &reply) } else { APIReply.empty(to: &reply) }
+    }
+
+    /// Publishes one event of a batch.
+    /// - Returns: what it asked to be told.
+    func publish(batched event: PublishRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App) -> ChannelReport? {
+        var first: ChannelReport?
+        for index in event.channels.indices {
+            let audience = broker.publish(app: app, event, channel: index, body: body.span)
+            if index == 0, !event.info.isEmpty { first = report(event, index, audience) }
+        }
+        return first
     }
 
     private func report(_ event: PublishRequest, _ index: Int, _ audience: LoopBroker.Audience) -> ChannelReport {
@@ -150,11 +177,11 @@ extension LoopServer {
             subscriptionCount: event.info.contains(.subscriptionCount) ? audience.subscriptions : nil)
     }
 
-    private func takePublish(_ app: App, events: Int) throws(APIError) {
+    func takePublish(_ app: App, events: Int) throws(APIError) {
         if let refusal = broker.admitPublish(app: app, events: events) { throw Self.error(refusal) }
     }
 
-    private func takeRead(_ app: App) throws(APIError) {
+    func takeRead(_ app: App) throws(APIError) {
         if let refusal = broker.admitRead(app: app) { throw Self.error(refusal) }
     }
 

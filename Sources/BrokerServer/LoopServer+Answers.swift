@@ -46,10 +46,11 @@ extension LoopServer {
     }
 
     /// Sends the JSON in `reply` with 200.
-    func respondReply(_ slot: UInt32, for request: RequestView) {
+    func respondReply(_ slot: UInt32, extraHeaders: String = "", for request: RequestView) {
         let body = reply
         respond(
-            slot, status: 200, contentType: "application/json", extraHeaders: Self.crossOrigin, body: body.span,
+            slot, status: 200, contentType: "application/json",
+            extraHeaders: extraHeaders.isEmpty ? Self.crossOrigin : Self.crossOrigin + extraHeaders, body: body.span,
             keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
     }
 

@@ -8,12 +8,10 @@ extension LoopServer {
     func receiveRequests(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         var offset = 0
         do throws(HTTPFailure) {
-            while offset < bytes.count, sessions[slot].phase == .http,
+            while offset < bytes.count, sessions[slot].phase == .http, !sessions[slot].isPostponed,
                 mayBeReadOn(slot, waiting: bytes.count - offset)
             {
-                let skipped = min(sessions[slot].bytesToSkip, bytes.count - offset)
-                sessions[slot].bytesToSkip -= skipped
-                offset += skipped
+                offset += skip(slot, available: bytes.count - offset)
                 guard offset < bytes.count else { break }
                 let rest = UnsafeMutableBufferPointer(rebasing: bytes[offset...])
                 let taken = try receiveRequest(slot, rest)
@@ -89,7 +87,17 @@ extension LoopServer {
         guard !sessions[slot].isBodyAdmitted else { return true }
         requestEnded(slot)
         sessions[slot].bytesToSkip = left ?? 0
+        markReceiving(slot)
         return false
+    }
+
+    /// Passes over what is here of a body that nobody wants.
+    private func skip(_ slot: UInt32, available: Int) -> Int {
+        guard sessions[slot].bytesToSkip > 0 else { return 0 }
+        let skipped = min(sessions[slot].bytesToSkip, available)
+        sessions[slot].bytesToSkip -= skipped
+        if sessions[slot].bytesToSkip == 0 { requestEnded(slot) }
+        return skipped
     }
 
     private func receiveChunks(
@@ -105,13 +113,18 @@ extension LoopServer {
         }
         guard isWhole else { return offset }
         sessions[slot].chunked = nil
-        chunked.bytes.withUnsafeBufferPointer { head in
-            chunked.body.withUnsafeBufferPointer { body in
-                answer(slot, RequestView(bytes: head, head: chunked.head, body: body))
+        answer(slot, chunked)
+        return offset
+    }
+
+    /// Answers a whole request that is no longer among the connection's input.
+    func answer(_ slot: UInt32, _ kept: ChunkedRequest) {
+        kept.bytes.withUnsafeBufferPointer { head in
+            kept.body.withUnsafeBufferPointer { body in
+                answer(slot, RequestView(bytes: head, head: kept.head, body: body))
             }
         }
         requestEnded(slot)
-        return offset
     }
 
     private func finish(
@@ -155,7 +168,8 @@ extension LoopServer {
         let age = milliseconds &- sessions[slot].sinceMilliseconds
         let limit = sessions[slot].isReceiving ? Self.requestMilliseconds : Self.keepAliveMilliseconds
         guard age >= limit else { return loop.setTimer(slot, after: UInt64(limit - age) * 1_000_000) }
-        if sessions[slot].isReceiving {
+        // A body that is passed over has had its answer.
+        if sessions[slot].isReceiving, sessions[slot].bytesToSkip == 0 {
             refuse(slot, HTTPFailure(status: 408, text: "The request was not whole after \(limit / 1_000) seconds"))
         } else {
             end(slot)

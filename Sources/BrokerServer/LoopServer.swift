@@ -24,6 +24,8 @@ final class LoopServer: LoopHandler {
     var leaving: [UInt32] = []
     var leavingPerTick = 0
     var pacing = Pacing()
+    /// Connections whose request is answered again in the next turn; see `postpone`.
+    var postponed: [UInt32] = []
     var trimming = TrimPolicy()
     private var toldTime = MonotonicTime(nanoseconds: 0)
     /// The wall clock, read with every tick.
@@ -142,6 +144,7 @@ final class LoopServer: LoopHandler {
     func turn() -> Bool {
         syncTime()
         resumePaused()
+        answerPostponed()
         while loop.outbox.bytesThisTurn < Self.turnBytesMax, let delivery = broker.nextDelivery() {
             let frame = loop.outbox.frame(delivery.bytes)
             if delivery.except == .max {
@@ -153,7 +156,7 @@ final class LoopServer: LoopHandler {
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
         let mayResume = pacing.endTurn()
-        return broker.hasWork || mayResume
+        return broker.hasWork || mayResume || !postponed.isEmpty
     }
 
     func hasWork() -> Bool { broker.hasWork }

@@ -20,6 +20,8 @@ struct Session {
     var isPaused = false
     /// The request or frame that is being received has at least this many bytes; not worth a look before.
     var bytesAwaited = 0
+    /// A whole request waits in `chunked` for another loop that has begun the same publish; see `postpone`.
+    var isPostponed = false
     /// What is still to come of the body of a request that was answered by its head.
     var bytesToSkip = 0
     /// What the budget of unfinished input has given for `receiver.assembly`.
@@ -41,7 +43,8 @@ struct Session {
     }
 }
 
-/// A request whose body comes in chunks: the head must be kept, because its bytes are consumed before the body is whole.
+/// A request that cannot stay among the connection's input: its body comes in chunks, so that the head's bytes are consumed before the
+/// body is whole, or it is answered in a later turn.
 final class ChunkedRequest {
     let bytes: [UInt8]
     let head: HTTPRequestHead
@@ -50,9 +53,8 @@ final class ChunkedRequest {
     private let budget: ByteBudget
     private var bytesHeld = 0
 
-    init(bytes: [UInt8], head: HTTPRequestHead, budget: ByteBudget) {
-        self.bytes = bytes
-        self.head = head
+    init(bytes: [UInt8], head: HTTPRequestHead, body: [UInt8] = [], budget: ByteBudget) {
+        (self.bytes, self.head, self.body) = (bytes, head, body)
         self.budget = budget
     }
 
