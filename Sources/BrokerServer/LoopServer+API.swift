@@ -137,7 +137,8 @@ extension LoopServer {
         APIReply.publishInfo(reports, to: &reply)
     }
 
-    private func publishBatch(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) -> PublishOutcome {
+    private func publishBatch(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) -> PublishOutcome
+    {
         let body = request.body
         let batch = try BatchRequest.parse(body: body.span, limits: payloadLimits(app))
         if let key = try request.idempotencyKey(inBody: batch.idempotencyKey) {

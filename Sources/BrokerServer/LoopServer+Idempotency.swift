@@ -64,7 +64,8 @@ extension LoopServer {
             guard let key = event.idempotencyKey else { continue }
             guard known.insert(key).inserted else {
                 throw APIError(
-                    status: 400, text: "\"batch[\(index)].idempotency_key\": an earlier event of the batch has the same")
+                    status: 400, text: "\"batch[\(index)].idempotency_key\": an earlier event of the batch has the same"
+                )
             }
             let fingerprint = PublishFingerprint.of(item: body.extracting(event.place).span)
             claims.append(IdempotencyClaim(key: key, fingerprint: fingerprint))
@@ -109,7 +110,8 @@ extension LoopServer {
     }
 
     private static func conflict(_ field: String) -> APIError {
-        APIError(status: 409, text: "\(field) was used for another publish within the last 120 seconds: choose a new one")
+        APIError(
+            status: 409, text: "\(field) was used for another publish within the last 120 seconds: choose a new one")
     }
 
     // MARK: Two loops at once
@@ -122,7 +124,8 @@ extension LoopServer {
             budget: state.inputBudget)
         sessions[slot].isPostponed = true
         // What came with the request in one read stays.
-        loop.inputLimit(slot, bytes: LoopOptions().receiveBufferBytes + httpLimits.headBytesMax + httpLimits.bodyBytesMax)
+        loop.inputLimit(
+            slot, bytes: LoopOptions().receiveBufferBytes + httpLimits.headBytesMax + httpLimits.bodyBytesMax)
         loop.pauseReading(slot)
         postponed.append(slot)
     }

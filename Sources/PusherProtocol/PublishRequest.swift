@@ -142,8 +142,11 @@ public struct BatchRequest: Sendable, Equatable {
         guard list.kind == .array else { throw .invalid("\"batch\": must be \(rule), not \(list.kind.noun)") }
         guard !items.isEmpty else { throw .invalid("\"batch\": must be \(rule), not empty") }
         guard !isTooLong else { throw .invalid("\"batch\": must be \(rule), not more") }
-        return (items, try key.flatMap { value throws(APIError) in
-            try IdempotencyKey.read(value, in: body, label: "\"idempotency_key\"")
-        })
+        return (
+            items,
+            try key.flatMap { value throws(APIError) in
+                try IdempotencyKey.read(value, in: body, label: "\"idempotency_key\"")
+            }
+        )
     }
 }

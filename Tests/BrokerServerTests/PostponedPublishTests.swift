@@ -35,7 +35,9 @@
             }
             let query = "auth_key=\(key)&auth_timestamp=\(WallClock.seconds())&auth_version=1.0&body_md5=\(digest)"
             let text = Array("POST\n/apps/app-id/events\n\(query)".utf8), secret = Array(secret.utf8)
-            let signature = hex { HMACKey(secret.span).sign(text.span, using: HMACWorkspace()).appendHex(to: &$0) }
+            let signature = hex {
+                HMACKey(secret: secret.span).sign(text.span, using: HMACWorkspace()).appendHex(to: &$0)
+            }
             return Array(
                 """
                 POST /apps/app-id/events?\(query)&auth_signature=\(signature) HTTP/1.1\r\nHost: x\r\n\
@@ -61,7 +63,8 @@
                 fingerprint: PublishFingerprint.of(.event, query: APIQuery(), body: body.span))
             let store = server.state.broker.idempotency
             let now = BrokerTime(milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: WallClock.seconds())
-            guard case .claimed(let claimed) = store.claim([claim], app: app, time: now), case .new(let ticket) = claimed[0]
+            guard case .claimed(let claimed) = store.claim([claim], app: app, time: now),
+                case .new(let ticket) = claimed[0]
             else {
                 Issue.record("the key is new")
                 return

@@ -27,7 +27,8 @@ import Testing
     @Test func loopsShareItAndWhoeverWouldPassItIsRefused() throws {
         let budget = ByteBudget(bytesMax: 30_000)
         let (first, second) = try (
-            EventLoop.manual { $0.inputBudget = budget }, EventLoop.manual { $0.inputBudget = budget })
+            EventLoop.manual { $0.inputBudget = budget }, EventLoop.manual { $0.inputBudget = budget }
+        )
         let (one, other) = (keeper(first), keeper(second))
         let holder = try first.pair(one.script), late = try second.pair(other.script)
         let (holding, arriving) = (Peer(holder.peer), Peer(late.peer))

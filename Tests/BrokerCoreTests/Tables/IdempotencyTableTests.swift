@@ -18,7 +18,8 @@
 
         /// Makes a publish whole.
         private func publish(
-            _ table: inout IdempotencyTable, _ key: String, app: Int = 0, at milliseconds: UInt64 = 0, answer: String = "{}"
+            _ table: inout IdempotencyTable, _ key: String, app: Int = 0, at milliseconds: UInt64 = 0,
+            answer: String = "{}"
         ) throws {
             guard case .claimed(let all) = table.claim([try claim(key)], app: app, milliseconds: milliseconds),
                 case .new(let ticket) = all[0]
@@ -29,7 +30,9 @@
             table.settle(ticket, answer: Array(answer.utf8))
         }
 
-        private func knows(_ table: inout IdempotencyTable, _ key: String, app: Int = 0, at now: UInt64 = 0) throws -> Bool {
+        private func knows(_ table: inout IdempotencyTable, _ key: String, app: Int = 0, at now: UInt64 = 0) throws
+            -> Bool
+        {
             switch table.claim([try claim(key)], app: app, milliseconds: now) {
             case .claimed(let all):
                 guard case .new(let ticket) = all[0] else { return true }
@@ -187,7 +190,9 @@
                     }
                     table.settle(ticket, answer: Array("\(step)".utf8))
                     model.append((app, key, meaning, now + 120_000, "\(step)"))
-                    if model.count(where: { $0.app == app }) > 5, let oldest = model.firstIndex(where: { $0.app == app }) {
+                    if model.count(where: { $0.app == app }) > 5,
+                        let oldest = model.firstIndex(where: { $0.app == app })
+                    {
                         model.remove(at: oldest)
                     }
                     continue
