@@ -86,8 +86,10 @@ extension LoopServer {
         answer(slot, RequestView(bytes: input, head: head, body: noBody, isBodyAwaited: true))
         guard !sessions[slot].isBodyAdmitted else { return true }
         requestEnded(slot)
-        sessions[slot].bytesToSkip = left ?? 0
-        markReceiving(slot)
+        if sessions[slot].phase == .http {
+            sessions[slot].bytesToSkip = left ?? 0
+            markReceiving(slot)
+        }
         return false
     }
 
