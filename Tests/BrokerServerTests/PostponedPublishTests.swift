@@ -18,6 +18,7 @@
             let loop = try EventLoop(LoopOptions())
             let server = LoopServer(state: state, loop: loop, number: 0)
             server.handles = [loop.handle]
+            state.isServing = true
             return (server, loop)
         }
 
