@@ -29,7 +29,10 @@ let tests: [(name: String, mayImport: [String])] = [
     ("ReactorTests", ["Reactor", "CLinux", "TestSupport"]),
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
-    ("BrokerServerTests", ["BrokerServer", "Configuration", "Reactor", "Wire"]),
+    (
+        "BrokerServerTests",
+        ["BrokerServer", "BrokerCore", "Configuration", "CLinux", "Crypto", "PusherProtocol", "Reactor", "Wire"]
+    ),
     ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "TestSupport"]),
     ("LoadGeneratorTests", ["LoadGenerator", "Reactor", "TestSupport"]),
 ]

@@ -56,6 +56,7 @@ extension LoopBroker {
     /// Housekeeping of this loop's share of the shards: counts that are owed, cached events whose time is over.
     /// Call it a few times a second; each call looks at one shard of each app for expiry.
     public func tick() {
+        shared.idempotency.tick(time)
         for app in shared.apps {
             var shard = loop
             while shard < ChannelRegistry.shardCount {

@@ -49,6 +49,8 @@ public final class SharedBroker: Sendable {
     let queues: DeliveryQueues
     /// Publishing is refused while a loop's queue holds more than this.
     public let queueBytesMax: Int
+    /// Publishes that had a key, so that repeating one is harmless.
+    public let idempotency = IdempotencyStore()
     let socketIDs: SocketIDCodec
     let seed: UInt64
     private let byKey: NameTable

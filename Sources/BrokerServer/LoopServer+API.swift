@@ -14,7 +14,7 @@ extension LoopServer {
         }
         query.read(request.slice(request.head.query).span)
         let query = query
-        guard authenticate(slot, request, app, query) else { return }
+        guard isAuthentic(slot, request, app, query) else { return }
         do throws(APIError) {
             try run(call, slot, request, app, query)
         } catch {
@@ -37,24 +37,33 @@ extension LoopServer {
         guard let app = state.broker.app(key: key.span) else {
             return respondError(slot, status: 401, "auth_key is missing, or no app has this key", for: request)
         }
-        guard authenticate(slot, request, app, query) else { return }
+        guard isAuthentic(slot, request, app, query) else { return }
         terminate(slot, request, app, user)
         carryOut()
     }
 
-    private func authenticate(_ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery) -> Bool {
+    /// Whether the call is signed and its body is the signed one. Otherwise it is answered, or, while its body is still to come, admitted.
+    private func isAuthentic(_ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery) -> Bool {
         asking.app = app.index
-        let (method, path) = (request.slice(request.head.methodRange), request.slice(request.head.path))
-        let body = request.body
-        let prefix = state.pathPrefix
-        let outcome = APISignature.verify(
-            method: method.span, rawPath: path.span, query: query, body: body.span, prefix: prefix.span, keys: app.keys,
-            nowSeconds: unixSeconds, workspace: workspace)
-        if case .failure(let status, let text) = outcome {
-            // What should have been signed helps whoever writes the caller, and whoever guesses.
-            let shown = state.settings.isProduction ? "The call's authentication is not valid" : text
-            respondError(slot, status: status, shown, logged: text, for: request)
+        // The head of a body that was waited for was checked before.
+        guard sessions[slot].isBodyAdmitted || headIsSigned(slot, request, app, query) else { return false }
+        guard !request.isBodyAwaited else {
+            sessions[slot].isBodyAdmitted = true
             return false
+        }
+        let body = request.body
+        return passes(APISignature.verifyBody(body.span, query: query), slot, request, app)
+    }
+
+    private func headIsSigned(_ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery) -> Bool {
+        let (method, path) = (request.slice(request.head.methodRange), request.slice(request.head.path))
+        let prefix = state.pathPrefix
+        let outcome = APISignature.verifyHead(
+            method: method.span, rawPath: path.span, query: query, prefix: prefix.span, keys: app.keys,
+            nowSeconds: unixSeconds, workspace: workspace)
+        guard passes(outcome, slot, request, app) else { return false }
+        if request.isBodyAwaited, case .length = request.head.body {
+            guard passes(APISignature.verifyDigestIsGiven(query: query), slot, request, app) else { return false }
         }
         guard app.settings.isEnabled else {
             respondError(slot, status: 403, "The app \(app.settings.id) is disabled", for: request)
@@ -63,13 +72,22 @@ extension LoopServer {
         return true
     }
 
+    /// Whether a check has found nothing; otherwise the call is refused.
+    private func passes(_ outcome: APISignature.Outcome, _ slot: UInt32, _ request: RequestView, _ app: App) -> Bool {
+        guard case .failure(let status, let text) = outcome else { return true }
+        // What should have been signed helps whoever writes the caller, and whoever guesses.
+        let shown = state.settings.isProduction ? "The call's authentication is not valid" : text
+        respondError(slot, status: status, shown, logged: text, for: request)
+        return false
+    }
+
     private func run(
         _ call: Route.API, _ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery
     ) throws(APIError) {
         reply.removeAll(keepingCapacity: true)
         switch call {
-        case .events: try publish(request, app, query)
-        case .batchEvents: try publishBatch(request, app)
+        case .events: return respond(slot, to: try publish(request, app, query), request)
+        case .batchEvents: return respond(slot, to: try publishBatch(request, app, query), request)
         case .channels: try listChannels(app, query)
         case .channel(let name): try showChannel(request, name, app, query)
         case .users(let name): try listUsers(request, name, app)
@@ -91,11 +109,22 @@ extension LoopServer {
             batchEventsMax: limits.batchEventsMax)
     }
 
-    private func publish(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) {
+    private func publish(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) -> PublishOutcome {
         let body = request.body
         let event = try PublishRequest.parse(body: body.span, query: query, limits: payloadLimits(app))
+        guard let key = try request.idempotencyKey(inBody: event.idempotencyKey) else {
+            try publish(event, body, app)
+            return .published
+        }
+        let fingerprint = PublishFingerprint.of(.event, query: query, body: body.span)
+        return try once(IdempotencyClaim(key: key, fingerprint: fingerprint), app) { () throws(APIError) in
+            try publish(event, body, app)
+        }
+    }
+
+    private func publish(_ event: PublishRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App) throws(APIError) {
         try takePublish(app, events: event.channels.count)
-        if isTracing { logPublished(event, request, app) }
+        if isTracing { logPublished(event, body, app) }
         guard !event.info.isEmpty else {
             for index in event.channels.indices { broker.publish(app: app, event, channel: index, body: body.span) }
             return APIReply.empty(to: &reply)
@@ -108,21 +137,38 @@ extension LoopServer {
         APIReply.publishInfo(reports, to: &reply)
     }
 
-    private func publishBatch(_ request: RequestView, _ app: App) throws(APIError) {
+    private func publishBatch(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) -> PublishOutcome
+    {
         let body = request.body
         let batch = try BatchRequest.parse(body: body.span, limits: payloadLimits(app))
-        try takePublish(app, events: batch.events.reduce(0) { $0 + $1.channels.count })
-        if isTracing { for event in batch.events { logPublished(event, request, app) } }
-        var reports: [ChannelReport?] = []
-        for event in batch.events {
-            var first: ChannelReport?
-            for index in event.channels.indices {
-                let audience = broker.publish(app: app, event, channel: index, body: body.span)
-                if index == 0, !event.info.isEmpty { first = report(event, index, audience) }
+        if let key = try request.idempotencyKey(inBody: batch.idempotencyKey) {
+            let fingerprint = PublishFingerprint.of(.batch, query: query, body: body.span)
+            return try once(IdempotencyClaim(key: key, fingerprint: fingerprint), app) { () throws(APIError) in
+                try publish(batch, body, app)
             }
-            reports.append(first)
         }
+        if batch.events.contains(where: { $0.idempotencyKey != nil }) { return try publishKeyed(batch, body, app) }
+        try publish(batch, body, app)
+        return .published
+    }
+
+    private func publish(_ batch: BatchRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App) throws(APIError) {
+        try takePublish(app, events: batch.events.reduce(0) { $0 + $1.channels.count })
+        if isTracing { for event in batch.events { logPublished(event, body, app) } }
+        var reports: [ChannelReport?] = []
+        for event in batch.events { reports.append(publish(batched: event, body, app)) }
         if batch.hasInfo { APIReply.batchInfo(reports, to: &reply) } else { APIReply.empty(to: &reply) }
+    }
+
+    /// Publishes one event of a batch.
+    /// - Returns: what it asked to be told.
+    func publish(batched event: PublishRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App) -> ChannelReport? {
+        var first: ChannelReport?
+        for index in event.channels.indices {
+            let audience = broker.publish(app: app, event, channel: index, body: body.span)
+            if index == 0, !event.info.isEmpty { first = report(event, index, audience) }
+        }
+        return first
     }
 
     private func report(_ event: PublishRequest, _ index: Int, _ audience: LoopBroker.Audience) -> ChannelReport {
@@ -133,11 +179,11 @@ extension LoopServer {
             subscriptionCount: event.info.contains(.subscriptionCount) ? audience.subscriptions : nil)
     }
 
-    private func takePublish(_ app: App, events: Int) throws(APIError) {
+    func takePublish(_ app: App, events: Int) throws(APIError) {
         if let refusal = broker.admitPublish(app: app, events: events) { throw Self.error(refusal) }
     }
 
-    private func takeRead(_ app: App) throws(APIError) {
+    func takeRead(_ app: App) throws(APIError) {
         if let refusal = broker.admitRead(app: app) { throw Self.error(refusal) }
     }
 

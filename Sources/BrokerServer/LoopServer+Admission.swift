@@ -34,11 +34,6 @@ extension LoopServer {
     }
 
     private func refuseUpgrade(_ slot: UInt32, _ request: RequestView, _ fault: UpgradeFault) {
-        if fault.blamesProxy {
-            Log.logOncePer(
-                seconds: 10, .warning, "a WebSocket handshake did not arrive whole", ("reason", fault.text),
-                ("path", request.text(request.head.path) ?? "-"))
-        }
         let upgrade = fault.status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : ""
         // Who tried may have sent frames already.
         respondError(

@@ -19,11 +19,7 @@ extension LoopServer {
         let path = request.head.path
         let route = Route.parse(path, in: input.span, prefix: state.pathPrefix)
         if case .unknown(let hint) = route {
-            if request.head.upgradesToWebSocket {
-                Log.logOncePer(
-                    seconds: 10, .warning, "a WebSocket client asks for a path that is none", ("hint", hint),
-                    ("path", request.text(path) ?? "-"))
-            }
+            asking.isHandshake = request.head.upgradesToWebSocket
             return respondError(slot, status: 404, "404 NOT FOUND: \(hint)", for: request)
         }
         if request.head.method == .options {
@@ -53,10 +49,11 @@ extension LoopServer {
     }
 
     /// Sends the JSON in `reply` with 200.
-    func respondReply(_ slot: UInt32, for request: RequestView) {
+    func respondReply(_ slot: UInt32, extraHeaders: String = "", for request: RequestView) {
         let body = reply
         respond(
-            slot, status: 200, contentType: "application/json", extraHeaders: Self.crossOrigin, body: body.span,
+            slot, status: 200, contentType: "application/json",
+            extraHeaders: extraHeaders.isEmpty ? Self.crossOrigin : Self.crossOrigin + extraHeaders, body: body.span,
             keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
     }
 

@@ -8,9 +8,11 @@ extension LoopServer {
     func receiveRequests(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         var offset = 0
         do throws(HTTPFailure) {
-            while offset < bytes.count, sessions[slot].phase == .http,
+            while offset < bytes.count, sessions[slot].phase == .http, !sessions[slot].isPostponed,
                 mayBeReadOn(slot, waiting: bytes.count - offset)
             {
+                offset += skip(slot, available: bytes.count - offset)
+                guard offset < bytes.count else { break }
                 let rest = UnsafeMutableBufferPointer(rebasing: bytes[offset...])
                 let taken = try receiveRequest(slot, rest)
                 guard taken > 0 else { break }
@@ -48,6 +50,7 @@ extension LoopServer {
         case .length(let length):
             let total = head.headBytes + length
             guard input.count >= total else {
+                guard wantsBody(slot, head, input, left: total - input.count) else { return input.count }
                 markReceiving(slot)
                 sessions[slot].bytesAwaited = total
                 loop.inputLimit(slot, bytes: total)
@@ -56,12 +59,47 @@ extension LoopServer {
             }
             return finish(slot, head, input, bodyBytes: length)
         case .chunked:
+            guard wantsBody(slot, head, input, left: nil) else { return input.count }
             markReceiving(slot)
             continueIfExpected(slot, head)
             let kept = Array(input[..<head.headBytes])
-            sessions[slot].chunked = ChunkedRequest(bytes: kept, head: head)
+            sessions[slot].chunked = ChunkedRequest(bytes: kept, head: head, budget: state.inputBudget)
             return head.headBytes
         }
+    }
+
+    /// Answers by the head whatever the head decides, so that nothing is kept for a sender who is not known (and who waits for
+    /// `100 Continue` gets the answer instead).
+    ///
+    /// After such an answer a small rest of the body is passed over; before a large one, or one of unknown length, the
+    /// connection ends: `finish` reads on for a while, so that the answer is not lost to a reset (RFC 9112 §9.6).
+    /// - Parameter left: bytes of the body that are not here yet; nil when nobody knows.
+    /// - Returns: whether the body is wanted.
+    private func wantsBody(
+        _ slot: UInt32, _ head: HTTPRequestHead, _ input: UnsafeBufferPointer<UInt8>, left: Int?
+    ) -> Bool {
+        guard !sessions[slot].isBodyAdmitted else { return true }
+        var head = head
+        let isSmall = left.map { $0 <= Self.skippedBytesMax } ?? false
+        if !isSmall || head.expectsContinue { head.keepAlive = false }
+        let noBody = UnsafeBufferPointer(rebasing: input[..<0])
+        answer(slot, RequestView(bytes: input, head: head, body: noBody, isBodyAwaited: true))
+        guard !sessions[slot].isBodyAdmitted else { return true }
+        requestEnded(slot)
+        if sessions[slot].phase == .http {
+            sessions[slot].bytesToSkip = left ?? 0
+            markReceiving(slot)
+        }
+        return false
+    }
+
+    /// Passes over what is here of a body that nobody wants.
+    private func skip(_ slot: UInt32, available: Int) -> Int {
+        guard sessions[slot].bytesToSkip > 0 else { return 0 }
+        let skipped = min(sessions[slot].bytesToSkip, available)
+        sessions[slot].bytesToSkip -= skipped
+        if sessions[slot].bytesToSkip == 0 { requestEnded(slot) }
+        return skipped
     }
 
     private func receiveChunks(
@@ -70,15 +108,25 @@ extension LoopServer {
         var offset = 0
         let isWhole = try chunked.decoder.feed(
             input.span, from: &offset, into: &chunked.body, bodyBytesMax: httpLimits.bodyBytesMax)
+        guard chunked.takeHeldBytes() else {
+            state.inputBudget.countRefusal()
+            inputRefused(slot)
+            return input.count
+        }
         guard isWhole else { return offset }
         sessions[slot].chunked = nil
-        chunked.bytes.withUnsafeBufferPointer { head in
-            chunked.body.withUnsafeBufferPointer { body in
-                answer(slot, RequestView(bytes: head, head: chunked.head, body: body))
+        answer(slot, chunked)
+        return offset
+    }
+
+    /// Answers a whole request that is no longer among the connection's input.
+    func answer(_ slot: UInt32, _ kept: ChunkedRequest) {
+        kept.bytes.withUnsafeBufferPointer { head in
+            kept.body.withUnsafeBufferPointer { body in
+                answer(slot, RequestView(bytes: head, head: kept.head, body: body))
             }
         }
         requestEnded(slot)
-        return offset
     }
 
     private func finish(
@@ -94,6 +142,7 @@ extension LoopServer {
     private func requestEnded(_ slot: UInt32) {
         sessions[slot].bytesAwaited = 0
         sessions[slot].hasContinued = false
+        sessions[slot].isBodyAdmitted = false
         guard sessions[slot].phase == .http else { return }
         // A keep-alive timer that is set already is early at worst, and sets itself anew then; the one of this request may be late.
         if sessions[slot].isReceiving { loop.setTimer(slot, after: UInt64(keepAliveMilliseconds) * 1_000_000) }
@@ -124,7 +173,8 @@ extension LoopServer {
         let age = milliseconds &- sessions[slot].sinceMilliseconds
         let limit = sessions[slot].isReceiving ? Self.requestMilliseconds : keepAliveMilliseconds
         guard age >= limit else { return loop.setTimer(slot, after: UInt64(limit - age) * 1_000_000) }
-        if sessions[slot].isReceiving {
+        // A body that is passed over has had its answer.
+        if sessions[slot].isReceiving, sessions[slot].bytesToSkip == 0 {
             refuse(slot, HTTPFailure(status: 408, text: "The request was not whole after \(limit / 1_000) seconds"))
         } else {
             end(slot, .idle)
@@ -169,6 +219,7 @@ extension LoopServer {
         pacing.answeredBytes += response.count
         guard !keepAlive else { return }
         end(slot, .answered)
-        loop.finish(slot, lingerNanoseconds: Self.second)
+        // Long enough for a sender who has not read the answer yet, because it is still sending.
+        loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
     }
 }

@@ -25,10 +25,11 @@ extension LoopServer {
     }
 
     /// One event of a publish that was admitted.
-    func logPublished(_ event: PublishRequest, _ request: RequestView, _ app: App) {
-        let (body, own) = (request.body, event.storage)
-        let name = event.name.isInBody ? body.extracting(event.name.range) : nil
-        let literal = name.map { String(decoding: $0, as: UTF8.self) } ?? Self.text(own[event.name.range])
+    func logPublished(_ event: PublishRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App) {
+        let own = event.storage
+        let literal =
+            event.name.isInBody
+            ? String(decoding: body[event.name.range], as: UTF8.self) : Self.text(own[event.name.range])
         let channels = event.channels.map { Self.text(own[$0.name]) }.joined(separator: ",")
         Log.debug(
             "published", ("app", app.settings.id), ("event", Self.unquoted(literal)), ("channel", channels),

@@ -24,7 +24,27 @@ extension LoopServer {
             closeWebSocket(slot, code: error.closeCode, reason: error.text)
         }
         carryOut()
+        keepAssembly(slot)
         return sessions[slot].phase == .webSocket ? offset : bytes.count
+    }
+
+    /// Counts the fragments of a message that is not whole.
+    private func keepAssembly(_ slot: UInt32) {
+        let holds = sessions[slot].receiver.assembly.capacity
+        let held = sessions[slot].assemblyBytesHeld
+        guard holds != held else { return }
+        guard holds < held || state.inputBudget.take(holds - held, withinGrace: holds <= Self.inputGraceBytes) else {
+            state.inputBudget.countRefusal()
+            return inputRefused(slot)
+        }
+        if holds < held { state.inputBudget.giveBack(held - holds) }
+        sessions[slot].assemblyBytesHeld = holds
+    }
+
+    /// A connection that has ended holds no fragments.
+    func giveBackAssembly(_ slot: UInt32) {
+        state.inputBudget.giveBack(sessions[slot].assemblyBytesHeld)
+        sessions[slot].assemblyBytesHeld = 0
     }
 
     private func act(on event: WebSocketReceiver.Event, _ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) {

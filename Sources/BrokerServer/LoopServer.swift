@@ -30,6 +30,8 @@ final class LoopServer: LoopHandler {
     var leaving: [UInt32] = []
     var leavingPerTick = 0
     var pacing = Pacing()
+    /// Connections whose request is answered again in the next turn; see `postpone`.
+    var postponed: [UInt32] = []
     var trimming = TrimPolicy()
     private var toldTime = MonotonicTime(nanoseconds: 0)
     /// The wall clock, read once a turn and again for each request: who signs is told to the second.
@@ -50,6 +52,10 @@ final class LoopServer: LoopHandler {
     static let requestMilliseconds: UInt32 = 8_000
     /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
     static let turnBytesMax = 4 << 20
+    /// What a connection may hold of a request or message that is not whole although everybody together holds too much.
+    static let inputGraceBytes = LoopOptions().inputGraceBytes
+    /// The rest of a body that nobody wants is read and passed over up to so many bytes; before a longer one the connection ends.
+    static let skippedBytesMax = 64 << 10
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 2_000
 
@@ -109,6 +115,23 @@ final class LoopServer: LoopHandler {
         }
     }
 
+    /// Everybody together holds too much that is not whole: the caller comes again in a second, the client as its library does.
+    func inputRefused(_ slot: UInt32) {
+        syncTime()
+        Log.logOncePer(
+            seconds: 10, .warning, "no room for more unfinished requests and messages; see inputTotalBytes",
+            ("held_bytes", state.inputBudget.heldBytes), ("refused", state.inputBudget.refusals))
+        switch sessions[slot].phase {
+        case .http:
+            respondError(
+                slot, status: 503, "The server receives too many requests at once; try again in a second",
+                extraHeaders: "Retry-After: 1\r\n", keepAlive: false)
+        case .webSocket: sendErrorAndClose(slot, .overCapacity)
+        case .ending, .free: break
+        }
+        carryOut()
+    }
+
     /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
     func overflowed(_ slot: UInt32) {
         let (isWebSocket, backlog) = (sessions[slot].phase == .webSocket, loop.backlogBytes(slot))
@@ -131,6 +154,7 @@ final class LoopServer: LoopHandler {
     func turn() -> Bool {
         syncTime()
         resumePaused()
+        answerPostponed()
         while loop.outbox.bytesThisTurn < Self.turnBytesMax, let delivery = broker.nextDelivery() {
             let frame = loop.outbox.frame(delivery.bytes)
             if delivery.except == .max {
@@ -143,7 +167,7 @@ final class LoopServer: LoopHandler {
         carryOut()
         if broker.hasNotes { logNotes() }
         let mayResume = pacing.endTurn()
-        return broker.hasWork || mayResume
+        return broker.hasWork || mayResume || !postponed.isEmpty
     }
 
     func hasWork() -> Bool { broker.hasWork }
@@ -199,6 +223,7 @@ final class LoopServer: LoopHandler {
         if sessions[slot].phase != .free { sessions[slot].phase = .ending }
         sessions[slot].chunked = nil
         sessions[slot].receiver = WebSocketReceiver()
+        giveBackAssembly(slot)
     }
 
     func socketText(_ slot: UInt32) -> String {

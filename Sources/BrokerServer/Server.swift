@@ -53,17 +53,19 @@ public final class Server {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
             listening = try Listening(plan, port: UInt16(clamping: settings.port), loops: loopCount)
-            threads = try Self.startLoops(state, listening, options: Self.loopOptions(settings))
+            threads = try Self.startLoops(state, listening, options: Self.loopOptions(state))
         } catch {
             throw Self.failure(error, settings, plan)
         }
         state.isServing = true
     }
 
-    private static func loopOptions(_ settings: ServerSettings) -> LoopOptions {
+    private static func loopOptions(_ state: ServerState) -> LoopOptions {
+        let settings = state.settings
         var options = LoopOptions()
         options.backlogBytesMax = settings.backlogBytesMax
         options.backlogTotalBytesMax = settings.backlogTotalBytesMax
+        options.inputBudget = state.inputBudget
         options.inputBytesMax = max(settings.requestHeadBytesMax, settings.messageBytesMax) + 64
         return options
     }

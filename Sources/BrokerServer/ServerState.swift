@@ -13,6 +13,8 @@ final class ServerState: Sendable {
     let secrets: SecretFilter
     /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
     let webSocketsMax: Int
+    /// What all connections may hold of requests and messages that are not whole yet.
+    let inputBudget: ByteBudget
     private let webSockets = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
     private let serving = Atomic<Bool>(false)
@@ -25,6 +27,9 @@ final class ServerState: Sendable {
         refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
         secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
         pathPrefix = Array(settings.pathPrefix.utf8)
+        // Whatever the total, one request of the largest legal size must fit.
+        let largest = max(settings.requestHeadBytesMax + settings.requestBodyBytesMax, settings.messageBytesMax)
+        inputBudget = ByteBudget(bytesMax: max(settings.inputTotalBytesMax, 2 * largest))
     }
 
     /// No new clients; those that are here are being sent away.

@@ -14,10 +14,18 @@ struct Session {
     var hasContinued = false
     /// Part of a request is buffered; `sinceMilliseconds` says since when.
     var isReceiving = false
+    /// The head of the request that is being received was found signed, so that its body may be kept.
+    var isBodyAdmitted = false
     /// Input waits until the answers to what came before have been taken; see `Pacing`.
     var isPaused = false
     /// The request or frame that is being received has at least this many bytes; not worth a look before.
     var bytesAwaited = 0
+    /// A whole request waits in `chunked` for another loop that has begun the same publish; see `postpone`.
+    var isPostponed = false
+    /// What is still to come of the body of a request that was answered by its head.
+    var bytesToSkip = 0
+    /// What the budget of unfinished input has given for `receiver.assembly`.
+    var assemblyBytesHeld = 0
     /// Loop time, truncated: the last byte heard, and when the present phase or request began.
     var heardMilliseconds: UInt32 = 0
     var sinceMilliseconds: UInt32 = 0
@@ -39,24 +47,40 @@ struct Session {
     }
 }
 
-/// A request whose body comes in chunks: the head must be kept, because its bytes are consumed before the body is whole.
+/// A request that cannot stay among the connection's input: its body comes in chunks, so that the head's bytes are consumed before the
+/// body is whole, or it is answered in a later turn.
 final class ChunkedRequest {
     let bytes: [UInt8]
     let head: HTTPRequestHead
     var decoder = HTTPChunkedDecoder()
     var body: [UInt8] = []
+    private let budget: ByteBudget
+    private var bytesHeld = 0
 
-    init(bytes: [UInt8], head: HTTPRequestHead) {
-        self.bytes = bytes
-        self.head = head
+    init(bytes: [UInt8], head: HTTPRequestHead, body: [UInt8] = [], budget: ByteBudget) {
+        (self.bytes, self.head, self.body) = (bytes, head, body)
+        self.budget = budget
+    }
+
+    deinit { budget.giveBack(bytesHeld) }
+
+    /// Takes from the budget what the request holds by now; false when that is used up.
+    func takeHeldBytes() -> Bool {
+        let holds = bytes.count + body.capacity
+        guard holds > bytesHeld else { return true }
+        guard budget.take(holds - bytesHeld, withinGrace: holds <= LoopServer.inputGraceBytes) else { return false }
+        bytesHeld = holds
+        return true
     }
 }
 
-/// One whole request: its head's bytes and its body, where they lie.
+/// One request, whole or as far as its head: the head's bytes and the body, where they lie.
 struct RequestView {
     let bytes: UnsafeBufferPointer<UInt8>
     let head: HTTPRequestHead
     let body: UnsafeBufferPointer<UInt8>
+    /// The body is still to come: what the head decides is answered now, and what needs the body is admitted (`isBodyAdmitted`).
+    var isBodyAwaited = false
 
     /// Part of the head's bytes.
     func slice(_ range: Range<Int>) -> UnsafeBufferPointer<UInt8> { bytes.extracting(range) }

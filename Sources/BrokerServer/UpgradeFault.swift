@@ -6,11 +6,9 @@ internal import Wire
 struct UpgradeFault: Equatable {
     let status: Int
     let text: String
-    /// Only a proxy does this; a person with a browser, or a health check, does not.
-    let blamesProxy: Bool
 
-    private init(_ status: Int, _ text: String, blamesProxy: Bool = true) {
-        (self.status, self.text, self.blamesProxy) = (status, text, blamesProxy)
+    private init(_ status: Int, _ text: String) {
+        (self.status, self.text) = (status, text)
     }
 
     /// Nil: it is a handshake. `trustsProxy`: the operator said that there is a proxy.
@@ -25,7 +23,7 @@ struct UpgradeFault: Equatable {
     private static func method(_ head: HTTPRequestHead) -> UpgradeFault? {
         // HEAD is answered as GET is, and must not change the protocol.
         guard head.method != .get, head.upgradesToWebSocket else { return nil }
-        return UpgradeFault(426, "A WebSocket handshake is a GET request", blamesProxy: false)
+        return UpgradeFault(426, "A WebSocket handshake is a GET request")
     }
 
     private static func upgrade(_ head: HTTPRequestHead, _ trustsProxy: Bool) -> UpgradeFault? {
@@ -43,8 +41,7 @@ struct UpgradeFault: Equatable {
         return UpgradeFault(
             426,
             "\(found): \(who) must speak HTTP/1.1 and pass Upgrade and Connection (nginx: proxy_http_version 1.1; "
-                + "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;)",
-            blamesProxy: cameThroughProxy || head.upgradeNamesWebSocket || head.connectionNamesUpgrade)
+                + "proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection upgrade;)")
     }
 
     private static func webSocket(_ head: HTTPRequestHead, _ bytes: Span<UInt8>) -> UpgradeFault? {
@@ -53,13 +50,13 @@ struct UpgradeFault: Equatable {
             return UpgradeFault(426, "The handshake has no Sec-WebSocket-Version header, which must be 13; \(passed)")
         }
         guard bytes.equals(version, "13") else {
-            return UpgradeFault(426, "Only Sec-WebSocket-Version 13 is spoken here", blamesProxy: false)
+            return UpgradeFault(426, "Only Sec-WebSocket-Version 13 is spoken here")
         }
         guard let key = head.webSocketKey else {
             return UpgradeFault(400, "The handshake has no Sec-WebSocket-Key header; \(passed)")
         }
         guard WebSocketHandshake.isValidKey(bytes.extracting(key)) else {
-            return UpgradeFault(400, "Sec-WebSocket-Key must be the base 64 of 16 bytes", blamesProxy: false)
+            return UpgradeFault(400, "Sec-WebSocket-Key must be the base 64 of 16 bytes")
         }
         return nil
     }

@@ -110,6 +110,10 @@ extension Option where Settings == ServerSettings {
             field: .integer(\.requestBodyBytesMax, 512...134_217_728), group: .limits, unit: "bytes",
             help: "Body of one HTTP request"),
         .init(
+            name: "input-total-bytes", key: "inputTotalBytes",
+            field: .integer(\.inputTotalBytesMax, 1_048_576...1_099_511_627_776), group: .limits, unit: "bytes",
+            help: "Requests and messages of all connections that are not whole yet; above it 503 or 4100"),
+        .init(
             name: "request-head-bytes", key: "requestHeadBytes",
             field: .integer(\.requestHeadBytesMax, 1_024...65_536), group: .limits, unit: "bytes",
             help: "Request line and headers of one HTTP request"),

@@ -58,6 +58,8 @@ public struct ServerSettings: Sendable, Equatable {
     public var backlogBytesMax = 262_144
     /// Unsent bytes of all connections of the process together.
     public var backlogTotalBytesMax = 268_435_456
+    /// Requests and messages of all connections of the process that are not whole yet.
+    public var inputTotalBytesMax = 25_165_824
     /// One inbound WebSocket message after reassembly.
     public var messageBytesMax = 65_536
     public var requestBodyBytesMax = 1_048_576

@@ -67,6 +67,16 @@ public struct APIQuery: Sendable {
         pairs.first { isNamed($0.name, name) }?.value
     }
 
+    /// The parameters that say what is asked for, without those that say who asks.
+    var withoutAuthentication: APIQuery {
+        var query = self
+        query.pairs.removeAll { pair in
+            isNamed(pair.name, "auth_key") || isNamed(pair.name, "auth_timestamp") || isNamed(pair.name, "auth_version")
+                || isNamed(pair.name, "auth_signature") || isNamed(pair.name, "body_md5")
+        }
+        return query
+    }
+
     func isNamed(_ range: Range<Int>, _ name: StaticString) -> Bool {
         storage.span.equals(range, name)
     }

@@ -67,9 +67,24 @@ public enum APIReply {
         out.append(text: #"{"batch":["#)
         for (index, report) in reports.enumerated() {
             if index > 0 { out.append(UInt8(ascii: ",")) }
-            if let report { appendAttributes(report, to: &out) } else { out.append(text: "{}") }
+            batchItem(report, to: &out)
         }
         out.append(text: "]}")
+    }
+
+    /// The same of items that were made before.
+    public static func batchInfo(items: [[UInt8]], to out: inout [UInt8]) {
+        out.append(text: #"{"batch":["#)
+        for (index, item) in items.enumerated() {
+            if index > 0 { out.append(UInt8(ascii: ",")) }
+            out.append(contentsOf: item)
+        }
+        out.append(text: "]}")
+    }
+
+    /// What a batch's reply says about one event.
+    public static func batchItem(_ report: ChannelReport?, to out: inout [UInt8]) {
+        if let report { appendAttributes(report, to: &out) } else { out.append(text: "{}") }
     }
 
     /// `GET …/channels/{name}`: also for a channel nobody is on (PW-160…PW-162).

@@ -19,13 +19,26 @@ public enum APISignature {
     /// `auth_timestamp` must be nearer to the server's clock than this.
     public static let windowSeconds = 600
 
-    /// Checks a call in the order key, version, timestamp, signature, body digest; the first that fails is told.
+    /// Checks a call in the order key, version, timestamp, signature, body digest; the first that fails is told. What the head alone
+    /// decides can be had before the body is there: `verifyHead`, then `verifyBody`.
     ///
     /// `method` and `rawPath` are as on the wire; `prefix` is the configured path prefix (`/pusher`) or empty; `keys` are
     /// the app's; `nowSeconds` is Unix time. Thread: the owner of `workspace`.
     public static func verify(
         method: Span<UInt8>, rawPath: Span<UInt8>, query: APIQuery, body: Span<UInt8>, prefix: Span<UInt8>,
         keys: [AppKey], nowSeconds: Int, workspace: HMACWorkspace
+    ) -> Outcome {
+        let head = verifyHead(
+            method: method, rawPath: rawPath, query: query, prefix: prefix, keys: keys, nowSeconds: nowSeconds,
+            workspace: workspace)
+        guard case .ok = head, case .failure(let status, let text) = verifyBody(body, query: query) else { return head }
+        return .failure(status: status, text: text)
+    }
+
+    /// The checks that need no body: key, version, timestamp, signature. The signature covers the body by its digest in the query.
+    public static func verifyHead(
+        method: Span<UInt8>, rawPath: Span<UInt8>, query: APIQuery, prefix: Span<UInt8>, keys: [AppKey],
+        nowSeconds: Int, workspace: HMACWorkspace
     ) -> Outcome {
         do throws(APIError) {
             let key = try keyIndex(query, keys)
@@ -38,11 +51,29 @@ public enum APISignature {
             guard isSigned(call, method, rawPath, query, prefix) else {
                 throw mismatch(method, SignedPaths.collapsed(rawPath).span, query, keys[key])
             }
-            try checkBody(query, body)
             return .ok(keyIndex: key)
         } catch {
             return .failure(status: error.status, text: error.text)
         }
+    }
+
+    /// Whether a body is the one whose digest was signed; `keyIndex` means nothing here. After `verifyHead`.
+    public static func verifyBody(_ body: Span<UInt8>, query: APIQuery) -> Outcome {
+        do throws(APIError) {
+            try checkBody(query, body)
+            return .ok(keyIndex: 0)
+        } catch {
+            return .failure(status: error.status, text: error.text)
+        }
+    }
+
+    /// Whether some body was signed at all: before one that is announced but not here yet.
+    public static func verifyDigestIsGiven(query: APIQuery) -> Outcome {
+        guard let place = query.place("body_md5"), !place.isEmpty else {
+            let error = missing("body_md5")
+            return .failure(status: error.status, text: error.text)
+        }
+        return .ok(keyIndex: 0)
     }
 
     /// The same from the raw query string.

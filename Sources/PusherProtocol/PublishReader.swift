@@ -8,6 +8,7 @@ struct EventFields {
     var channels: JSONValue?
     var socketID: JSONValue?
     var info: JSONValue?
+    var idempotencyKey: JSONValue?
     var twice: StaticString?
 
     /// Reads one object. Unknown members are passed over (PW-149).
@@ -26,6 +27,8 @@ struct EventFields {
                 Self.put(value, "socket_id", &socketID, &twice)
             } else if JSON.equals(key, "info", in: bytes) {
                 Self.put(value, "info", &info, &twice)
+            } else if JSON.equals(key, "idempotency_key", in: bytes) {
+                Self.put(value, "idempotency_key", &idempotencyKey, &twice)
             }
         }
     }
@@ -54,6 +57,9 @@ struct PublishReader {
         try readData(fields.data, body, &event)
         try readSocketID(fields.socketID, body, &event)
         try readInfo(fields.info, body, &event)
+        if let key = fields.idempotencyKey {
+            event.idempotencyKey = try IdempotencyKey.read(key, in: body, label: "\"\(label)idempotency_key\"")
+        }
         return event
     }
 

@@ -35,6 +35,10 @@ public struct PublishRequest: Sendable, Equatable {
     public internal(set) var excluded: SocketID?
     /// The attributes the reply shows per channel; `user_count` and `subscription_count` only.
     public internal(set) var info: ChannelInfo = []
+    /// The event's own key, from its body.
+    public internal(set) var idempotencyKey: IdempotencyKey?
+    /// Where the event's object stands in the body of a batch.
+    public internal(set) var place = 0..<0
 
     init() {}
 
@@ -73,14 +77,17 @@ public struct PublishRequest: Sendable, Equatable {
 public struct BatchRequest: Sendable, Equatable {
     /// At least one, in the order given. Their body ranges are offsets into the whole body.
     public private(set) var events: [PublishRequest] = []
+    /// The key of the whole batch, from its body.
+    public private(set) var idempotencyKey: IdempotencyKey?
 
     /// Whether the reply has a `batch` member (PW-152).
     public var hasInfo: Bool { events.contains { !$0.info.isEmpty } }
 
     /// Reads the body of `POST /apps/{id}/batch_events`. The first invalid event fails it, 400 or 413 (PW-151). Any thread.
     public static func parse(body: Span<UInt8>, limits: PayloadLimits) throws(APIError) -> BatchRequest {
-        let items = try items(body, limits)
+        let (items, key) = try items(body, limits)
         var batch = BatchRequest()
+        batch.idempotencyKey = key
         batch.events.reserveCapacity(items.count)
         for (index, item) in items.enumerated() {
             guard item.kind == .object else {
@@ -94,21 +101,29 @@ public struct BatchRequest: Sendable, Equatable {
                 throw .invalid(error.text)
             }
             let reader = PublishReader(query: nil, limits: limits, label: "batch[\(index)].")
-            batch.events.append(try reader.event(fields, in: body))
+            var event = try reader.event(fields, in: body)
+            event.place = item.range
+            batch.events.append(event)
         }
         return batch
     }
 
-    private static func items(_ body: Span<UInt8>, _ limits: PayloadLimits) throws(APIError) -> [JSONValue] {
+    private static func items(
+        _ body: Span<UInt8>, _ limits: PayloadLimits
+    ) throws(APIError) -> ([JSONValue], IdempotencyKey?) {
         let rule = "an array of 1 to \(limits.batchEventsMax) events"
-        var list: JSONValue?, isTwice = false, items: [JSONValue] = [], isTooLong = false
+        var list: JSONValue?, key: JSONValue?, twice: StaticString?, items: [JSONValue] = [], isTooLong = false
         do throws(JSONError) {
             var cursor = JSONCursor()
             try cursor.beginObject(body)
-            while let (key, value) = try cursor.nextMember(body) {
-                guard JSON.equals(key, "batch", in: body) else { continue }
-                if list != nil { isTwice = true }
-                list = value
+            while let (name, value) = try cursor.nextMember(body) {
+                if JSON.equals(name, "batch", in: body) {
+                    if list != nil { twice = "batch" }
+                    list = value
+                } else if JSON.equals(name, "idempotency_key", in: body) {
+                    if key != nil { twice = "idempotency_key" }
+                    key = value
+                }
             }
             try cursor.finish(body)
             if let list, list.kind == .array {
@@ -122,11 +137,16 @@ public struct BatchRequest: Sendable, Equatable {
         } catch {
             throw .invalid(error.text)
         }
-        if isTwice { throw .invalid("\"batch\": given twice") }
+        if let twice { throw .invalid("\"\(twice)\": given twice") }
         guard let list, list.kind != .null else { throw .invalid("\"batch\": required; \(rule)") }
         guard list.kind == .array else { throw .invalid("\"batch\": must be \(rule), not \(list.kind.noun)") }
         guard !items.isEmpty else { throw .invalid("\"batch\": must be \(rule), not empty") }
         guard !isTooLong else { throw .invalid("\"batch\": must be \(rule), not more") }
-        return items
+        return (
+            items,
+            try key.flatMap { value throws(APIError) in
+                try IdempotencyKey.read(value, in: body, label: "\"idempotency_key\"")
+            }
+        )
     }
 }

@@ -33,6 +33,7 @@ struct ConnectionTable {
 
     func free() {
         for slot in 0..<used {
+            options.inputBudget.giveBack(Int(states[slot].inputCapacity))
             Glibc.free(states[slot].input)
             Glibc.free(states[slot].backlog)
         }
@@ -120,15 +121,42 @@ struct ConnectionTable {
 
     // MARK: Input that was not consumed
 
-    /// Room for at least `more` bytes behind the buffered input; false when memory is out.
-    mutating func reserveInput(_ slot: UInt32, more: Int) -> Bool {
+    /// What became of a request for room.
+    enum Reservation { case made, overBudget, outOfMemory }
+
+    /// Room for at least `more` bytes behind the buffered input.
+    mutating func reserveInput(_ slot: UInt32, more: Int) -> Reservation {
         let state = states + Int(slot)
         let needed = Int(state.pointee.inputCount) + more
-        guard needed > state.pointee.inputCapacity else { return true }
-        let wanted = max(needed, min(Int(state.pointee.inputCapacity) * 2, needed + 1_048_576))
-        guard wanted < UInt32.max, let grown = realloc(state.pointee.input, wanted) else { return false }
-        state.pointee.input = grown.assumingMemoryBound(to: UInt8.self)
-        state.pointee.inputCapacity = UInt32(wanted)
+        let capacity = Int(state.pointee.inputCapacity)
+        guard needed > capacity else { return .made }
+        // Doubled, but not far beyond what the connection may have.
+        let wanted = max(needed, min(capacity * 2, needed + 1_048_576, Int(state.pointee.inputBytesMax)))
+        guard wanted < UInt32.max else { return .outOfMemory }
+        guard options.inputBudget.take(wanted - capacity, withinGrace: wanted <= options.inputGraceBytes) else {
+            return .overBudget
+        }
+        guard resizeInput(state, to: wanted) else {
+            options.inputBudget.giveBack(wanted - capacity)
+            return .outOfMemory
+        }
+        return .made
+    }
+
+    /// Gives back most of a buffer that has become much larger than what is in it: a peer that dribbles holds what it sent.
+    mutating func shrinkInput(_ slot: UInt32) {
+        let state = states + Int(slot)
+        let (count, capacity) = (Int(state.pointee.inputCount), Int(state.pointee.inputCapacity))
+        guard count > 0, capacity > options.inputGraceBytes, count * 4 < capacity, resizeInput(state, to: count) else {
+            return
+        }
+        options.inputBudget.giveBack(capacity - count)
+    }
+
+    private func resizeInput(_ state: UnsafeMutablePointer<ConnectionState>, to bytes: Int) -> Bool {
+        guard let resized = realloc(state.pointee.input, bytes) else { return false }
+        state.pointee.input = resized.assumingMemoryBound(to: UInt8.self)
+        state.pointee.inputCapacity = UInt32(bytes)
         return true
     }
 
@@ -136,6 +164,7 @@ struct ConnectionTable {
         let state = states + Int(slot)
         guard let input = state.pointee.input else { return }
         statistics.inputBytes -= Int(state.pointee.inputCount)
+        options.inputBudget.giveBack(Int(state.pointee.inputCapacity))
         Glibc.free(input)
         state.pointee.input = nil
         state.pointee.inputCount = 0

@@ -39,10 +39,8 @@ extension EventLoop {
         if isBuffered {
             // The more a message has grown, the more is read at once; small leftovers do not claim big buffers.
             room = min(options.receiveBufferBytes, max(16_384, Int(state(slot).pointee.inputCount)))
-            guard table.pointee.reserveInput(slot, more: room), let own = state(slot).pointee.input else {
-                return close(slot, .error(ENOMEM))
-            }
-            target = own + Int(state(slot).pointee.inputCount)
+            guard let (own, reserved) = roomBehindInput(slot, room, handler) else { return }
+            (target, room) = (own, reserved)
         }
         let count = clinux_receive(state(slot).pointee.descriptor, target, room)
         table.pointee.statistics.receives &+= 1
@@ -55,8 +53,38 @@ extension EventLoop {
         } else {
             let consumed = handler.received(slot, UnsafeMutableBufferPointer(start: target, count: count))
             precondition(consumed >= 0 && consumed <= count, "a handler consumed bytes that are not there")
-            keepInput(slot, target + consumed, count - consumed)
+            keepInput(slot, target + consumed, count - consumed, handler)
         }
+    }
+
+    /// Where the next bytes of a connection with buffered input go; nil when there is no room and the connection has ended. When the
+    /// process's budget is used up, a connection with little input is still read, in small pieces.
+    private func roomBehindInput(
+        _ slot: UInt32, _ wanted: Int, _ handler: any LoopHandler
+    ) -> (target: UnsafeMutablePointer<UInt8>, room: Int)? {
+        let count = Int(state(slot).pointee.inputCount)
+        var room = wanted
+        var outcome = table.pointee.reserveInput(slot, more: room)
+        let spare = max(Int(state(slot).pointee.inputCapacity), options.inputGraceBytes) - count
+        if outcome == .overBudget, spare > 0 {
+            room = min(room, spare)
+            outcome = table.pointee.reserveInput(slot, more: room)
+        }
+        guard outcome == .made, let own = state(slot).pointee.input else {
+            refuseInput(slot, outcome, handler)
+            return nil
+        }
+        return (own + count, room)
+    }
+
+    /// There is no room for a connection's input.
+    private func refuseInput(_ slot: UInt32, _ outcome: ConnectionTable.Reservation, _ handler: any LoopHandler) {
+        guard outcome == .overBudget else { return close(slot, .error(ENOMEM)) }
+        options.inputBudget.countRefusal()
+        handler.inputRefused(slot)
+        guard state(slot).pointee.isOpen() else { return }
+        guard state(slot).pointee.flags.contains(.finishing) else { return close(slot, .overflow) }
+        table.pointee.freeInput(slot)
     }
 
     /// Tells the handler whose stream has ended, a bounded number in a turn: taking leave of a client costs many times more than noticing
@@ -101,16 +129,18 @@ extension EventLoop {
             state(slot).pointee.inputCount -= UInt32(consumed)
             table.pointee.statistics.inputBytes -= consumed
         }
+        table.pointee.shrinkInput(slot)
         if state(slot).pointee.inputCount > state(slot).pointee.inputBytesMax { close(slot, .overflow) }
     }
 
     /// Copies what the handler left of the shared buffer.
-    private func keepInput(_ slot: UInt32, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int) {
+    private func keepInput(
+        _ slot: UInt32, _ bytes: UnsafeMutablePointer<UInt8>, _ count: Int, _ handler: any LoopHandler
+    ) {
         guard count > 0, state(slot).pointee.isOpen(), !state(slot).pointee.flags.contains(.finishing) else { return }
         guard count <= state(slot).pointee.inputBytesMax else { return close(slot, .overflow) }
-        guard table.pointee.reserveInput(slot, more: count), let own = state(slot).pointee.input else {
-            return close(slot, .error(ENOMEM))
-        }
+        let outcome = table.pointee.reserveInput(slot, more: count)
+        guard outcome == .made, let own = state(slot).pointee.input else { return refuseInput(slot, outcome, handler) }
         own.update(from: bytes, count: count)
         state(slot).pointee.inputCount = UInt32(count)
         table.pointee.statistics.inputBytes += count

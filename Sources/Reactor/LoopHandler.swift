@@ -34,6 +34,10 @@ public protocol LoopHandler: AnyObject {
     /// handler decides (`finishWithFrame` or `abort`). Once per connection.
     func overflowed(_ slot: UInt32)
 
+    /// The process's budget has no room for the connection's input: what of it was not consumed is dropped. The handler says so and
+    /// ends the connection (`finish`, `abort`); one that it leaves open is closed with `.overflow`.
+    func inputRefused(_ slot: UInt32)
+
     /// The last call for the slot; the number may stand for another connection from the next turn on (see `EventLoop.holdSlot`).
     func closed(_ slot: UInt32, _ why: TransportClose)
 
@@ -45,4 +49,9 @@ public protocol LoopHandler: AnyObject {
 
     /// Asked just before sleeping, after the loop marked itself asleep; true keeps it awake. Closes the lost-wake race.
     func hasWork() -> Bool
+}
+
+extension LoopHandler {
+    /// Says nothing, so that the connection is closed.
+    public func inputRefused(_: UInt32) {}
 }

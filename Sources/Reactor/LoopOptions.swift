@@ -11,6 +11,10 @@ public struct LoopOptions: Sendable {
     public var backlogGraceBytes = 16 * 1_024
     /// Unconsumed input one connection may have, unless `inputLimit` says otherwise.
     public var inputBytesMax = 128 * 1_024
+    /// Unconsumed input of all connections of the process, by the capacity of their buffers; loops of one process share it.
+    public var inputBudget = ByteBudget()
+    /// What a connection's input buffer may have although the budget is used up.
+    public var inputGraceBytes = 4 * 1_024
     /// Connections accepted per listener and turn.
     public var acceptsPerTurn = 64
     /// Ended streams the handler is told of per turn.

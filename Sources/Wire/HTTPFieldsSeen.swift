@@ -37,6 +37,7 @@ struct HTTPFieldsSeen {
         case 17 where isNamed("transfer-encoding"): try coding(value, bytes, head)
         case 17 where isNamed("sec-websocket-key"): try set(&head.webSocketKey, value, "Sec-WebSocket-Key")
         case 17 where isNamed("x-forwarded-proto"): forwarded.bookProto(value, bytes)
+        case 17 where isNamed("x-idempotency-key"): try set(&head.idempotencyKey, value, "X-Idempotency-Key")
         case 18 where isNamed("x-forwarded-scheme"): forwarded.bookScheme(value, bytes)
         case 21 where isNamed("sec-websocket-version"): try set(&head.webSocketVersion, value, "Sec-WebSocket-Version")
         case 22 where isNamed("sec-websocket-protocol"): head.webSocketProtocol = head.webSocketProtocol ?? value

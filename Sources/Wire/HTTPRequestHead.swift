@@ -86,6 +86,8 @@ public struct HTTPRequestHead: Sendable, Equatable {
     public var webSocketVersion: Range<Int>?
     /// The first `Sec-WebSocket-Protocol` field: a comma-separated list.
     public var webSocketProtocol: Range<Int>?
+    /// The `X-Idempotency-Key` field; a second one is refused.
+    public var idempotencyKey: Range<Int>?
     /// The last `X-Forwarded-For` field: the one the nearest proxy wrote.
     public var forwardedFor: Range<Int>?
     /// Whether a proxy in front says that the client speaks TLS to it; nil: none said anything. Anybody can write these fields.

@@ -1,5 +1,6 @@
 #if DEBUG
     @testable import BrokerServer
+    import Reactor
     import Testing
     @testable import Wire
 
@@ -21,7 +22,8 @@
             var sessions = SessionTable()
             for slot in UInt32(0)..<100 {
                 sessions.open(slot, milliseconds: slot)
-                sessions[slot].chunked = ChunkedRequest(bytes: [UInt8(slot)], head: HTTPRequestHead())
+                sessions[slot].chunked = ChunkedRequest(
+                    bytes: [UInt8(slot)], head: HTTPRequestHead(), budget: ByteBudget())
             }
             for slot in UInt32(0)..<100 {
                 #expect(sessions[slot].sinceMilliseconds == slot)

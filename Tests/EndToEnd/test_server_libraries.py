@@ -178,7 +178,7 @@ def succeeded(result):
 
 
 def test_pw_139_sockudo_trigger(sockudo, client):
-    """PW-139, PW-149: its idempotency key, tags and extras are ignored."""
+    """PW-139, PW-149: its tags and extras are ignored; its idempotency key is in the header and in the body."""
     client.subscribe("sockudo-a")
     client.subscribe("sockudo-b")
     assert succeeded(sockudo.trigger("sockudo-a", "e", {"a": 1})) == {}

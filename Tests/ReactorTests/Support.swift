@@ -21,6 +21,7 @@ final class Script: LoopHandler {
     var onEnd: (UInt32) -> Void = { _ in }
     var onTimer: (UInt32) -> Void = { _ in }
     var onOverflow: (UInt32) -> Void = { _ in }
+    var onInputRefused: (UInt32) -> Void = { _ in }
     var onClosed: (UInt32, TransportClose) -> Void = { _, _ in }
     var onTurn: () -> Bool = { false }
     var onTick: () -> Void = {}
@@ -36,6 +37,7 @@ final class Script: LoopHandler {
         overflows.append(slot)
         onOverflow(slot)
     }
+    func inputRefused(_ slot: UInt32) { onInputRefused(slot) }
     func closed(_ slot: UInt32, _ why: TransportClose) {
         closes.append((slot, why))
         onClosed(slot, why)
