@@ -91,7 +91,7 @@ public struct BatchRequest: Sendable, Equatable {
                 var cursor = JSONCursor(over: item)
                 try fields.read(&cursor, body)
             } catch {
-                throw .invalid(error.text)
+                throw .invalid("\"batch[\(index)]\": \(error.text)")
             }
             let reader = PublishReader(query: nil, limits: limits, label: "batch[\(index)].")
             batch.events.append(try reader.event(fields, in: body))
@@ -99,34 +99,40 @@ public struct BatchRequest: Sendable, Equatable {
         return batch
     }
 
+    /// The events, not read yet. The list is walked in its place in the body, so that an error is told with the index of the
+    /// event that holds it.
     private static func items(_ body: Span<UInt8>, _ limits: PayloadLimits) throws(APIError) -> [JSONValue] {
         let rule = "an array of 1 to \(limits.batchEventsMax) events"
-        var list: JSONValue?, isTwice = false, items: [JSONValue] = [], isTooLong = false
+        var items: [JSONValue] = [], kind: JSONKind?, isTwice = false, index: Int?
         do throws(JSONError) {
             var cursor = JSONCursor()
             try cursor.beginObject(body)
-            while let (key, value) = try cursor.nextMember(body) {
-                guard JSON.equals(key, "batch", in: body) else { continue }
-                if list != nil { isTwice = true }
-                list = value
+            while let key = try cursor.nextName(body) {
+                let isBatch = JSON.equals(key, "batch", in: body)
+                var elements = cursor.nested
+                guard isBatch, kind == nil, (try? elements.beginArray(body)) != nil else {
+                    if isBatch, kind != nil { isTwice = true }
+                    let value = try cursor.memberValue(body)
+                    if isBatch { kind = value.kind }
+                    continue
+                }
+                (kind, index) = (.array, 0)
+                while let element = try elements.nextElement(body) {
+                    if items.count <= limits.batchEventsMax { items.append(element) }
+                    index = items.count
+                }
+                index = nil
+                cursor.resume(after: elements)
             }
             try cursor.finish(body)
-            if let list, list.kind == .array {
-                var elements = JSONCursor(over: list)
-                try elements.beginArray(body)
-                while !isTooLong, let element = try elements.nextElement(body) {
-                    items.append(element)
-                    isTooLong = items.count > limits.batchEventsMax
-                }
-            }
         } catch {
-            throw .invalid(error.text)
+            throw .invalid((index.map { "\"batch[\($0)]\": " } ?? "") + error.text)
         }
         if isTwice { throw .invalid("\"batch\": given twice") }
-        guard let list, list.kind != .null else { throw .invalid("\"batch\": required; \(rule)") }
-        guard list.kind == .array else { throw .invalid("\"batch\": must be \(rule), not \(list.kind.noun)") }
+        guard let kind, kind != .null else { throw .invalid("\"batch\": required; \(rule)") }
+        guard kind == .array else { throw .invalid("\"batch\": must be \(rule), not \(kind.noun)") }
         guard !items.isEmpty else { throw .invalid("\"batch\": must be \(rule), not empty") }
-        guard !isTooLong else { throw .invalid("\"batch\": must be \(rule), not more") }
+        guard items.count <= limits.batchEventsMax else { throw .invalid("\"batch\": must be \(rule), not more") }
         return items
     }
 }

@@ -49,8 +49,17 @@ public enum ServerFrame {
     public static func subscriptionError(
         channel: Span<UInt8>, type: String, error: String, status: Int, to out: inout [UInt8]
     ) {
+        var literal: [UInt8] = []
+        JSON.appendQuoted(channel, to: &literal)
+        subscriptionError(channelLiteral: literal.span, type: type, error: error, status: status, to: &out)
+    }
+
+    /// The same for a channel given as a JSON string literal, which may be one that is no text.
+    public static func subscriptionError(
+        channelLiteral: Span<UInt8>, type: String, error: String, status: Int, to out: inout [UInt8]
+    ) {
         out.append(text: #"{"event":"pusher:subscription_error","channel":"#)
-        JSON.appendQuoted(channel, to: &out)
+        out.append(bytes: channelLiteral)
         out.append(text: #","data":{"type":"#)
         out.appendQuoted(type)
         out.append(text: #","error":"#)

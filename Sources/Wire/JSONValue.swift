@@ -7,11 +7,14 @@ public struct JSONValue: Sendable, Equatable {
     public var kind: JSONKind
     /// Whether a string holds at least one backslash escape.
     public var hasEscapes: Bool
+    /// Whether a string holds a `\u` escape that is half of a surrogate pair: the grammar allows it (RFC 8259 §8.2), and it
+    /// may be passed on as it stands, but it is no text and cannot be decoded to UTF-8.
+    public var hasLoneSurrogate: Bool
     /// Whether the literal is `true`.
     public var isTrue: Bool
     /// Offsets of the whole literal, quotes and brackets included.
     public var range: Range<Int>
-    /// Strings: bytes of UTF-8 after unescaping; other kinds: 0.
+    /// Strings: bytes of UTF-8 after unescaping, a lone surrogate counted as the three of U+FFFD; other kinds: 0.
     public var decodedBytes: Int
 
     /// Strings: the offsets between the quotes (still escaped). Other kinds: the whole literal.
@@ -21,9 +24,12 @@ public struct JSONValue: Sendable, Equatable {
     }
 
     @inline(__always)
-    init(_ kind: JSONKind, _ range: Range<Int>, hasEscapes: Bool = false, decodedBytes: Int = 0, isTrue: Bool = false) {
+    init(
+        _ kind: JSONKind, _ range: Range<Int>, hasEscapes: Bool = false, hasLoneSurrogate: Bool = false,
+        decodedBytes: Int = 0, isTrue: Bool = false
+    ) {
         (self.kind, self.range, self.hasEscapes) = (kind, range, hasEscapes)
-        (self.decodedBytes, self.isTrue) = (decodedBytes, isTrue)
+        (self.hasLoneSurrogate, self.decodedBytes, self.isTrue) = (hasLoneSurrogate, decodedBytes, isTrue)
     }
 }
 
@@ -40,7 +46,6 @@ public struct JSONError: Error, Equatable, Sendable {
         case expectedCommaOrEnd = "a comma or the end of the container was expected"
         case invalidNumber = "the number is malformed"
         case invalidEscape = "the escape sequence is malformed"
-        case loneSurrogate = "the \\u escape is half of a surrogate pair"
         case controlCharacter = "a control character in a string must be escaped"
         case invalidUTF8 = "the text is not valid UTF-8"
         case tooDeep = "the value is nested too deeply"
