@@ -99,14 +99,14 @@
             var (best, out): (UInt64, [UInt8]) = (.max, [])
             for _ in 0..<5 {
                 out.removeAll(keepingCapacity: true)
-                let start = clock_gettime_nsec()
+                let start = threadNanoseconds()
                 query.appendCollapsed(to: &out)
-                best = min(best, clock_gettime_nsec() - start)
+                best = min(best, threadNanoseconds() - start)
             }
             return best
         }
 
-        private func clock_gettime_nsec() -> UInt64 {
+        private func threadNanoseconds() -> UInt64 {
             var now = timespec()
             clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
             return UInt64(now.tv_sec) * 1_000_000_000 + UInt64(now.tv_nsec)
