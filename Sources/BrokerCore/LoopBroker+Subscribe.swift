@@ -231,8 +231,7 @@ extension LoopBroker {
         if dialect != .hosted {
             effects.frame(to: slot) {
                 ServerFrame.subscriptionError(
-                    channelLiteral: channelLiteral, type: failure.type, error: refusal.text, status: failure.status,
-                    to: &$0)
+                    channelLiteral: channelLiteral, failure, error: refusal.text, to: &$0)
             }
         }
         guard dialect != .soketi else { return }

@@ -73,8 +73,7 @@ private func message(_ bytes: [UInt8]) {
         guard !error.channelLiteral.isEmpty else { return }
         var frame: [UInt8] = []
         ServerFrame.subscriptionError(
-            channelLiteral: scratch.span.extracting(error.channelLiteral), type: "t", error: error.text, status: 1,
-            to: &frame)
+            channelLiteral: scratch.span.extracting(error.channelLiteral), .auth, error: error.text, to: &frame)
         var cursor = JSONCursor()
         precondition((try? cursor.value(frame.span)) != nil && (try? cursor.finish(frame.span)) != nil, "no JSON")
         return
