@@ -13,7 +13,7 @@ from harness import Broker, app, channel_auth
 from http_tools import Caller, assert_error, assert_success
 
 HIGH, LOW = "\ud83d", "\udc26"
-SAMPLES = ["ab" + HIGH, HIGH, LOW, LOW + HIGH, HIGH + HIGH + LOW, HIGH + LOW + LOW, HIGH + "\\" + LOW, HIGH + '"', "\u0000" + LOW, HIGH + "u"]
+SAMPLES = ["ab" + HIGH, HIGH, LOW, LOW + HIGH, HIGH + "🐦", "🐦" + LOW, HIGH + "\\" + LOW, HIGH + '"', "\u0000" + LOW, HIGH + "u"]
 
 
 @pytest.fixture(scope="module")
