@@ -37,9 +37,12 @@ extension LoopBroker {
         switch message.kind {
         case .ping: effects.frame(to: slot) { ServerFrame.pong(to: &$0) }
         case .pong, .ignored: break
-        case .subscribe: subscribe(slot: slot, message, texts: texts)
+        case .subscribe:
+            subscribe(
+                slot: slot, name: texts.extracting(message.channel), auth: message.auth,
+                channelData: message.channelData, texts: texts)
         case .unsubscribe: unsubscribe(slot: slot, name: texts.extracting(message.channel))
-        case .signin: signIn(slot: slot, message, texts: texts)
+        case .signin: signIn(slot: slot, auth: message.auth, userData: message.userData, texts: texts)
         case .clientEvent:
             guard let name = message.name, let data = message.data else { return }
             // Characters are counted only where the bytes do not settle it.

@@ -15,8 +15,10 @@ extension LoopBroker {
         }
     }
 
-    func subscribe(slot: UInt32, _ message: ClientMessage, texts: Span<UInt8>) {
-        let name = texts.extracting(message.channel)
+    /// - Parameter texts: what the members point into.
+    func subscribe(
+        slot: UInt32, name: Span<UInt8>, auth: CommandField, channelData: CommandField, texts: Span<UInt8>
+    ) {
         do throws(SubscriptionRefusal) {
             let kind = try classify(name, app: app(of: slot))
             if kind.access == .user {
@@ -26,7 +28,7 @@ extension LoopBroker {
             var identity: Identity?
             if kind.needsAuthorization {
                 // Looked at only here: on other channels they mean nothing, whatever they are (Pusher protocol §3.1).
-                let credentials = try credentials(of: message)
+                let credentials = try credentials(auth, channelData)
                 try authorize(slot: slot, name: name, kind: kind, credentials, texts: texts)
                 if kind.isPresence {
                     identity = try self.identity(slot: slot, channelData: credentials.channelData, texts: texts)
@@ -71,12 +73,12 @@ extension LoopBroker {
         var channelData: Range<Int>?
     }
 
-    private func credentials(of message: ClientMessage) throws(SubscriptionRefusal) -> Credentials {
-        if let problem = message.auth.problem("data.auth") { throw SubscriptionRefusal(.auth, problem) }
-        if let problem = message.channelData.problem("data.channel_data") {
-            throw SubscriptionRefusal(.channelData, problem)
-        }
-        return Credentials(auth: message.auth.range ?? 0..<0, channelData: message.channelData.range)
+    private func credentials(
+        _ auth: CommandField, _ channelData: CommandField
+    ) throws(SubscriptionRefusal) -> Credentials {
+        if let problem = auth.problem("data.auth") { throw SubscriptionRefusal(.auth, problem) }
+        if let problem = channelData.problem("data.channel_data") { throw SubscriptionRefusal(.channelData, problem) }
+        return Credentials(auth: auth.range ?? 0..<0, channelData: channelData.range)
     }
 
     private func authorize(

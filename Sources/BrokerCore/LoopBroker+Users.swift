@@ -4,15 +4,15 @@ internal import PusherProtocol
 /// Sign-in, watchlists, and ending a user's connections (Pusher protocol §5).
 extension LoopBroker {
     /// Every failure is 4009, also that of a member which is missing or no text (Pusher protocol §5.1).
-    func signIn(slot: UInt32, _ message: ClientMessage, texts: Span<UInt8>) {
-        if let problem = message.auth.problem("data.auth") ?? message.userData.problem("data.user_data") {
+    func signIn(slot: UInt32, auth: CommandField, userData: CommandField, texts: Span<UInt8>) {
+        if let problem = auth.problem("data.auth") ?? userData.problem("data.user_data") {
             return fail(slot: slot, code: 4009, problem)
         }
-        guard let userData = message.userData.range else {
+        guard let userData = userData.range else {
             return fail(slot: slot, code: 4009, "Missing parameter: data.user_data")
         }
         // An absent auth is an empty one: the check of the signature says what to do about it.
-        signIn(slot: slot, auth: texts.extracting(message.auth.range ?? 0..<0), userData: texts.extracting(userData))
+        signIn(slot: slot, auth: texts.extracting(auth.range ?? 0..<0), userData: texts.extracting(userData))
     }
 
     private func signIn(slot: UInt32, auth: Span<UInt8>, userData: Span<UInt8>) {

@@ -74,7 +74,8 @@ public struct ClientMessage: Sendable, Equatable {
         guard name.kind == .string else { throw .wrongKind("event", "a string", name.kind) }
         guard !name.hasLoneSurrogate else { throw .loneSurrogate("event") }
         var message = ClientMessage(kind: kind(name, in: bytes, scratch: &scratch), name: name)
-        if let twice = envelope.twice { throw .twice(twice).failing(message.kind) }
+        if envelope.isDataTwice { throw .twice("data").failing(message.kind) }
+        if envelope.isChannelTwice { throw .twice("channel").failing(message.kind) }
         switch message.kind {
         case .ping, .pong, .ignored: break
         case .clientEvent:
@@ -147,7 +148,8 @@ private struct ClientEnvelope {
     var event: JSONValue?
     var channel: JSONValue?
     var data: JSONValue?
-    var twice: StaticString?
+    var isDataTwice = false
+    var isChannelTwice = false
 
     init(_ bytes: Span<UInt8>) throws(ClientMessageError) {
         var isEventTwice = false
@@ -159,10 +161,10 @@ private struct ClientEnvelope {
                     if event != nil { isEventTwice = true }
                     event = value
                 } else if JSON.equals(key, "data", in: bytes) {
-                    if data != nil { twice = "data" }
+                    if data != nil { isDataTwice = true }
                     data = value
                 } else if JSON.equals(key, "channel", in: bytes) {
-                    if channel != nil { twice = "channel" }
+                    if channel != nil { isChannelTwice = true }
                     channel = value
                 }
             }
