@@ -16,9 +16,24 @@ extension LoopBroker {
                 effects.notes.complete(from: noted, channel: scratch.span.extracting(message.channel))
             }
         } catch {
-            fail(slot: slot, code: nil, error.text)
+            answer(error, slot: slot, texts: scratch.span)
         }
         decoded = scratch
+    }
+
+    /// A command that cannot be read fails like one that is refused (Pusher protocol §3.4, §5.1).
+    private func answer(_ error: ClientMessageError, slot: UInt32, texts: Span<UInt8>) {
+        switch error.kind {
+        case .subscribe:
+            let refusal = SubscriptionRefusal(.invalidName, error.text)
+            // There is no name to answer for, unless it is a string that is no text.
+            guard error.channelLiteral.isEmpty else {
+                return refuse(slot: slot, channelLiteral: texts.extracting(error.channelLiteral), refusal)
+            }
+            refuse(slot: slot, channel: texts.extracting(0..<0), refusal)
+        case .signin: fail(slot: slot, code: 4009, error.text)
+        case .ping, .pong, .unsubscribe, .clientEvent, .ignored, nil: fail(slot: slot, code: nil, error.text)
+        }
     }
 
     private func act(on message: ClientMessage, slot: UInt32, bytes: Span<UInt8>, scratch: [UInt8]) {
@@ -28,11 +43,10 @@ extension LoopBroker {
         case .pong, .ignored: break
         case .subscribe:
             subscribe(
-                slot: slot, name: texts.extracting(message.channel), auth: texts.extracting(message.auth),
-                channelData: texts.extracting(message.channelData))
+                slot: slot, name: texts.extracting(message.channel), auth: message.auth,
+                channelData: message.channelData, texts: texts)
         case .unsubscribe: unsubscribe(slot: slot, name: texts.extracting(message.channel))
-        case .signin:
-            signIn(slot: slot, auth: texts.extracting(message.auth), userData: texts.extracting(message.userData))
+        case .signin: signIn(slot: slot, auth: message.auth, userData: message.userData, texts: texts)
         case .clientEvent:
             guard let name = message.name, let data = message.data else { return }
             // Characters are counted only where the bytes do not settle it.

@@ -102,7 +102,8 @@ extension LoopBroker {
         // A channel of this loop was classified when it was made; another name is, to say what is wrong with it.
         let kind =
             local.map { tables[app.index].channels[$0].kind }
-            ?? (try? ChannelName.classify(name, bytesMax: limits.channelNameBytesMax))
+            ?? (try? ChannelName.classify(
+                name, bytesMax: limits.channelNameBytesMax, userIDCharactersMax: limits.userIDCharactersMax))
         guard let kind, kind.acceptsClientEvents else {
             return fail(
                 slot: slot, code: 4301,

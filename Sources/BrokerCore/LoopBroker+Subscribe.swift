@@ -1,5 +1,6 @@
 internal import Crypto
 internal import PusherProtocol
+internal import Wire
 
 /// `pusher:subscribe` and `pusher:unsubscribe` (Pusher protocol §3).
 extension LoopBroker {
@@ -14,7 +15,10 @@ extension LoopBroker {
         }
     }
 
-    func subscribe(slot: UInt32, name: Span<UInt8>, auth: Span<UInt8>, channelData: Span<UInt8>) {
+    /// - Parameter texts: what the members point into.
+    func subscribe(
+        slot: UInt32, name: Span<UInt8>, auth: CommandField, channelData: CommandField, texts: Span<UInt8>
+    ) {
         do throws(SubscriptionRefusal) {
             let kind = try classify(name, app: app(of: slot))
             if kind.access == .user {
@@ -23,8 +27,12 @@ extension LoopBroker {
             }
             var identity: Identity?
             if kind.needsAuthorization {
-                try authorize(slot: slot, name: name, auth: auth, channelData: channelData)
-                if kind.isPresence { identity = try self.identity(slot: slot, channelData: channelData) }
+                // Looked at only here: on other channels they mean nothing, whatever they are (Pusher protocol §3.1).
+                let credentials = try credentials(auth, channelData)
+                try authorize(slot: slot, name: name, kind: kind, credentials, texts: texts)
+                if kind.isPresence {
+                    identity = try self.identity(slot: slot, channelData: credentials.channelData, texts: texts)
+                }
             }
             try admit(slot: slot, name: name, kind: kind, identity: identity)
             if kind.needsAuthorization { connections[Int(slot)].isAuthorized = true }
@@ -35,10 +43,14 @@ extension LoopBroker {
 
     private func classify(_ name: Span<UInt8>, app: App) throws(SubscriptionRefusal) -> ChannelKind {
         do throws(ChannelNameError) {
-            return try ChannelName.classify(name, bytesMax: app.settings.limits.channelNameBytesMax)
+            return try ChannelName.classify(
+                name, bytesMax: app.settings.limits.channelNameBytesMax,
+                userIDCharactersMax: app.settings.limits.userIDCharactersMax)
         } catch {
-            if case .tooLong = error { throw SubscriptionRefusal(.nameTooLong, error.text) }
-            throw SubscriptionRefusal(.invalidName, error.text)
+            switch error {
+            case .tooLong, .userIDTooLong: throw SubscriptionRefusal(.nameTooLong, error.text)
+            case .empty, .illegalByte, .reserved: throw SubscriptionRefusal(.invalidName, error.text)
+            }
         }
     }
 
@@ -54,39 +66,66 @@ extension LoopBroker {
         effects.frame(to: slot) { ServerFrame.subscriptionSucceeded(channel: name, to: &$0) }
     }
 
+    /// Where `auth` and `channel_data` stand in the decoded texts. An absent `auth` is an empty one; a `channel_data` that is
+    /// present but empty is present.
+    private struct Credentials {
+        var auth: Range<Int>
+        var channelData: Range<Int>?
+    }
+
+    private func credentials(
+        _ auth: CommandField, _ channelData: CommandField
+    ) throws(SubscriptionRefusal) -> Credentials {
+        if let problem = auth.problem("data.auth") { throw SubscriptionRefusal(.auth, problem) }
+        if let problem = channelData.problem("data.channel_data") { throw SubscriptionRefusal(.channelData, problem) }
+        return Credentials(auth: auth.range ?? 0..<0, channelData: channelData.range)
+    }
+
     private func authorize(
-        slot: UInt32, name: Span<UInt8>, auth: Span<UInt8>, channelData: Span<UInt8>
+        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, _ given: Credentials, texts: Span<UInt8>
     ) throws(SubscriptionRefusal) {
-        let outcome = ChannelAuth.verify(
-            auth: auth, socketID: connections[Int(slot)].socketID, channel: name, channelData: channelData,
-            keys: app(of: slot).keys, workspace: workspace)
+        let (auth, socket, keys) = (texts.extracting(given.auth), connections[Int(slot)].socketID, app(of: slot).keys)
+        let outcome: ChannelAuth.Outcome
+        if let data = given.channelData {
+            outcome = ChannelAuth.verify(
+                auth: auth, socketID: socket, channel: name, channelData: texts.extracting(data), keys: keys,
+                workspace: workspace)
+        } else {
+            outcome = ChannelAuth.verify(
+                auth: auth, socketID: socket, channel: name, channelData: nil, keys: keys, workspace: workspace)
+        }
         guard !outcome.isOK else { return }
+        // The signature is of a text that was forgotten: to call it wrong would send the developer the wrong way.
+        if case .mismatch = outcome, kind.isPresence, given.channelData == nil, connections[Int(slot)].user == nil {
+            throw Self.missingChannelData
+        }
         let subject = "channel " + String(decoding: ChannelTable.copy(name), as: UTF8.self)
         throw SubscriptionRefusal(.auth, ChannelAuth.message(outcome, auth: auth, subject: subject) ?? "")
     }
 
+    private static let missingChannelData = SubscriptionRefusal(
+        .channelData, "channel_data is missing: a presence channel needs one with a user_id, or a signed-in connection")
+
     /// Who joins a presence channel: `channel_data` says so, or the sign-in (PW-068…PW-071, PW-082).
-    private func identity(slot: UInt32, channelData: Span<UInt8>) throws(SubscriptionRefusal) -> Identity {
+    private func identity(
+        slot: UInt32, channelData place: Range<Int>?, texts: Span<UInt8>
+    ) throws(SubscriptionRefusal) -> Identity {
         let limits = app(of: slot).settings.limits
-        guard !channelData.isEmpty else {
-            guard let user = connections[Int(slot)].user else {
-                throw SubscriptionRefusal(
-                    .channelData, "A presence channel needs channel_data with a user_id, or a signed-in connection")
-            }
+        guard let place else {
+            guard let user = connections[Int(slot)].user else { throw Self.missingChannelData }
             return Identity(userID: user.id, userInfo: user.userInfo)
         }
+        let channelData = texts.extracting(place)
         guard channelData.count <= limits.presenceMemberBytesMax else {
             throw SubscriptionRefusal(
                 .memberTooLarge,
                 "channel_data has \(channelData.count) bytes; the limit is \(limits.presenceMemberBytesMax)")
         }
         let member: PresenceMember
-        do throws(IdentityError) { member = try PresenceMember.parse(channelData) } catch {
-            throw SubscriptionRefusal(.channelData, error.text)
-        }
-        guard ScalarCount.of(member.userID.span) <= limits.userIDCharactersMax else {
-            throw SubscriptionRefusal(
-                .memberTooLarge, "channel_data.user_id has more than \(limits.userIDCharactersMax) characters")
+        do throws(IdentityError) {
+            member = try PresenceMember.parse(channelData, userIDCharactersMax: limits.userIDCharactersMax)
+        } catch {
+            throw SubscriptionRefusal(error.isIDTooLong ? .memberTooLarge : .channelData, error.text)
         }
         return Identity(
             userID: member.userID, userInfo: member.userInfo.map { ChannelTable.copy(channelData.extracting($0)) })
@@ -184,17 +223,28 @@ extension LoopBroker {
 
     /// Tells the client in the app's dialect; never closes (PW-056, PW-063, PW-064).
     func refuse(slot: UInt32, channel: Span<UInt8>, _ refusal: SubscriptionRefusal) {
-        let code = refusal.failure == .auth ? 4009 : refusal.failure.status
-        effects.notes.add(.subscriptionRefused, slot, code: code, channel: channel, refusal.text)
-        let dialect = app(of: slot).settings.subscriptionErrors
+        effects.notes.add(.subscriptionRefused, slot, code: refusal.failure.status, channel: channel, refusal.text)
+        var literal: [UInt8] = []
+        JSON.appendQuoted(channel, to: &literal)
+        tell(slot: slot, channelLiteral: literal.span, refusal)
+    }
+
+    /// The same for a channel given as a JSON string literal, because it cannot be read.
+    func refuse(slot: UInt32, channelLiteral: Span<UInt8>, _ refusal: SubscriptionRefusal) {
+        effects.notes.add(.subscriptionRefused, slot, code: refusal.failure.status, refusal.text)
+        tell(slot: slot, channelLiteral: channelLiteral, refusal)
+    }
+
+    private func tell(slot: UInt32, channelLiteral: Span<UInt8>, _ refusal: SubscriptionRefusal) {
+        let (dialect, failure) = (app(of: slot).settings.subscriptionErrors, refusal.failure)
         if dialect != .hosted {
             effects.frame(to: slot) {
                 ServerFrame.subscriptionError(
-                    channel: channel, refusal.failure, error: refusal.text, to: &$0)
+                    channelLiteral: channelLiteral, failure, error: refusal.text, to: &$0)
             }
         }
         guard dialect != .soketi else { return }
-        errorFrame(slot: slot, code: code, refusal.text)
+        errorFrame(slot: slot, code: failure.code, refusal.text)
     }
 
     /// Refuses what a client asked for by a `pusher:error` frame, and notes it.

@@ -3,7 +3,19 @@ internal import PusherProtocol
 
 /// Sign-in, watchlists, and ending a user's connections (Pusher protocol §5).
 extension LoopBroker {
-    func signIn(slot: UInt32, auth: Span<UInt8>, userData: Span<UInt8>) {
+    /// Every failure is 4009, also that of a member which is missing or no text (Pusher protocol §5.1).
+    func signIn(slot: UInt32, auth: CommandField, userData: CommandField, texts: Span<UInt8>) {
+        if let problem = auth.problem("data.auth") ?? userData.problem("data.user_data") {
+            return fail(slot: slot, code: 4009, problem)
+        }
+        guard let userData = userData.range else {
+            return fail(slot: slot, code: 4009, "Missing parameter: data.user_data")
+        }
+        // An absent auth is an empty one: the check of the signature says what to do about it.
+        signIn(slot: slot, auth: texts.extracting(auth.range ?? 0..<0), userData: texts.extracting(userData))
+    }
+
+    private func signIn(slot: UInt32, auth: Span<UInt8>, userData: Span<UInt8>) {
         let app = app(of: slot)
         let outcome = ChannelAuth.verifyUser(
             auth: auth, socketID: connections[Int(slot)].socketID, userData: userData, keys: app.keys,
@@ -13,11 +25,11 @@ extension LoopBroker {
         }
         let limits = app.settings.limits
         let data: UserData
-        do throws(IdentityError) { data = try UserData.parse(userData, watchlistMax: limits.watchlistMax) } catch {
+        do throws(IdentityError) {
+            data = try UserData.parse(
+                userData, watchlistMax: limits.watchlistMax, userIDCharactersMax: limits.userIDCharactersMax)
+        } catch {
             return fail(slot: slot, code: 4009, error.text)
-        }
-        guard ScalarCount.of(data.id.span) <= limits.userIDCharactersMax else {
-            return fail(slot: slot, code: 4009, "user_data.id has more than \(limits.userIDCharactersMax) characters")
         }
         if let known = connections[Int(slot)].user, known.id != data.id {
             return fail(

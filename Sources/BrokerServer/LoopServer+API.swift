@@ -104,9 +104,9 @@ extension LoopServer {
     private func payloadLimits(_ app: App) -> PayloadLimits {
         let limits = app.settings.limits
         return PayloadLimits(
-            channelNameBytesMax: limits.channelNameBytesMax, eventNameCharactersMax: limits.eventNameCharactersMax,
-            eventDataBytesMax: limits.eventDataBytesMax, eventChannelsMax: limits.eventChannelsMax,
-            batchEventsMax: limits.batchEventsMax)
+            channelNameBytesMax: limits.channelNameBytesMax, userIDCharactersMax: limits.userIDCharactersMax,
+            eventNameCharactersMax: limits.eventNameCharactersMax, eventDataBytesMax: limits.eventDataBytesMax,
+            eventChannelsMax: limits.eventChannelsMax, batchEventsMax: limits.batchEventsMax)
     }
 
     private func publish(_ request: RequestView, _ app: App, _ query: APIQuery) throws(APIError) -> PublishOutcome {
@@ -218,7 +218,8 @@ extension LoopServer {
     ) {
         let segment = request.slice(range)
         return try StateRequest.channelName(
-            segment: segment.span, bytesMax: app.settings.limits.channelNameBytesMax)
+            segment: segment.span, bytesMax: app.settings.limits.channelNameBytesMax,
+            userIDCharactersMax: app.settings.limits.userIDCharactersMax)
     }
 
     private func showChannel(
@@ -246,9 +247,12 @@ extension LoopServer {
 
     private func terminate(_ slot: UInt32, _ request: RequestView, _ app: App, _ user: Range<Int>) {
         let segment = request.slice(user)
-        guard let userID = Percent.decode(segment.span), !userID.isEmpty else {
-            return respondError(
-                slot, status: 400, "The user id in the path has a malformed percent escape", for: request)
+        let userID: [UInt8]
+        do throws(APIError) {
+            userID = try StateRequest.userID(
+                segment: segment.span, charactersMax: app.settings.limits.userIDCharactersMax)
+        } catch {
+            return respondError(slot, status: error.status, error.text, for: request)
         }
         broker.terminateConnections(of: userID.span, app: app)
         reply.removeAll(keepingCapacity: true)

@@ -17,6 +17,8 @@ public struct APIError: Error, Equatable, Sendable {
 public struct PayloadLimits: Sendable, Equatable {
     /// Bytes of a channel's name.
     public var channelNameBytesMax: Int
+    /// Unicode scalars of the user id in a user channel's name.
+    public var userIDCharactersMax: Int
     /// Unicode scalars of an event's name.
     public var eventNameCharactersMax: Int
     /// Bytes of `data` after JSON unescaping.
@@ -28,10 +30,12 @@ public struct PayloadLimits: Sendable, Equatable {
 
     /// The bounds of one app; the defaults are those of Pusher protocol §11.
     public init(
-        channelNameBytesMax: Int = 200, eventNameCharactersMax: Int = 200, eventDataBytesMax: Int = 10_240,
-        eventChannelsMax: Int = 100, batchEventsMax: Int = 10
+        channelNameBytesMax: Int = 200, userIDCharactersMax: Int = UserID.charactersMaxDefault,
+        eventNameCharactersMax: Int = 200, eventDataBytesMax: Int = 10_240, eventChannelsMax: Int = 100,
+        batchEventsMax: Int = 10
     ) {
         self.channelNameBytesMax = channelNameBytesMax
+        self.userIDCharactersMax = userIDCharactersMax
         self.eventNameCharactersMax = eventNameCharactersMax
         self.eventDataBytesMax = eventDataBytesMax
         self.eventChannelsMax = eventChannelsMax

@@ -43,32 +43,60 @@ extension APIQuery {
     }
 
     /// The same with `k[0]=a&k[1]=b` joined to `k=a,b`: the PHP library signs the one and sends the other.
+    ///
+    /// Elements of one name need not stand together; they join the first parameter of that name, be it an element or not.
+    /// After sorting, those of one name are neighbours, so that no list is searched: a query is chosen by a stranger.
     func appendCollapsed(to out: inout [UInt8]) {
-        var lines: [(name: Range<Int>, values: [Range<Int>])] = []
+        let lines = sortedLines()
+        var start = 0
+        while start < lines.count {
+            var end = start + 1
+            while end < lines.count, isSameName(lines[start].name, lines[end].name) { end += 1 }
+            if start > 0 { out.append(UInt8(ascii: "&")) }
+            append(lines[start], to: &out)
+            for line in lines[start + 1..<end] where line.isElement {
+                out.append(UInt8(ascii: ","))
+                out.append(bytes: storage.span, line.value)
+            }
+            for line in lines[start + 1..<end] where !line.isElement {
+                out.append(UInt8(ascii: "&"))
+                append(line, to: &out)
+            }
+            start = end
+        }
+    }
+
+    /// All parameters but the signature, elements under the name of their list, by name and then by position.
+    private func sortedLines() -> [Line] {
+        var lines: [Line] = [], isSorted = true
+        lines.reserveCapacity(pairs.count)
         for pair in pairs where !isNamed(pair.name, "auth_signature") {
-            guard let base = elementBase(pair.name) else {
-                lines.append((pair.name, [pair.value]))
-                continue
-            }
-            if let index = lines.firstIndex(where: { storage[$0.name] == storage[base] }) {
-                lines[index].values.append(pair.value)
-            } else {
-                lines.append((base, [pair.value]))
-            }
+            let base = elementBase(pair.name)
+            let line = Line(
+                name: base ?? pair.name, value: pair.value, isElement: base != nil, position: lines.count)
+            if let last = lines.last, precedes(line.name, last.name) { isSorted = false }
+            lines.append(line)
         }
-        let order = lines.indices.sorted { a, b in
-            let (first, second) = (lines[a].name, lines[b].name)
-            return precedes(first, second) || (a < b && !precedes(second, first))
-        }
-        for (position, index) in order.enumerated() {
-            if position > 0 { out.append(UInt8(ascii: "&")) }
-            out.append(contentsOf: storage[lines[index].name])
-            out.append(UInt8(ascii: "="))
-            for (element, value) in lines[index].values.enumerated() {
-                if element > 0 { out.append(UInt8(ascii: ",")) }
-                out.append(contentsOf: storage[value])
-            }
-        }
+        guard !isSorted else { return lines }
+        return lines.sorted { precedes($0.name, $1.name) || ($0.position < $1.position && !precedes($1.name, $0.name)) }
+    }
+
+    private struct Line {
+        var name: Range<Int>
+        var value: Range<Int>
+        /// Of the form `k[]` or `k[0]`.
+        var isElement: Bool
+        var position: Int
+    }
+
+    private func append(_ line: Line, to out: inout [UInt8]) {
+        out.append(bytes: storage.span, line.name)
+        out.append(UInt8(ascii: "="))
+        out.append(bytes: storage.span, line.value)
+    }
+
+    private func isSameName(_ a: Range<Int>, _ b: Range<Int>) -> Bool {
+        storage.span.extracting(a).equals(storage.span.extracting(b))
     }
 
     /// Whether one name comes before another, byte by byte.

@@ -18,24 +18,27 @@ public struct ChannelAuth: Sendable {
         public var isOK: Bool { if case .ok = self { true } else { false } }
     }
 
-    /// Checks a subscription's `auth`: `socket_id:channel`, or `socket_id:channel:channel_data` when that is not empty.
+    /// Checks a subscription's `auth`: `socket_id:channel`, or `socket_id:channel:channel_data` when there is one.
     ///
-    /// `channelData` is the decoded text, never re-serialised (PW-083). The comparison takes constant time. Thread: the
-    /// owner of `workspace`.
+    /// `channelData` is the decoded text, never re-serialised (PW-083); nil when it was not given. To an empty one hosted Pusher
+    /// wants `socket_id:channel:` signed and other servers `socket_id:channel`, so both hold (Pusher protocol §3.2). The
+    /// comparison takes constant time. Thread: the owner of `workspace`.
     public static func verify(
-        auth: Span<UInt8>, socketID: SocketID, channel: Span<UInt8>, channelData: Span<UInt8>, keys: [AppKey],
+        auth: Span<UInt8>, socketID: SocketID, channel: Span<UInt8>, channelData: Span<UInt8>?, keys: [AppKey],
         workspace: HMACWorkspace
     ) -> Outcome {
         var text: [UInt8] = []
-        text.reserveCapacity(24 + channel.count + channelData.count)
+        text.reserveCapacity(24 + channel.count + (channelData?.count ?? 0))
         socketID.append(to: &text)
         text.append(UInt8(ascii: ":"))
         text.append(bytes: channel)
-        if !channelData.isEmpty {
-            text.append(UInt8(ascii: ":"))
-            text.append(bytes: channelData)
-        }
-        return verify(auth, signs: text, keys: keys, workspace: workspace)
+        guard let channelData else { return verify(auth, signs: text, keys: keys, workspace: workspace) }
+        text.append(UInt8(ascii: ":"))
+        text.append(bytes: channelData)
+        let outcome = verify(auth, signs: text, keys: keys, workspace: workspace)
+        guard channelData.isEmpty, case .mismatch = outcome else { return outcome }
+        let bare = verify(auth, signs: Array(text.dropLast()), keys: keys, workspace: workspace)
+        return bare.isOK ? bare : outcome
     }
 
     /// Checks a sign-in's `auth`: `socket_id::user::user_data` (Pusher protocol §5.1, PW-109). Otherwise as above.

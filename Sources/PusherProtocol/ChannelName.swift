@@ -52,6 +52,8 @@ public struct ChannelKind: Sendable, Equatable {
 public enum ChannelNameError: Error, Equatable, Sendable {
     case empty
     case tooLong(bytesMax: Int)
+    /// The id in the name of a user channel.
+    case userIDTooLong(charactersMax: Int)
     case illegalByte(UInt8, at: Int)
     /// A leading `#` that is not `#server-to-user-{id}`.
     case reserved
@@ -61,6 +63,8 @@ public enum ChannelNameError: Error, Equatable, Sendable {
         switch self {
         case .empty: return "a channel name must not be empty"
         case .tooLong(let bytesMax): return "a channel name has at most \(bytesMax) bytes"
+        case .userIDTooLong(let charactersMax):
+            return "the user id in #server-to-user-{id} has at most \(charactersMax) characters"
         case .reserved: return "names that start with # are reserved, except #server-to-user-{id}"
         case .illegalByte(let byte, let offset):
             let digits = String(byte, radix: 16, uppercase: true)
@@ -77,10 +81,12 @@ public enum ChannelName {
 
     /// Checks a name and says what it means (Pusher protocol §3.1, PW-048…PW-052). Any thread; does not allocate.
     ///
-    /// `bytesMax` bounds the whole name; of a user channel only the id, which may hold any printable UTF-8.
-    public static func classify(_ name: Span<UInt8>, bytesMax: Int) throws(ChannelNameError) -> ChannelKind {
+    /// `bytesMax` bounds the whole name; of a user channel the id alone is measured, by the rule of all user ids (`UserID`).
+    public static func classify(
+        _ name: Span<UInt8>, bytesMax: Int, userIDCharactersMax: Int
+    ) throws(ChannelNameError) -> ChannelKind {
         guard !name.isEmpty else { throw .empty }
-        if name[0] == UInt8(ascii: "#") { return try classifyUser(name, bytesMax: bytesMax) }
+        if name[0] == UInt8(ascii: "#") { return try classifyUser(name, charactersMax: userIDCharactersMax) }
         guard name.count <= bytesMax else { throw .tooLong(bytesMax: bytesMax) }
         for offset in name.indices where !isLegal(name[offset]) { throw .illegalByte(name[offset], at: offset) }
         return kind(name)
@@ -108,16 +114,18 @@ public enum ChannelName {
         return ChannelKind(access: .open)
     }
 
-    private static func classifyUser(_ name: Span<UInt8>, bytesMax: Int) throws(ChannelNameError) -> ChannelKind {
+    private static func classifyUser(
+        _ name: Span<UInt8>, charactersMax: Int
+    ) throws(ChannelNameError) -> ChannelKind {
         let id = userID(in: name)
-        guard !id.isEmpty else { throw .reserved }
-        guard id.count <= bytesMax else { throw .tooLong(bytesMax: bytesMax) }
-        for offset in id where name[offset] < 0x20 || name[offset] == 0x7F {
-            throw .illegalByte(name[offset], at: offset)
-        }
-        // A name may come percent-decoded from a path, and it goes out again in JSON.
-        if !UTF8Check.isValid(name) {
-            for offset in id where name[offset] >= 0x80 { throw .illegalByte(name[offset], at: offset) }
+        do throws(UserIDError) {
+            try UserID.check(name.extracting(id), charactersMax: charactersMax)
+        } catch {
+            switch error {
+            case .empty: throw .reserved
+            case .tooLong(let charactersMax): throw .userIDTooLong(charactersMax: charactersMax)
+            case .illegalByte(let byte, let offset): throw .illegalByte(byte, at: id.lowerBound + offset)
+            }
         }
         return ChannelKind(access: .user)
     }

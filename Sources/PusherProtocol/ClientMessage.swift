@@ -1,9 +1,22 @@
 public import Wire
 
-/// Why a client's message cannot be acted on. Answered by `pusher:error` with code `null`; the socket stays (PW-030, PW-031).
+/// Why a client's message cannot be acted on; the socket stays (PW-030, PW-031).
 public struct ClientMessageError: Error, Equatable, Sendable {
     /// What to change, for the developer who reads the browser's console.
     public var text: String
+    /// What fails with it, so that a subscription fails as every subscription does and a sign-in likewise (§3.4, §5.1); nil
+    /// when the event is not known. Anything else is answered by `pusher:error` with code `null`.
+    public var kind: ClientMessage.Kind?
+    /// Subscribe: the channel as a JSON literal in scratch, when it is a string and yet no name; else empty.
+    public var channelLiteral = 0..<0
+
+    init(text: String) { self.text = text }
+
+    func failing(_ kind: ClientMessage.Kind) -> Self {
+        var error = self
+        error.kind = kind
+        return error
+    }
 
     static func missing(_ path: StaticString) -> Self { Self(text: "Missing parameter: \(path)") }
 
@@ -12,6 +25,8 @@ public struct ClientMessageError: Error, Equatable, Sendable {
     }
 
     static func twice(_ path: StaticString) -> Self { Self(text: "\(path) is given twice") }
+
+    static func loneSurrogate(_ path: StaticString) -> Self { Self(text: "\(path) \(loneSurrogateRule)") }
 }
 
 /// One text message of a client, read once into offsets (Pusher protocol §2.1).
@@ -38,14 +53,14 @@ public struct ClientMessage: Sendable, Equatable {
     public internal(set) var name: JSONValue?
     /// Client events: the `data` value in the message; `appendDataLiteral` forwards it.
     public internal(set) var data: JSONValue?
-    /// Subscribe, unsubscribe, client events: the channel's decoded name in scratch; never empty there.
+    /// Subscribe, unsubscribe, client events: the channel's decoded name in scratch; empty only if a subscribe names "".
     public internal(set) var channel = 0..<0
-    /// Subscribe, sign-in: the decoded `auth` in scratch; empty when absent, null or "".
-    public internal(set) var auth = 0..<0
-    /// Subscribe: the decoded `channel_data` in scratch; empty when absent, null or "".
-    public internal(set) var channelData = 0..<0
-    /// Sign-in: the decoded `user_data` in scratch; never empty there.
-    public internal(set) var userData = 0..<0
+    /// Subscribe, sign-in: `auth`, which means nothing on a public channel, whatever it is.
+    public internal(set) var auth = CommandField.absent
+    /// Subscribe: `channel_data`; likewise.
+    public internal(set) var channelData = CommandField.absent
+    /// Sign-in: `user_data`.
+    public internal(set) var userData = CommandField.absent
 
     /// Reads a message. `scratch` is overwritten; keep one per loop. Thread: the owner of `scratch`.
     public static func parse(
@@ -57,17 +72,25 @@ public struct ClientMessage: Sendable, Equatable {
         let envelope = try ClientEnvelope(bytes)
         guard let name = envelope.event else { throw .missing("event") }
         guard name.kind == .string else { throw .wrongKind("event", "a string", name.kind) }
+        guard !name.hasLoneSurrogate else { throw .loneSurrogate("event") }
         var message = ClientMessage(kind: kind(name, in: bytes, scratch: &scratch), name: name)
+        if envelope.isDataTwice { throw .twice("data").failing(message.kind) }
+        if envelope.isChannelTwice { throw .twice("channel").failing(message.kind) }
         switch message.kind {
         case .ping, .pong, .ignored: break
         case .clientEvent:
             guard let channel = envelope.channel, let data = envelope.data, channel.kind == .string,
                 channel.decodedBytes > 0
             else { throw ClientMessageError(text: "Invalid client event: it must contain channel and data") }
+            guard !channel.hasLoneSurrogate else { throw .loneSurrogate("channel") }
             message.channel = decode(channel, in: bytes, to: &scratch)
             message.data = data
         case .subscribe, .unsubscribe, .signin:
-            try message.readFields(of: envelope.data, in: bytes, scratch: &scratch)
+            do throws(ClientMessageError) {
+                try message.readFields(of: envelope.data, in: bytes, scratch: &scratch)
+            } catch {
+                throw error.failing(message.kind)
+            }
         }
         return message
     }
@@ -107,37 +130,41 @@ public struct ClientMessage: Sendable, Equatable {
     private static func isClientEvent(_ name: JSONValue, in bytes: Span<UInt8>, scratch: inout [UInt8]) -> Bool {
         guard name.hasEscapes else { return bytes.extracting(name.content).hasPrefix("client-") }
         defer { scratch.removeAll(keepingCapacity: true) }
-        JSON.appendDecoded(name, in: bytes, to: &scratch)
-        return scratch.span.hasPrefix("client-")
+        return JSON.appendDecoded(name, in: bytes, to: &scratch) && scratch.span.hasPrefix("client-")
     }
 
+    /// The text's place in scratch. The caller has seen that the string is text.
     static func decode(_ string: JSONValue, in bytes: Span<UInt8>, to scratch: inout [UInt8]) -> Range<Int> {
         let start = scratch.count
-        JSON.appendDecoded(string, in: bytes, to: &scratch)
+        let isText = JSON.appendDecoded(string, in: bytes, to: &scratch)
+        assert(isText, "a string with a lone surrogate was to be decoded")
         return start..<scratch.count
     }
 }
 
-/// The three members every message may have. Given twice they are refused: two readers must not see two messages.
+/// The three members every message may have. Given twice they are refused: two readers must not see two messages. `event`
+/// twice is told at once, since it is not known what fails with it.
 private struct ClientEnvelope {
     var event: JSONValue?
     var channel: JSONValue?
     var data: JSONValue?
+    var isDataTwice = false
+    var isChannelTwice = false
 
     init(_ bytes: Span<UInt8>) throws(ClientMessageError) {
-        var twice: StaticString?
+        var isEventTwice = false
         do throws(JSONError) {
             var cursor = JSONCursor()
             try cursor.beginObject(bytes)
             while let (key, value) = try cursor.nextMember(bytes) {
                 if JSON.equals(key, "event", in: bytes) {
-                    if event != nil { twice = "event" }
+                    if event != nil { isEventTwice = true }
                     event = value
                 } else if JSON.equals(key, "data", in: bytes) {
-                    if data != nil { twice = "data" }
+                    if data != nil { isDataTwice = true }
                     data = value
                 } else if JSON.equals(key, "channel", in: bytes) {
-                    if channel != nil { twice = "channel" }
+                    if channel != nil { isChannelTwice = true }
                     channel = value
                 }
             }
@@ -145,6 +172,6 @@ private struct ClientEnvelope {
         } catch {
             throw ClientMessageError(text: error.text)
         }
-        if let twice { throw .twice(twice) }
+        if isEventTwice { throw .twice("event") }
     }
 }

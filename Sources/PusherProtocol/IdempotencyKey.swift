@@ -23,7 +23,9 @@ public struct IdempotencyKey: Hashable, Sendable {
             throw .invalid("\(label): must be a string of 1 to \(bytesMax) bytes, not \(value.kind.noun)")
         }
         var text: [UInt8] = []
-        JSON.appendDecoded(value, in: body, to: &text)
+        guard JSON.appendDecoded(value, in: body, to: &text) else {
+            throw .invalid("\(label): \(loneSurrogateRule)")
+        }
         return try IdempotencyKey(text, label: label)
     }
 

@@ -4,30 +4,47 @@ internal import Wire
 public struct IdentityError: Error, Equatable, Sendable {
     /// What to change on the app's auth endpoint.
     public var text: String
+    /// The user's id is over its limit, which is another kind of failure (PW-079).
+    public var isIDTooLong = false
+
+    /// The rule of user ids that `place` breaks.
+    init(_ place: String, _ rule: UserIDError) {
+        text = "\(place) \(rule.text)"
+        if case .tooLong = rule { isIDTooLong = true }
+    }
+
+    init(text: String) { self.text = text }
 }
 
 /// Who joins a presence channel, read from the signed `channel_data` (Pusher protocol §3.7).
 public struct PresenceMember: Sendable, Equatable {
-    /// The id as text, also where the app sent a number: 10 and 10.0 are "10" (PW-069). Not empty; its length is not limited here.
+    /// The id as text, also where the app sent a number: 10 and 10.0 are "10" (PW-069). It keeps the rule of user ids.
     public var userID: [UInt8]
     /// The raw JSON text of `user_info` as offsets into `channel_data`; nil when absent or null (PW-070).
     public var userInfo: Range<Int>?
 
     /// Reads the decoded text of `channel_data`. Any thread.
-    public static func parse(_ channelData: Span<UInt8>) throws(IdentityError) -> PresenceMember {
+    public static func parse(
+        _ channelData: Span<UInt8>, userIDCharactersMax: Int
+    ) throws(IdentityError) -> PresenceMember {
         guard !channelData.isEmpty else {
-            throw IdentityError(text: "channel_data is missing: a presence channel needs a user_id")
+            throw IdentityError(text: "channel_data is empty: a presence channel needs one with a user_id")
         }
         let members = try IdentityMembers(channelData, name: "channel_data", idName: "user_id")
         guard let id = members.id else { throw IdentityError(text: "channel_data has no user_id") }
         var userID: [UInt8] = []
         switch id.kind {
-        case .string: JSON.appendDecoded(id, in: channelData, to: &userID)
+        case .string:
+            guard JSON.appendDecoded(id, in: channelData, to: &userID) else {
+                throw IdentityError(text: "channel_data.user_id \(loneSurrogateRule)")
+            }
         case .number: userID = numberText(channelData.extracting(id.range))
         default:
             throw IdentityError(text: "channel_data.user_id must be a string or a number, not \(id.kind.noun)")
         }
-        guard !userID.isEmpty else { throw IdentityError(text: "channel_data.user_id must not be empty") }
+        do throws(UserIDError) { try UserID.check(userID.span, charactersMax: userIDCharactersMax) } catch {
+            throw IdentityError("channel_data.user_id", error)
+        }
         return PresenceMember(userID: userID, userInfo: members.info?.range)
     }
 
@@ -65,7 +82,7 @@ public struct PresenceMember: Sendable, Equatable {
 
 /// Who signs in, read from the signed `user_data` (Pusher protocol §5.1).
 public struct UserData: Sendable, Equatable {
-    /// The user's id; not empty.
+    /// The user's id, which keeps the rule of user ids; so do the watched ones.
     public var id: [UInt8]
     /// The raw JSON text of `user_info` as offsets into `user_data`; nil when absent or null.
     public var userInfo: Range<Int>?
@@ -75,50 +92,69 @@ public struct UserData: Sendable, Equatable {
     public var isWatchlistTooLong = false
 
     /// Reads the decoded text of `user_data`. Any thread.
-    public static func parse(_ userData: Span<UInt8>, watchlistMax: Int) throws(IdentityError) -> UserData {
+    public static func parse(
+        _ userData: Span<UInt8>, watchlistMax: Int, userIDCharactersMax: Int
+    ) throws(IdentityError) -> UserData {
         let members = try IdentityMembers(userData, name: "user_data", idName: "id")
         guard let id = members.id else { throw IdentityError(text: "user_data has no id") }
         // Client libraries crash on a number here, so that accepting one would help nobody.
         guard id.kind == .string else {
             throw IdentityError(text: "user_data.id must be a string, not \(id.kind.noun)")
         }
-        guard id.decodedBytes > 0 else { throw IdentityError(text: "user_data.id must not be empty") }
         var user = UserData(id: [], userInfo: members.info?.range)
-        JSON.appendDecoded(id, in: userData, to: &user.id)
-        if let list = members.watchlist { try user.readWatchlist(list, in: userData, countMax: watchlistMax) }
+        user.id = try Self.userID(id, in: userData, charactersMax: userIDCharactersMax) { "user_data.id" }
+        if let list = members.watchlist {
+            try user.readWatchlist(list, in: userData, countMax: watchlistMax, charactersMax: userIDCharactersMax)
+        }
         return user
     }
 
+    /// A string as a user id, or which rule it breaks and where.
+    private static func userID(
+        _ value: JSONValue, in bytes: Span<UInt8>, charactersMax: Int, place: () -> String
+    ) throws(IdentityError) -> [UInt8] {
+        var id: [UInt8] = []
+        guard JSON.appendDecoded(value, in: bytes, to: &id) else {
+            throw IdentityError(text: "\(place()) \(loneSurrogateRule)")
+        }
+        do throws(UserIDError) { try UserID.check(id.span, charactersMax: charactersMax) } catch {
+            throw IdentityError(place(), error)
+        }
+        return id
+    }
+
     private mutating func readWatchlist(
-        _ list: JSONValue, in bytes: Span<UInt8>, countMax: Int
+        _ list: JSONValue, in bytes: Span<UInt8>, countMax: Int, charactersMax: Int
     ) throws(IdentityError) {
         guard list.kind == .array else {
             throw IdentityError(text: "user_data.watchlist must be an array, not \(list.kind.noun)")
         }
-        var seen: Set<[UInt8]> = [], count = 0, wrong: JSONKind?
-        do throws(JSONError) {
-            var cursor = JSONCursor(over: list)
-            try cursor.beginArray(bytes)
-            while let element = try cursor.nextElement(bytes) {
-                guard element.kind == .string, element.decodedBytes > 0 else {
-                    wrong = element.kind
-                    break
-                }
-                count += 1
-                guard count <= countMax else {
-                    isWatchlistTooLong = true
-                    break
-                }
-                var id: [UInt8] = []
-                JSON.appendDecoded(element, in: bytes, to: &id)
-                if seen.insert(id).inserted { watchlist.append(id) }
+        var seen: Set<[UInt8]> = [], count = 0, cursor = JSONCursor(over: list)
+        while let element = try Self.element(&cursor, isFirst: count == 0, bytes) {
+            guard element.kind == .string else {
+                throw IdentityError(
+                    text: "user_data.watchlist[\(count)] must be a user id (a string), not \(element.kind.noun)")
             }
+            let id = try Self.userID(element, in: bytes, charactersMax: charactersMax) {
+                "user_data.watchlist[\(count)]"
+            }
+            count += 1
+            guard count <= countMax else {
+                isWatchlistTooLong = true
+                return
+            }
+            if seen.insert(id).inserted { watchlist.append(id) }
+        }
+    }
+
+    private static func element(
+        _ cursor: inout JSONCursor, isFirst: Bool, _ bytes: Span<UInt8>
+    ) throws(IdentityError) -> JSONValue? {
+        do throws(JSONError) {
+            if isFirst { try cursor.beginArray(bytes) }
+            return try cursor.nextElement(bytes)
         } catch {
             throw IdentityError(text: "user_data.watchlist: " + error.text)
-        }
-        if let wrong {
-            let found = wrong == .string ? "an empty string" : "\(wrong.noun)"
-            throw IdentityError(text: "user_data.watchlist[\(count)] must be a user id (a string), not \(found)")
         }
     }
 }

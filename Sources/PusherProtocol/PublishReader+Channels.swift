@@ -52,7 +52,9 @@ extension PublishReader {
     ) throws(APIError) {
         guard value.kind == .string else { throw refused(field(), "must be a string, not \(value.kind.noun)") }
         let start = event.storage.count
-        JSON.appendDecoded(value, in: body, to: &event.storage)
+        guard JSON.appendDecoded(value, in: body, to: &event.storage) else {
+            throw refused(field(), loneSurrogateRule)
+        }
         try add(start..<event.storage.count, field(), &event, &seen)
     }
 
@@ -71,7 +73,8 @@ extension PublishReader {
         let kind: ChannelKind
         do throws(ChannelNameError) {
             kind = try ChannelName.classify(
-                event.storage.span.extracting(name), bytesMax: limits.channelNameBytesMax)
+                event.storage.span.extracting(name), bytesMax: limits.channelNameBytesMax,
+                userIDCharactersMax: limits.userIDCharactersMax)
         } catch {
             throw refused(field(), error.text)
         }

@@ -68,8 +68,7 @@ struct PublishReader {
             guard value.kind == .string else { throw refused("name", "must be \(nameRule), not \(value.kind.noun)") }
             event.name = .init(isInBody: true, range: value.range)
             guard value.hasEscapes else { return try checkName(body.extracting(value.content)) }
-            var text: [UInt8] = []
-            JSON.appendDecoded(value, in: body, to: &text)
+            let text = try text(value, "name", body)
             try checkName(text.span)
         } else if let given = try parameter("name") {
             try checkName(given.span)
@@ -131,8 +130,7 @@ struct PublishReader {
                 event.excluded = try socketID(body.extracting(value.content))
                 return
             }
-            var text: [UInt8] = []
-            JSON.appendDecoded(value, in: body, to: &text)
+            let text = try text(value, "socket_id", body)
             event.excluded = try socketID(text.span)
         } else if let given = try parameter("socket_id") {
             event.excluded = try socketID(given.span)
@@ -152,13 +150,20 @@ struct PublishReader {
             guard value.kind == .string else {
                 throw refused("info", "must be a comma list like \"user_count\", not \(value.kind.noun)")
             }
-            JSON.appendDecoded(value, in: body, to: &text)
+            text = try self.text(value, "info", body)
         } else if let given = query?.list("info") {
             text = given
         }
         guard !text.isEmpty else { return }
         event.info = try ChannelInfo.parse(
             text.span, allowed: [.userCount, .subscriptionCount], label: "\"\(label)info\"")
+    }
+
+    /// The text of a string that is interpreted; what is only passed on need not be text.
+    func text(_ value: JSONValue, _ field: @autoclosure () -> String, _ body: Span<UInt8>) throws(APIError) -> [UInt8] {
+        var text: [UInt8] = []
+        guard JSON.appendDecoded(value, in: body, to: &text) else { throw refused(field(), loneSurrogateRule) }
+        return text
     }
 
     /// A query parameter's text, which will stand in JSON, so it must be UTF-8.

@@ -85,11 +85,13 @@ public struct BatchRequest: Sendable, Equatable {
 
     /// Reads the body of `POST /apps/{id}/batch_events`. The first invalid event fails it, 400 or 413 (PW-151). Any thread.
     public static func parse(body: Span<UInt8>, limits: PayloadLimits) throws(APIError) -> BatchRequest {
-        let (items, key) = try items(body, limits)
+        let members = try BatchMembers(body, eventsMax: limits.batchEventsMax)
         var batch = BatchRequest()
-        batch.idempotencyKey = key
-        batch.events.reserveCapacity(items.count)
-        for (index, item) in items.enumerated() {
+        batch.idempotencyKey = try members.key.flatMap { value throws(APIError) in
+            try IdempotencyKey.read(value, in: body, label: "\"idempotency_key\"")
+        }
+        batch.events.reserveCapacity(members.items.count)
+        for (index, item) in members.items.enumerated() {
             guard item.kind == .object else {
                 throw .invalid("\"batch[\(index)]\": must be an object, not \(item.kind.noun)")
             }
@@ -98,7 +100,7 @@ public struct BatchRequest: Sendable, Equatable {
                 var cursor = JSONCursor(over: item)
                 try fields.read(&cursor, body)
             } catch {
-                throw .invalid(error.text)
+                throw .invalid("\"batch[\(index)]\": \(error.text)")
             }
             let reader = PublishReader(query: nil, limits: limits, label: "batch[\(index)].")
             var event = try reader.event(fields, in: body)
@@ -106,47 +108,5 @@ public struct BatchRequest: Sendable, Equatable {
             batch.events.append(event)
         }
         return batch
-    }
-
-    private static func items(
-        _ body: Span<UInt8>, _ limits: PayloadLimits
-    ) throws(APIError) -> ([JSONValue], IdempotencyKey?) {
-        let rule = "an array of 1 to \(limits.batchEventsMax) events"
-        var list: JSONValue?, key: JSONValue?, twice: StaticString?, items: [JSONValue] = [], isTooLong = false
-        do throws(JSONError) {
-            var cursor = JSONCursor()
-            try cursor.beginObject(body)
-            while let (name, value) = try cursor.nextMember(body) {
-                if JSON.equals(name, "batch", in: body) {
-                    if list != nil { twice = "batch" }
-                    list = value
-                } else if JSON.equals(name, "idempotency_key", in: body) {
-                    if key != nil { twice = "idempotency_key" }
-                    key = value
-                }
-            }
-            try cursor.finish(body)
-            if let list, list.kind == .array {
-                var elements = JSONCursor(over: list)
-                try elements.beginArray(body)
-                while !isTooLong, let element = try elements.nextElement(body) {
-                    items.append(element)
-                    isTooLong = items.count > limits.batchEventsMax
-                }
-            }
-        } catch {
-            throw .invalid(error.text)
-        }
-        if let twice { throw .invalid("\"\(twice)\": given twice") }
-        guard let list, list.kind != .null else { throw .invalid("\"batch\": required; \(rule)") }
-        guard list.kind == .array else { throw .invalid("\"batch\": must be \(rule), not \(list.kind.noun)") }
-        guard !items.isEmpty else { throw .invalid("\"batch\": must be \(rule), not empty") }
-        guard !isTooLong else { throw .invalid("\"batch\": must be \(rule), not more") }
-        return (
-            items,
-            try key.flatMap { value throws(APIError) in
-                try IdempotencyKey.read(value, in: body, label: "\"idempotency_key\"")
-            }
-        )
     }
 }

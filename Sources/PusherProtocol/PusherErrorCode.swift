@@ -104,6 +104,15 @@ public enum SubscriptionFailure: Sendable, CaseIterable {
         }
     }
 
+    /// The `data.code` of the `pusher:error` beside it: null for a refused `auth`, as hosted Pusher says it, and for every status of
+    /// the class that ends connections, since Pysher hangs up on any error of 4000…4099 (Pusher protocol §3.4).
+    public var code: Int? {
+        switch self {
+        case .auth: nil
+        default: 4000...4099 ~= status ? nil : status
+        }
+    }
+
     /// The frame's `data.status`, as soketi numbers them (PW-063, PW-078, PW-079).
     public var status: Int {
         switch self {

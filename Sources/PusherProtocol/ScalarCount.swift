@@ -9,16 +9,18 @@ public enum ScalarCount {
         return count
     }
 
-    /// Scalars of a JSON string after unescaping. `bytes` is the text the value was read from.
+    /// Scalars of a JSON string after unescaping, 0 when it is no text. `bytes` is the text the value was read from.
     public static func of(_ string: JSONValue, in bytes: Span<UInt8>) -> Int {
         guard string.kind == .string else { return 0 }
         guard string.hasEscapes else { return of(bytes.extracting(string.content)) }
         var decoded: [UInt8] = []
         decoded.reserveCapacity(string.decodedBytes)
-        JSON.appendDecoded(string, in: bytes, to: &decoded)
-        return of(decoded.span)
+        return JSON.appendDecoded(string, in: bytes, to: &decoded) ? of(decoded.span) : 0
     }
 }
+
+/// What is wrong with a string that is interpreted (a name, an id) and of which UTF-8 cannot hold a part.
+let loneSurrogateRule = "holds a \\u escape that is half of a surrogate pair (text cut through a character)"
 
 extension JSONKind {
     /// "must be a string, not a number".

@@ -45,26 +45,20 @@ public enum ServerFrame {
         out.append(text: #","data":"{}"}"#)
     }
 
-    /// The answer to a refused subscription (Pusher protocol §3.4, PW-063). `channel` may be any UTF-8 the client sent.
+    /// The answer to a refused subscription (Pusher protocol §3.4, PW-063). `channelLiteral` is any JSON string literal, since a
+    /// name that is refused need not be a name, nor even text.
     public static func subscriptionError(
-        channel: Span<UInt8>, type: String, error: String, status: Int, to out: inout [UInt8]
+        channelLiteral: Span<UInt8>, _ failure: SubscriptionFailure, error: String, to out: inout [UInt8]
     ) {
         out.append(text: #"{"event":"pusher:subscription_error","channel":"#)
-        JSON.appendQuoted(channel, to: &out)
+        out.append(bytes: channelLiteral)
         out.append(text: #","data":{"type":"#)
-        out.appendQuoted(type)
+        out.appendQuoted(failure.type)
         out.append(text: #","error":"#)
         out.appendQuoted(error)
         out.append(text: #","status":"#)
-        JSON.appendInteger(status, to: &out)
+        JSON.appendInteger(failure.status, to: &out)
         out.append(text: "}}")
-    }
-
-    /// The same with type and status of a known failure.
-    public static func subscriptionError(
-        channel: Span<UInt8>, _ failure: SubscriptionFailure, error: String, to out: inout [UInt8]
-    ) {
-        subscriptionError(channel: channel, type: failure.type, error: error, status: failure.status, to: &out)
     }
 
     /// A cache channel has nothing to replay (Pusher protocol §3.8, PW-085).

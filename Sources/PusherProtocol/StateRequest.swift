@@ -39,16 +39,29 @@ public enum StateRequest {
 
     /// The channel a path segment names, percent-decoded once (PW-164).
     public static func channelName(
-        segment: Span<UInt8>, bytesMax: Int
+        segment: Span<UInt8>, bytesMax: Int, userIDCharactersMax: Int
     ) throws(APIError) -> (name: [UInt8], kind: ChannelKind) {
         guard let name = Percent.decode(segment) else {
             throw .invalid("The channel name in the path has a malformed percent escape")
         }
         do throws(ChannelNameError) {
-            return (name, try ChannelName.classify(name.span, bytesMax: bytesMax))
+            let kind = try ChannelName.classify(
+                name.span, bytesMax: bytesMax, userIDCharactersMax: userIDCharactersMax)
+            return (name, kind)
         } catch {
             throw .invalid("Invalid channel name in the path: \(error.text)")
         }
+    }
+
+    /// The user a path segment names, percent-decoded once. 400 for what cannot be a user's id.
+    public static func userID(segment: Span<UInt8>, charactersMax: Int) throws(APIError) -> [UInt8] {
+        guard let id = Percent.decode(segment) else {
+            throw .invalid("The user id in the path has a malformed percent escape")
+        }
+        do throws(UserIDError) { try UserID.check(id.span, charactersMax: charactersMax) } catch {
+            throw .invalid("The user id in the path \(error.text)")
+        }
+        return id
     }
 
     private static func info(_ query: APIQuery, allowed: ChannelInfo) throws(APIError) -> ChannelInfo {

@@ -11,7 +11,7 @@ public enum JSON {
 
     /// Whether a string value, decoded, is exactly these bytes.
     public static func equals(_ string: JSONValue, _ text: Span<UInt8>, in bytes: Span<UInt8>) -> Bool {
-        guard string.kind == .string, string.decodedBytes == text.count else { return false }
+        guard string.kind == .string, string.decodedBytes == text.count, !string.hasLoneSurrogate else { return false }
         var offset = string.content.lowerBound
         let end = string.content.upperBound
         var matched = 0
@@ -34,8 +34,16 @@ public enum JSON {
         return true
     }
 
-    /// Appends a string value's text, unescaped: `decodedBytes` bytes of valid UTF-8.
-    public static func appendDecoded(_ string: JSONValue, in bytes: Span<UInt8>, to out: inout [UInt8]) {
+    /// Appends a string value's text, unescaped: `decodedBytes` bytes of valid UTF-8. False (and nothing appended) when half of a
+    /// surrogate pair is in it, which UTF-8 cannot hold: who reads a name or an id must say so.
+    public static func appendDecoded(_ string: JSONValue, in bytes: Span<UInt8>, to out: inout [UInt8]) -> Bool {
+        guard !string.hasLoneSurrogate else { return false }
+        appendRepaired(string, in: bytes, to: &out)
+        return true
+    }
+
+    /// The same for people, with U+FFFD in the place of a lone surrogate.
+    private static func appendRepaired(_ string: JSONValue, in bytes: Span<UInt8>, to out: inout [UInt8]) {
         let content = string.content
         guard string.hasEscapes else { return out.append(bytes: bytes, content) }
         var run = content.lowerBound
@@ -56,11 +64,11 @@ public enum JSON {
         out.append(bytes: bytes, run..<content.upperBound)
     }
 
-    /// A string value's text as a `String`; allocates, for messages to people and configuration only.
+    /// A string value's text as a `String`, U+FFFD for a lone surrogate; allocates, for messages to people only.
     public static func decodedString(_ string: JSONValue, in bytes: Span<UInt8>) -> String {
         var out: [UInt8] = []
         out.reserveCapacity(string.decodedBytes)
-        appendDecoded(string, in: bytes, to: &out)
+        appendRepaired(string, in: bytes, to: &out)
         return String(decoding: out, as: UTF8.self)
     }
 
@@ -99,13 +107,21 @@ public enum JSON {
         switch unit {
         case 0..<0x80: return (6, unit, 1)
         case 0x80..<0x800: return (6, 0x80C0 | unit >> 6 | (unit & 0x3F) << 8, 2)
+        case 0xDC00..<0xE000: return replacement
         case 0xD800..<0xDC00:
-            let scalar = 0x1_0000 + ((unit & 0x3FF) << 10 | codeUnit(bytes, at: offset &+ 8) & 0x3FF)
+            // The text is validated: there is a byte behind the escape, and behind a backslash and `u` there are digits.
+            guard bytes[offset &+ 6] == Byte.backslash, bytes[offset &+ 7] == 0x75,
+                case let low = codeUnit(bytes, at: offset &+ 8), 0xDC00..<0xE000 ~= low
+            else { return replacement }
+            let scalar = 0x1_0000 + ((unit & 0x3FF) << 10 | low & 0x3FF)
             let tail = (scalar >> 12 & 0x3F) << 8 | (scalar >> 6 & 0x3F) << 16 | (scalar & 0x3F) << 24
             return (12, 0x8080_80F0 | scalar >> 18 | tail, 4)
         default: return (6, 0x80_80E0 | unit >> 12 | (unit >> 6 & 0x3F) << 8 | (unit & 0x3F) << 16, 3)
         }
     }
+
+    /// U+FFFD for an escape that is half of a surrogate pair.
+    private static var replacement: (source: Int, utf8: UInt32, count: Int) { (6, 0xBD_BFEF, 3) }
 
     private static func codeUnit(_ bytes: Span<UInt8>, at offset: Int) -> UInt32 {
         var unit: UInt32 = 0

@@ -7,9 +7,10 @@
 ///     while let (key, value) = try cursor.nextMember(bytes) { … }
 ///     try cursor.finish(bytes)
 ///
-/// A nested container is walked by a new cursor over `value.range`. Refused: trailing commas, comments, lone surrogates,
-/// invalid UTF-8, control characters in strings, a byte-order mark, more than `depthMax` open containers. Duplicate names
-/// are the caller's business. After an error the cursor must not be used further.
+/// A nested container is walked by a new cursor over `value.range`. Refused: trailing commas, comments, invalid UTF-8,
+/// control characters in strings, a byte-order mark, more than `depthMax` open containers. Halves of surrogate pairs are
+/// let through, as the grammar does, and marked (`JSONValue.hasLoneSurrogate`). Duplicate names are the caller's business.
+/// After an error the cursor must not be used further.
 public struct JSONCursor: Sendable {
     /// `first`/`later`: inside the container, before its first or a later item.
     private enum Place: UInt8 { case outside, first, later }
@@ -47,6 +48,29 @@ public struct JSONCursor: Sendable {
         offset = value.range.upperBound
         return (key, value)
     }
+
+    /// The name of the next member; nil: the object has ended. Its value is read by the cursor that `nested` gives or by
+    /// `memberValue`, one of the two: so that an error in it is known to lie in that member.
+    public mutating func nextName(_ bytes: Span<UInt8>) throws(JSONError) -> JSONValue? {
+        let end = min(end, bytes.count)
+        guard try moveToItem(bytes, closing: Byte.closeBrace, end: end) else { return nil }
+        let key = try JSONScanner.key(bytes, from: offset, end: end)
+        offset = try JSONScanner.afterColon(bytes, from: key.range.upperBound, end: end)
+        return key
+    }
+
+    /// The value of the member whose name was read last.
+    public mutating func memberValue(_ bytes: Span<UInt8>) throws(JSONError) -> JSONValue {
+        let value = try JSONScanner.value(bytes, from: offset, end: min(end, bytes.count), depth: depthMax - 1)
+        offset = value.range.upperBound
+        return value
+    }
+
+    /// A cursor that reads the value of the member whose name was read last, which need not have been validated.
+    public var nested: JSONCursor { JSONCursor(at: offset, end: end, depthMax: depthMax - 1) }
+
+    /// Goes on behind a value that `nested` has read to its end.
+    public mutating func resume(after nested: JSONCursor) { offset = nested.offset }
 
     /// Enters the array that comes next.
     public mutating func beginArray(_ bytes: Span<UInt8>) throws(JSONError) {

@@ -53,6 +53,7 @@ enum JSONScanner {
     static func string(_ bytes: Span<UInt8>, from start: Int, end: Int) throws(JSONError) -> JSONValue {
         var offset = start &+ 1
         var escapedAway = 0
+        var hasLoneSurrogate = false
         while true {
             while offset &+ 8 <= end {
                 let special = specialBytes(bytes.word(at: offset))
@@ -67,9 +68,11 @@ enum JSONScanner {
             if byte == Byte.quote {
                 let decoded = offset &- start &- 1 &- escapedAway
                 return JSONValue(
-                    .string, start..<offset &+ 1, hasEscapes: escapedAway > 0, decodedBytes: decoded)
+                    .string, start..<offset &+ 1, hasEscapes: escapedAway > 0, hasLoneSurrogate: hasLoneSurrogate,
+                    decodedBytes: decoded)
             } else if byte == Byte.backslash {
                 let escape = try escapeBytes(bytes, at: offset, end: end)
+                if escape.isLoneSurrogate { hasLoneSurrogate = true }
                 escapedAway &+= escape.source &- escape.decoded
                 offset &+= escape.source
             } else if byte >= 0x80 {
@@ -91,29 +94,30 @@ enum JSONScanner {
         JSONPen.escapable(word) | word & 0x8080_8080_8080_8080
     }
 
-    /// How long the escape at `offset` is in the text, and in UTF-8 when decoded. (§7)
+    /// How long the escape at `offset` is in the text, and in UTF-8 when decoded (§7). Half of a surrogate pair is as long
+    /// as U+FFFD, which stands for it where text is shown.
     private static func escapeBytes(
         _ bytes: Span<UInt8>, at offset: Int, end: Int
-    ) throws(JSONError) -> (source: Int, decoded: Int) {
+    ) throws(JSONError) -> (source: Int, decoded: Int, isLoneSurrogate: Bool) {
         guard offset &+ 1 < end else { throw JSONError(.unexpectedEnd, at: end) }
         switch bytes[offset &+ 1] {
-        case Byte.quote, Byte.backslash, Byte.slash, 0x62, 0x66, 0x6E, 0x72, 0x74: return (2, 1)
+        case Byte.quote, Byte.backslash, Byte.slash, 0x62, 0x66, 0x6E, 0x72, 0x74: return (2, 1, false)
         case 0x75: break
         default: throw JSONError(.invalidEscape, at: offset)
         }
         let unit = try codeUnit(bytes, at: offset, end: end)
         switch unit {
-        case 0..<0x80: return (6, 1)
-        case 0x80..<0x800: return (6, 2)
-        case 0xDC00..<0xE000: throw JSONError(.loneSurrogate, at: offset)
+        case 0..<0x80: return (6, 1, false)
+        case 0x80..<0x800: return (6, 2, false)
+        case 0xDC00..<0xE000: return (6, 3, true)
         case 0xD800..<0xDC00:
+            // What follows is looked at only to see whether it is the other half; if not, it is read (and judged) next.
             let second = offset &+ 6
-            guard second &+ 1 < end else { throw JSONError(.unexpectedEnd, at: end) }
-            guard bytes[second] == Byte.backslash, bytes[second &+ 1] == 0x75,
+            guard second &+ 6 <= end, bytes[second] == Byte.backslash, bytes[second &+ 1] == 0x75,
                 case 0xDC00..<0xE000 = try codeUnit(bytes, at: second, end: end)
-            else { throw JSONError(.loneSurrogate, at: offset) }
-            return (12, 4)
-        default: return (6, 3)
+            else { return (6, 3, true) }
+            return (12, 4, false)
+        default: return (6, 3, false)
         }
     }
 

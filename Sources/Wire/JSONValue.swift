@@ -5,13 +5,18 @@ public enum JSONKind: UInt8, Sendable { case object, array, string, number, bool
 public struct JSONValue: Sendable, Equatable {
     /// What the value is.
     public var kind: JSONKind
+    /// The answers below, in one byte: a value is copied for every member that is read.
+    @usableFromInline let flags: UInt8
     /// Whether a string holds at least one backslash escape.
-    public var hasEscapes: Bool
+    @inlinable public var hasEscapes: Bool { flags & 1 != 0 }
+    /// Whether a string holds a `\u` escape that is half of a surrogate pair: the grammar allows it (RFC 8259 §8.2), and it
+    /// may be passed on as it stands, but it is no text and cannot be decoded to UTF-8.
+    @inlinable public var hasLoneSurrogate: Bool { flags & 2 != 0 }
     /// Whether the literal is `true`.
-    public var isTrue: Bool
+    @inlinable public var isTrue: Bool { flags & 4 != 0 }
     /// Offsets of the whole literal, quotes and brackets included.
     public var range: Range<Int>
-    /// Strings: bytes of UTF-8 after unescaping; other kinds: 0.
+    /// Strings: bytes of UTF-8 after unescaping, a lone surrogate counted as the three of U+FFFD; other kinds: 0.
     public var decodedBytes: Int
 
     /// Strings: the offsets between the quotes (still escaped). Other kinds: the whole literal.
@@ -21,9 +26,12 @@ public struct JSONValue: Sendable, Equatable {
     }
 
     @inline(__always)
-    init(_ kind: JSONKind, _ range: Range<Int>, hasEscapes: Bool = false, decodedBytes: Int = 0, isTrue: Bool = false) {
-        (self.kind, self.range, self.hasEscapes) = (kind, range, hasEscapes)
-        (self.decodedBytes, self.isTrue) = (decodedBytes, isTrue)
+    init(
+        _ kind: JSONKind, _ range: Range<Int>, hasEscapes: Bool = false, hasLoneSurrogate: Bool = false,
+        decodedBytes: Int = 0, isTrue: Bool = false
+    ) {
+        (self.kind, self.range, self.decodedBytes) = (kind, range, decodedBytes)
+        flags = (hasEscapes ? 1 : 0) | (hasLoneSurrogate ? 2 : 0) | (isTrue ? 4 : 0)
     }
 }
 
@@ -40,7 +48,6 @@ public struct JSONError: Error, Equatable, Sendable {
         case expectedCommaOrEnd = "a comma or the end of the container was expected"
         case invalidNumber = "the number is malformed"
         case invalidEscape = "the escape sequence is malformed"
-        case loneSurrogate = "the \\u escape is half of a surrogate pair"
         case controlCharacter = "a control character in a string must be escaped"
         case invalidUTF8 = "the text is not valid UTF-8"
         case tooDeep = "the value is nested too deeply"

@@ -65,7 +65,16 @@ def test_pw_151_one_invalid_item_publishes_nothing(caller, bystander, bad, place
     value, status, named = BAD_ITEMS[bad]
     items = [item(data=str(n)) for n in range(10)]
     items[place] = value
-    assert_error(batch(caller, *items), status, named)
+    assert_error(batch(caller, *items), status, named, f"batch[{place}]")
+    bystander.assert_undisturbed(caller)
+
+
+@pytest.mark.parametrize("text", ["[", '{"name":"e\\x"}', '{"name":01}', '{"data":{"a":[1,]}}', '{"name":"e\\ud83d"}'])
+def test_pw_150_what_is_no_json_in_one_item_is_told_with_its_index(caller, bystander, text):
+    """PW-150 PW-151: also an interpreted string that is cut through a character."""
+    good = b'{"channel":"by-1","name":"e","data":"d"}'
+    body = b'{"batch":[%s,%s,%s' % (good, good, text.encode()) + (b",%s]}" % good if text != "[" else b"")
+    assert_error(caller("POST", "/batch_events", body), 400, "batch[2]")
     bystander.assert_undisturbed(caller)
 
 

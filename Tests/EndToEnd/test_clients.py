@@ -158,13 +158,10 @@ def test_asking_for_a_channel_with_a_wrong_secret_is_answered_and_the_connection
             client.signer = right
         if library == "websockets":
             assert client.wire.expect("pusher:subscription_error", channel)["data"]["status"] == 401
-            assert client.wire.expect("pusher:error")["data"]["code"] == 4009
-        elif library == "Pysher":
-            # This old library drops the connection by itself on any error of 4000…4099; the error must reach it.
-            assert client.inbox.wait("pusher:error").data["code"] == 4009
-            return
+            assert client.wire.expect("pusher:error")["data"]["code"] is None
         else:
-            assert client.inbox.wait("pusher:error").data["code"] == 4009
+            # Pysher would drop the connection on any code of 4000…4099.
+            assert client.inbox.wait("pusher:error").data["code"] is None
         subscribe(client, f"private-{library}-right", "news")
 
 

@@ -119,7 +119,7 @@ def test_every_error_has_an_object_with_message_and_code_and_no_channel(conversa
     """PW-038"""
     errors = [frame.event for frame in conversation if frame.event["event"] == "pusher:error"]
     codes = {check_error(error)["code"] for error in errors}
-    assert {4302, 4009, 4301, None} <= codes, codes
+    assert {4302, 4301, None} <= codes, codes
 
 
 @pytest.mark.parametrize("name, code", [("calm", 4301), ("no-such", 4001)])

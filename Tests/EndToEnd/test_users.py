@@ -1,6 +1,7 @@
 """Signing in, sending to a user, terminating a user (reference §3.11, §5.1, §5.4, §5.5, PW-109…PW-118, PW-123)."""
 
 import json
+import urllib.parse
 
 import pytest
 
@@ -17,7 +18,7 @@ def broker():
 @pytest.mark.parametrize("user_data", [
     '{"id":"u1"}', '{"id":"12345","user_info":{"name":"Ann"}}', ' { "id" : "u1" ,\n"extra":[1,2] } ',
     '{"user_info":"ü 🐦","id":"\\u0075\\"1"}', '{"id":"a@b.example"}', '{"id":"' + "i" * 128 + '"}',
-    '{"id":"u1","watchlist":[]}'])
+    '{"id":"u1","watchlist":[]}', '{"id":"u1","user_info":{"t":"ab\\ud83d"}}'])
 def test_a_valid_sign_in_is_confirmed_with_the_very_string(client, user_data):
     """PW-109"""
     client.send_sign_in(user_data)
@@ -68,7 +69,7 @@ def test_a_signature_for_another_socket_or_purpose_is_refused(broker, client):
 def test_user_data_without_a_usable_id_is_refused(client, user_data):
     """PW-110"""
     client.send_sign_in(user_data)
-    assert check_error(client.receive())["code"] in (4009, None)
+    client.expect_error(4009)
     client.nothing_until_marker()
 
 
@@ -79,9 +80,51 @@ def test_user_data_without_a_usable_id_is_refused(client, user_data):
 def test_a_sign_in_with_missing_or_mistyped_fields_is_refused(client, data):
     """PW-110"""
     client.send_raw(json.dumps({"event": "pusher:signin", **({} if data is ... else {"data": data})}))
-    assert check_error(client.receive())["code"] in (4009, None)
+    client.expect_error(4009)
     client.nothing_until_pong()
     client.sign_in("u1")
+
+
+@pytest.mark.parametrize("character", ["a", "é", "€", "🐦"])
+def test_the_longest_id_can_be_published_to_watched_and_terminated(broker, client, character):
+    """PW-109 PW-113 PW-116 PW-119: 128 characters everywhere, whatever they are in bytes"""
+    user = character * 128
+    with broker.client() as watcher, broker.client() as member:
+        watcher.sign_in("watcher", watchlist=[user])
+        assert json.loads(watcher.receive()["data"])["events"] == [{"name": "offline", "user_ids": [user]}]
+        client.sign_in(user)
+        assert json.loads(watcher.receive()["data"])["events"] == [{"name": "online", "user_ids": [user]}]
+        client.subscribe(f"#server-to-user-{user}")
+        broker.trigger(f"#server-to-user-{user}", "letter", "{}")
+        client.expect("letter", f"#server-to-user-{user}")
+        assert member.join(f"presence-longest-{ord(character)}", user)["ids"] == [user]
+        path = urllib.parse.quote(user, safe="")
+        assert broker.api("GET", f"/channels/%23server-to-user-{path}")[0] == 200
+        assert broker.api("POST", f"/users/{path}/terminate_connections", b"{}") == (200, {})
+        assert client.expect_close().code == 4009
+        member.nothing_until_pong()
+
+
+@pytest.mark.parametrize("character", ["a", "é", "€", "🐦"])
+def test_a_longer_id_is_refused_everywhere(broker, client, character):
+    """PW-110 PW-121: and the limit is named"""
+    user = character * 129
+    client.send_sign_in(json.dumps({"id": user}))
+    assert "128" in client.expect_error(4009)
+    client.send_sign_in(json.dumps({"id": "u", "watchlist": ["v", user]}))
+    assert "watchlist[1]" in client.expect_error(4009)
+    client.send_subscribe("presence-longest", user=user)
+    assert "128" in client.expect_refusal("presence-longest", 4301, "LimitReached")["error"]
+    channel = f"#server-to-user-{user}"
+    client.send_subscribe(channel)
+    assert "128" in client.expect_refusal(channel, 4009, "LimitReached")["error"]
+    for method, path, body in (
+            ("POST", "/events", {"name": "e", "channel": channel, "data": "d"}),
+            ("POST", "/batch_events", {"batch": [{"name": "e", "channel": channel, "data": "d"}]}),
+            ("GET", "/channels/" + urllib.parse.quote(channel, safe=""), None),
+            ("POST", f"/users/{urllib.parse.quote(user, safe='')}/terminate_connections", {})):
+        status, reply = broker.api(method, path, body)
+        assert status == 400 and "128" in reply["error"], (path, status, reply)
 
 
 def test_signing_in_again_as_the_same_user_succeeds_and_replaces_the_data(client):

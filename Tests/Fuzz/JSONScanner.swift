@@ -48,8 +48,15 @@ private func check(_ value: JSONValue, _ bytes: Span<UInt8>) {
     case .object, .array: precondition(walk(bytes, whole: false, value.range), "a nested value does not read")
     case .string:
         var decoded: [UInt8] = []
-        JSON.appendDecoded(value, in: bytes, to: &decoded)
-        precondition(decoded.count == value.decodedBytes, "the decoded length is wrong")
+        let isText = JSON.appendDecoded(value, in: bytes, to: &decoded)
+        let shown = JSON.decodedString(value, in: bytes)
+        precondition(shown.utf8.count == value.decodedBytes, "the decoded length is wrong")
+        precondition(isText != value.hasLoneSurrogate, "a mark says something else")
+        guard isText else {
+            precondition(decoded.isEmpty && shown.unicodeScalars.contains("\u{FFFD}"), "half of a pair was decoded")
+            return
+        }
+        precondition(decoded == Array(shown.utf8), "two decodings differ")
         precondition(String(validating: decoded, as: UTF8.self) != nil, "the decoded text is not UTF-8")
         precondition(JSON.equals(value, decoded.span, in: bytes), "a string differs from itself")
     case .number: _ = JSON.integer(value, in: bytes)
@@ -66,8 +73,8 @@ private func rewrite(_ value: JSONValue, _ bytes: [UInt8]) {
     guard let string = try? inner.value(literal.span), (try? inner.finish(literal.span)) != nil,
         let again = try? outer.value(compact.span), (try? outer.finish(compact.span)) != nil
     else { preconditionFailure("what was written does not read") }
-    JSON.appendDecoded(string, in: literal.span, to: &decoded)
-    precondition(string.kind == .string && decoded == compact, "the literal says something else")
+    let isText = JSON.appendDecoded(string, in: literal.span, to: &decoded)
+    precondition(isText && decoded == compact, "the literal says something else")
     JSON.appendCompact(again, in: compact.span, to: &twice)
     precondition(again.kind == value.kind && twice == compact, "compacting is not stable")
 }
@@ -83,6 +90,6 @@ private func quote(_ bytes: [UInt8]) {
     guard let string = try? cursor.value(literal.span), (try? cursor.finish(literal.span)) != nil else {
         preconditionFailure("a quoted text does not read")
     }
-    JSON.appendDecoded(string, in: literal.span, to: &decoded)
-    precondition(decoded == bytes, "quoting changed the text")
+    let isText = JSON.appendDecoded(string, in: literal.span, to: &decoded)
+    precondition(isText && decoded == bytes, "quoting changed the text")
 }

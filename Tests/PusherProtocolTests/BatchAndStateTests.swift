@@ -54,6 +54,36 @@ import Testing
             testDescription: "bad list entry", json: #"{"batch":[{"channels":["a",1],"name":"e","data":"1"}]}"#,
             text: #""batch[0].channels[1]": must be a string"#),
         Row(
+            testDescription: "a lone surrogate in a name",
+            json: #"{"batch":[\#(item("a")),{"channel":"a","name":"e\ud83d","data":"1"}]}"#,
+            text: #""batch[1].name": holds a \u escape that is half of a surrogate pair"#),
+        Row(
+            testDescription: "a lone surrogate in a channel",
+            json: #"{"batch":[{"channels":["a","\ud83d"],"name":"e","data":"1"}]}"#,
+            text: #""batch[0].channels[1]": holds a \u escape that is half of a surrogate pair"#),
+        Row(
+            testDescription: "bad grammar in the third event",
+            json: #"{"batch":[\#(item("a")),\#(item("b")),{"channel":"c","name":"e","data":"\x"}]}"#,
+            text: #""batch[2]": Invalid JSON: the escape sequence is malformed"#),
+        Row(
+            testDescription: "bad grammar in the first event", json: #"{"x":[1],"batch":[{"channel":"c","name":e}]}"#,
+            text: #""batch[0]": Invalid JSON: a value was expected"#),
+        Row(
+            testDescription: "no comma after the first event", json: #"{"batch":[\#(item("a")) \#(item("b"))]}"#,
+            text: #""batch[1]": Invalid JSON: a comma or the end"#),
+        Row(
+            testDescription: "too deep in the second event",
+            json: #"{"batch":[{},{"x":"# + String(repeating: "[", count: 14) + String(repeating: "]", count: 14)
+                + "}]}",
+            text: #""batch[1]": Invalid JSON: the value is nested too deeply"#),
+        Row(
+            testDescription: "bad grammar beside the list", json: #"{"batch":[\#(item("a"))],"x":01}"#,
+            text: "Invalid JSON: "),
+        Row(
+            testDescription: "bad grammar after the limit",
+            json: #"{"batch":["# + String(repeating: "{},", count: 20) + "{]}",
+            text: #""batch[11]": Invalid JSON: a member"#),
+        Row(
             testDescription: "unknown info", json: #"{"batch":[{"channel":"a","name":"e","data":"1","info":"x"}]}"#,
             text: #""batch[0].info": unknown attribute 'x'"#),
     ]
@@ -110,7 +140,8 @@ import Testing
     @Test("PW-164: the name in the path is percent-decoded once") func pathNames() throws {
         func name(_ segment: String) throws -> String {
             let segment = Array(segment.utf8)
-            return string(try StateRequest.channelName(segment: segment.span, bytesMax: 200).name)
+            let found = try StateRequest.channelName(segment: segment.span, bytesMax: 200, userIDCharactersMax: 128)
+            return string(found.name)
         }
         #expect(try name("presence-a%2Cb%40c%3B") == "presence-a,b@c;")
         for refused in ["a%2", "a%252C", "a%20b", "", "%23x"] {

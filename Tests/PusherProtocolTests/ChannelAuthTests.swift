@@ -6,12 +6,12 @@ import Testing
     static let socket = SocketID(high: 1234, low: 1234)
 
     struct Row: Sendable, CustomTestStringConvertible {
-        let testDescription: String, channel: String, data: String, digest: String
+        let testDescription: String, channel: String, data: String?, digest: String
     }
 
     static let vectors = [
         Row(
-            testDescription: "A2 private (PW-055)", channel: "private-foobar", data: "",
+            testDescription: "A2 private (PW-055)", channel: "private-foobar", data: nil,
             digest: "58df8b0c36d6982b82c3ecf6b4662e34fe8c25bba48f5369f135bf843651c3a4"),
         Row(
             testDescription: "A3 presence, string id", channel: "presence-foobar",
@@ -26,21 +26,27 @@ import Testing
             data: #"{"user_id":10,"user_info":{"name":"Mr. Channels"}}"#,
             digest: "31935e7d86dba64c2a90aed31fdc61869f9b22ba9d8863bba239c03ca481bc80"),
         Row(
-            testDescription: "A6 presence without channel_data (PW-082)", channel: "presence-foobar", data: "",
+            testDescription: "A6 presence without channel_data (PW-082)", channel: "presence-foobar", data: nil,
             digest: "71506e66e7fdca106571b8999a849ad34245bc653772e51e0026c1a2475b92ba"),
         Row(
-            testDescription: "A7 encrypted (PW-065)", channel: "private-encrypted-foo", data: "",
+            testDescription: "A7 encrypted (PW-065)", channel: "private-encrypted-foo", data: nil,
             digest: "e85caab4331194145d44feae15aea9539ea50631afacbc593a9555ceadc42357"),
     ]
 
     private func verify(
-        _ auth: String, _ channel: String, _ data: String = "", socket: SocketID = ChannelAuthTests.socket,
+        _ auth: String, _ channel: String, _ data: String? = nil, socket: SocketID = ChannelAuthTests.socket,
         keys: [AppKey] = [otherKey, vectorKey]
     ) -> ChannelAuth.Outcome {
-        let auth = Array(auth.utf8), channel = Array(channel.utf8), data = Array(data.utf8)
+        let auth = Array(auth.utf8), channel = Array(channel.utf8), workspace = HMACWorkspace()
+        guard let data else {
+            return ChannelAuth.verify(
+                auth: auth.span, socketID: socket, channel: channel.span, channelData: nil, keys: keys,
+                workspace: workspace)
+        }
+        let bytes = Array(data.utf8)
         return ChannelAuth.verify(
-            auth: auth.span, socketID: socket, channel: channel.span, channelData: data.span, keys: keys,
-            workspace: HMACWorkspace())
+            auth: auth.span, socketID: socket, channel: channel.span, channelData: bytes.span, keys: keys,
+            workspace: workspace)
     }
 
     @Test("Vectors A2…A7 hold, and nothing near them does", arguments: vectors)
@@ -50,7 +56,7 @@ import Testing
         #expect(verify(auth.uppercasedSignature, row.channel, row.data).isOK, "PW-060: upper-case hex")
         // PW-056, PW-059: another channel, socket or datum.
         #expect(!verify(auth, row.channel + "x", row.data).isOK)
-        #expect(!verify(auth, row.channel, row.data + " ").isOK)
+        #expect(!verify(auth, row.channel, (row.data ?? "") + " ").isOK)
         #expect(!verify(auth, row.channel, row.data, socket: SocketID(high: 1234, low: 1235)).isOK)
         for offset in 0..<64 {
             var wrong = Array(auth.utf8)
@@ -87,6 +93,24 @@ import Testing
         let signature = hexSignature("1234.1234:private-x:data")
         #expect(verify("\(vectorKeyText):\(signature)", "private-x", "data").isOK)
         #expect(!verify("\(vectorKeyText):\(signature)", "private-x").isOK)
+    }
+
+    @Test("PW-062: channel_data that is present but empty may be signed with its colon, as hosted does, or without")
+    func emptyChannelData() {
+        for channel in ["private-x", "presence-x", "private-encrypted-x", "private-cache-x"] {
+            let (bare, colon) = ("1234.1234:\(channel)", "1234.1234:\(channel):")
+            for signed in [bare, colon] {
+                #expect(verify("\(vectorKeyText):\(hexSignature(signed))", channel, "") == .ok(keyIndex: 1))
+            }
+            for signed in [colon + ":", colon + " ", "1234.1234\(channel)", "1234.1234:\(channel.dropLast())"] {
+                #expect(
+                    verify("\(vectorKeyText):\(hexSignature(signed))", channel, "")
+                        == .mismatch(stringSigned: Array(colon.utf8)), "the text shown is hosted's")
+            }
+            #expect(!verify("\(vectorKeyText):\(hexSignature(colon))", channel).isOK, "only when it is present")
+            #expect(!verify("\(vectorKeyText):\(hexSignature(bare))", channel, "x").isOK)
+            #expect(!verify("\(vectorKeyText):\(hexSignature(bare, otherKey))", channel, "").isOK)
+        }
     }
 
     @Test("PW-057: missing, empty or shapeless auth is malformed; PW-058: another app's key is unknown")

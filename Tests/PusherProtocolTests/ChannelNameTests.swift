@@ -3,7 +3,9 @@ import Testing
 
 @Suite("Channel names (Pusher protocol §3.1)") struct ChannelNameTests {
     private func classify(_ name: [UInt8], bytesMax: Int = 200) -> Result<ChannelKind, ChannelNameError> {
-        Result { () throws(ChannelNameError) in try ChannelName.classify(name.span, bytesMax: bytesMax) }
+        Result { () throws(ChannelNameError) in
+            try ChannelName.classify(name.span, bytesMax: bytesMax, userIDCharactersMax: 128)
+        }
     }
 
     private func kind(_ name: String) -> ChannelKind? { try? classify(Array(name.utf8)).get() }
@@ -75,7 +77,7 @@ import Testing
         #expect(ChannelNameError.illegalByte(0xC3, at: 0).text.hasPrefix("byte 0xC3 at position 0"))
     }
 
-    @Test("PW-112: a user channel's id may hold any printable UTF-8, within the limit")
+    @Test("PW-112: a user channel's id keeps the rule of user ids: printable UTF-8, counted in characters")
     func userChannels() {
         for id in ["u1", "a b/c:d", "ann+x@example.org", "Jürgen", "\"quoted\\"] {
             let name = Array("#server-to-user-\(id)".utf8)
@@ -86,8 +88,12 @@ import Testing
         let prefix = Array("#server-to-user-".utf8)
         #expect(classify(prefix + [0x0A]) == .failure(.illegalByte(0x0A, at: 16)))
         #expect(classify(prefix + [0x61, 0xFF]) == .failure(.illegalByte(0xFF, at: 17)))
-        #expect((try? classify(prefix + Array(repeating: 0x61, count: 200)).get()) != nil)
-        #expect(classify(prefix + Array(repeating: 0x61, count: 201)) == .failure(.tooLong(bytesMax: 200)))
+        for character in ["a", "é", "€", "😀"] {
+            #expect((try? classify(prefix + Array(String(repeating: character, count: 128).utf8)).get()) != nil)
+            #expect(
+                classify(prefix + Array(String(repeating: character, count: 129).utf8))
+                    == .failure(.userIDTooLong(charactersMax: 128)))
+        }
         let open = Array("server-to-user-1".utf8), none = ChannelName.userID(in: open.span)
         #expect(none.isEmpty)
     }

@@ -5,14 +5,14 @@ import Testing
     private func member(_ json: String) -> Result<(id: String, info: String?), IdentityError> {
         let bytes = Array(json.utf8)
         return Result { () throws(IdentityError) in
-            let member = try PresenceMember.parse(bytes.span)
+            let member = try PresenceMember.parse(bytes.span, userIDCharactersMax: 128)
             return (string(member.userID), member.userInfo.map { string(bytes[$0]) })
         }
     }
 
     private func user(_ json: String, watchlistMax: Int = 100) throws(IdentityError) -> UserData {
         let bytes = Array(json.utf8)
-        return try UserData.parse(bytes.span, watchlistMax: watchlistMax)
+        return try UserData.parse(bytes.span, watchlistMax: watchlistMax, userIDCharactersMax: 128)
     }
 
     @Test(

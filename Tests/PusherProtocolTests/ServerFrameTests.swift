@@ -53,14 +53,17 @@ import Wire
             expected: #"{"event":"pusher:subscription_error","channel":"a\n\"b","data":"#
                 + #"{"type":"AuthError","error":"no","status":401}}"#
         ) { out in
-            let name = Array("a\n\"b".utf8)
-            ServerFrame.subscriptionError(channel: name.span, type: "AuthError", error: "no", status: 401, to: &out)
+            let literal = Array(#""a\n\"b""#.utf8)
+            ServerFrame.subscriptionError(channelLiteral: literal.span, .auth, error: "no", to: &out)
         },
         Row(
             testDescription: "subscription_error of a known failure",
             expected: #"{"event":"pusher:subscription_error","channel":"presence-foobar","data":"#
                 + #"{"type":"LimitReached","error":"full","status":4100}}"#
-        ) { ServerFrame.subscriptionError(channel: channel.span, .presenceFull, error: "full", to: &$0) },
+        ) { out in
+            let literal = Array(#""presence-foobar""#.utf8)
+            ServerFrame.subscriptionError(channelLiteral: literal.span, .presenceFull, error: "full", to: &out)
+        },
         Row(
             testDescription: "PW-072: member_added",
             expected: #"{"event":"pusher_internal:member_added","channel":"presence-foobar","#

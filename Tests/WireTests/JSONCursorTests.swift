@@ -42,6 +42,73 @@ import Wire
         }
     }
 
+    /// Half of a surrogate pair is let through and marked, and never decoded: the text, and the length with U+FFFD.
+    static let lone: [(String, String)] = [
+        (#""\ud800""#, "\u{FFFD}"), (#""\udfff""#, "\u{FFFD}"), (#""ab\uD83D""#, "ab\u{FFFD}"),
+        (#""\udc00\ud800""#, "\u{FFFD}\u{FFFD}"), (#""\ud83d\ud83d\ude00""#, "\u{FFFD}😀"),
+        (#""\ud83d\ude00\ude00x""#, "😀\u{FFFD}x"), (#""\ud800\n""#, "\u{FFFD}\n"), (#""\ud800\u0041""#, "\u{FFFD}A"),
+        (#""\ud800\\udc00""#, "\u{FFFD}\\udc00"), (#""\ud800u""#, "\u{FFFD}u"),
+        (#""é\udbff\ue000""#, "é\u{FFFD}\u{E000}"),
+    ]
+
+    @Test(arguments: lone) func aLoneSurrogateIsMarkedAndNotDecoded(_ text: String, _ shown: String) throws {
+        let bytes = Array(text.utf8)
+        var cursor = JSONCursor()
+        let value = try cursor.value(bytes.span)
+        try cursor.finish(bytes.span)
+        #expect(value.hasLoneSurrogate && value.hasEscapes)
+        #expect(value.decodedBytes == shown.utf8.count)
+        #expect(JSON.decodedString(value, in: bytes.span) == shown)
+        var out = Array("kept".utf8)
+        let isText = JSON.appendDecoded(value, in: bytes.span, to: &out)
+        #expect(!isText && out == Array("kept".utf8))
+        #expect(!equals(value, Array(shown.utf8), in: bytes), "it equals no text")
+        // Not at the place of the mark either: what stands around it is a text again.
+        let inside = Array((#"["\ud83d\ude00","# + text + #","a"]"#).utf8)
+        var elements = JSONCursor()
+        try elements.beginArray(inside.span)
+        var marks: [Bool] = []
+        while let element = try elements.nextElement(inside.span) { marks.append(element.hasLoneSurrogate) }
+        #expect(marks == [false, true, false])
+    }
+
+    @Test func namesAndValuesMayBeReadOneAfterTheOther() throws {
+        let bytes = Array(#"{"a": [1, {"b":2}] ,"c":"x","d":{}}"#.utf8)
+        var cursor = JSONCursor(depthMax: 3)
+        try cursor.beginObject(bytes.span)
+        let first = try #require(try cursor.nextName(bytes.span))
+        let isFirst = JSON.equals(first, "a", in: bytes.span)
+        #expect(isFirst)
+        var elements = cursor.nested
+        var kinds: [JSONKind] = []
+        try elements.beginArray(bytes.span)
+        while let element = try elements.nextElement(bytes.span) { kinds.append(element.kind) }
+        #expect(kinds == [.number, .object])
+        cursor.resume(after: elements)
+        let second = try #require(try cursor.nextName(bytes.span))
+        let value = try cursor.memberValue(bytes.span)
+        let isSecond = JSON.equals(second, "c", in: bytes.span) && JSON.equals(value, "x", in: bytes.span)
+        #expect(isSecond)
+        let third = try #require(try cursor.nextMember(bytes.span))
+        let isThird = JSON.equals(third.key, "d", in: bytes.span)
+        #expect(isThird && third.value.kind == .object)
+        let end = try cursor.nextName(bytes.span)
+        #expect(end == nil)
+        try cursor.finish(bytes.span)
+    }
+
+    @Test func aNestedCursorHasOneLevelLess() throws {
+        for (depthMax, isDeepEnough) in [(2, false), (3, true)] {
+            let bytes = Array(#"{"a":[[]]}"#.utf8)
+            var cursor = JSONCursor(depthMax: depthMax)
+            try cursor.beginObject(bytes.span)
+            _ = try cursor.nextName(bytes.span)
+            var elements = cursor.nested
+            try elements.beginArray(bytes.span)
+            #expect(((try? elements.nextElement(bytes.span)) != nil) == isDeepEnough)
+        }
+    }
+
     @Test func namesAreComparedDecoded() throws {
         let rows: [(String, Bool)] = [
             (#""event""#, true), (#""\u0065vent""#, true), (#""even\u0074""#, true), (#""Event""#, false),
@@ -105,7 +172,7 @@ import Wire
         Row("an array for an object", ("[1]", "expectedObject", 0)),
         Row("no comma", (#"{"a":1 "b":2}"#, "expectedCommaOrEnd", 7)),
         Row("trailing comma", (#"{"a":1,}"#, "expectedKey", 7)), Row("no colon", (#"{"a"1}"#, "expectedColon", 4)),
-        Row("lone surrogate", (#"{"a":"\ud800"}"#, "loneSurrogate", 6)),
+        Row("a lone surrogate, then a bad escape", (#"{"a":"\ud800\uxyz0"}"#, "invalidEscape", 12)),
         Row("bad literal", (#"{"a":nil}"#, "expectedValue", 5)),
         Row("control", ("{\"a\":\"\u{1}\"}", "controlCharacter", 6)), Row("cut", (#"{"a":"x"#, "unexpectedEnd", 7)),
         Row("trailing", ("{}}", "trailingBytes", 2)), Row("escape", (#"{"a":"\q"}"#, "invalidEscape", 6)),

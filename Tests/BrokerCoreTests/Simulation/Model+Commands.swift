@@ -11,8 +11,10 @@ extension Model {
 
     mutating func subscribe(_ id: Int, _ channel: SimulatedWorld.Channel, _ credentials: Credentials) {
         guard let client = clients[id] else { return }
-        if channel.isSigned, !credentials.isRight {
-            return refuse(id, channel.name, type: "AuthError", status: 401, code: 4009)
+        // Whose signature misses its channel_data is told so, and not that the signature is wrong.
+        let isNobody = channel.isPresence && credentials.member == nil && client.user == nil
+        if channel.isSigned, !credentials.isRight, !isNobody {
+            return refuse(id, channel.name, type: "AuthError", status: 401, code: nil)
         }
         var member: (user: String, info: String?)?
         if channel.isPresence {
@@ -24,7 +26,7 @@ extension Model {
         let place = Place(app: client.app, channel: channel.name)
         if let known = client.memberships.first(where: { $0.place == place }) {
             guard known.user == member?.user else {
-                return refuse(id, channel.name, type: "AuthError", status: 401, code: 4009)
+                return refuse(id, channel.name, type: "AuthError", status: 401, code: nil)
             }
             // The same answer again, in its place among the channel's frames.
             let again = success(place, channel)
@@ -60,10 +62,10 @@ extension Model {
     mutating func subscribeUser(_ id: Int, _ user: String) {
         let name = Self.userChannel(user)
         if clients[id]?.user?.id == user { return answer(id, .text(Text.succeeded(name))) }
-        refuse(id, name, type: "AuthError", status: 401, code: 4009)
+        refuse(id, name, type: "AuthError", status: 401, code: nil)
     }
 
-    mutating func refuse(_ id: Int, _ channel: String, type: String, status: Int, code: Int) {
+    mutating func refuse(_ id: Int, _ channel: String, type: String, status: Int, code: Int?) {
         guard let client = clients[id] else { return }
         let dialect = settings[client.app].subscriptionErrors
         if dialect != .hosted { answer(id, .refusal(channel, type: type, status: status)) }

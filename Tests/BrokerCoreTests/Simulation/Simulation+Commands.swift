@@ -105,7 +105,7 @@ extension Simulation {
             return try command(on: client.loop) { $0.receive(client.slot, Text.subscribe(Model.userChannel(user))) }
         }
         if random.oneIn(40) {
-            model.refuse(client.id, "bad name", type: "InvalidChannelName", status: 4009, code: 4009)
+            model.refuse(client.id, "bad name", type: "InvalidChannelName", status: 4009, code: nil)
             return try command(on: client.loop) { $0.receive(client.slot, Text.subscribe("bad name")) }
         }
         let isCrowded = isCrowd && client.app == 0 && !random.oneIn(4)
@@ -255,10 +255,14 @@ extension Simulation {
 
     private func saySomethingElse() throws {
         guard let client = anyClient() else { return }
+        if random.oneIn(5) {
+            model.refuse(client.id, "", type: "InvalidChannelName", status: 4009, code: nil)
+            return try command(on: client.loop) { $0.receive(client.slot, #"{"event":"pusher:subscribe","data":{}}"#) }
+        }
         let (text, answer): (String, Model.Expected?) = random.pick([
             (#"{"event":"pusher:ping","data":{}}"#, .text(#"{"event":"pusher:pong","data":"{}"}"#)),
             (#"{"event":"pusher:pong"}"#, nil), (#"{"event":"pusher:foo"}"#, nil), ("{", .failure(code: nil)),
-            (#"{"event":"pusher:subscribe","data":{}}"#, .failure(code: nil)),
+            (#"{"event":"pusher:unsubscribe","data":{}}"#, .failure(code: nil)),
         ])
         if let answer { model.answer(client.id, answer) }
         try command(on: client.loop) { $0.receive(client.slot, text) }
