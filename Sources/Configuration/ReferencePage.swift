@@ -56,14 +56,18 @@ extension ForeignFamily.Effect {
     fileprivate var meaning: String {
         switch self {
         case .server(let name, let conversion): "`--\(name)`\(conversion.note)"
-        case .app(let name, let conversion): "`--\(name)` of that app\(conversion.note)"
+        case .app(let names, let conversion):
+            names.map { "`--\($0)`" }.joined(separator: ", ") + " of that app\(conversion.note)"
         case .everyApp(let names, let conversion):
             names.map { "`--\($0)`" }.joined(separator: ", ") + " of every app\(conversion.note)"
+        case .size(let server, let names):
+            "`--\(server)`, and " + names.map { "`--\($0)`" }.joined(separator: ", ") + " of every app"
         case .debug: "`--log-level debug`"
         case .driver(let supported, _): supported.joined(separator: ", ") + "; anything else is an error"
         case .refused(let text): "an error: \(text)"
         case .later(let text): "a warning: \(text)"
-        case .webhooks: "a warning: webhooks come in a later release"
+        case .webhooks: "a warning: \(Unsupported.webhooks)"
+        case .elsewhere(let text): "a warning: \(text)"
         case .wholeApp: "an app: `http://KEY:SECRET@HOST:PORT/apps/ID`"
         case .ignored: "accepted, has no effect"
         }
@@ -75,6 +79,7 @@ extension ForeignFamily.Conversion {
         switch self {
         case .none: ""
         case .kilobytes: ", in KiB"
+        case .memberKilobytes: ", in KiB of `user_info`, to which 1 KiB is added for the rest"
         case .megabytes: ", in MiB"
         case .milliseconds: ", in milliseconds"
         case .clientEventSenders: ": all, members or none"
