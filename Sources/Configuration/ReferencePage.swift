@@ -14,6 +14,35 @@ enum ReferencePage {
         \(MetaOption.all.map(row).joined())
         \(sections(Option.server, ServerSettings()))
         \(sections(Option.app, AppDraft()))
+        Of id, key and secret, `STARLING_APP_*` variables and flags need key and secret together; half an app is an error.
+
+        ## Secrets in files
+
+        | Variable | Meaning |
+        |---|---|
+        \(secretFiles)
+        ## Text with `${…}`
+
+        Values of a configuration file and of a `--env-file` may name variables. `$${` is a literal `${`, and with the colon an
+        empty variable counts as unset.
+
+        | Form | Meaning |
+        |---|---|
+        | `${A}` | A; in a configuration file an error when it is not set, elsewhere empty |
+        | `${A:-text}`, `${A-text}` | A, or the text when it is not set |
+        | `${A:?text}`, `${A?text}` | A, or an error that says the text |
+        | `${A:+text}`, `${A+text}` | the text when A is set, else nothing |
+
+        A `--env-file` belongs to an application: lines that nobody here reads never are an error.
+
+        ## Limits of other servers
+
+        An app of another server may do here what it could do there. What that server allows when nothing is said is more than
+        here in these options; bodies, messages and backlogs make room for it. `starling config show --origins` tells.
+
+        | Server | Option | Value |
+        |---|---|---|
+        \(foreignDefaults)
         ## Variables of other servers
 
         | Variable | Meaning here |
@@ -23,6 +52,13 @@ enum ReferencePage {
 
     private static let foreign = ForeignFamily.all.flatMap(\.variables)
         .map { "| `\($0.name)` | \($0.effect.meaning) |\n" }.joined()
+
+    private static let secretFiles = Option.app.filter(\.field.isSecret)
+        .map { "| `\($0.fileVariable)` | Path of a file that holds `\($0.variable)` |\n" }.joined()
+
+    private static let foreignDefaults = ForeignFamily.all.flatMap { family in
+        family.appDefaults.map { "| \(family.name) | `--\($0.option)` | \($0.value) |\n" }
+    }.joined()
 
     private static func sections<Settings>(_ options: [Option<Settings>], _ defaults: Settings) -> String {
         OptionGroup.sorted(options).map { section($0.group, $0.options, defaults) }.joined(separator: "\n")

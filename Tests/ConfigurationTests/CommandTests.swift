@@ -81,6 +81,10 @@ import Testing
         for row in Option.server { check(row.key, row.flag, row.variable, row.field.isBoolean, "", row.name) }
         for row in Option.app { check(row.key, row.flag, row.variable, row.field.isBoolean, "apps[0].", row.name) }
         for (name, _) in ForeignFamily.all.flatMap(\.variables) { #expect(page.contains("| `\(name)` |"), "\(name)") }
+        for name in ["STARLING_APP_SECRET_FILE", "STARLING_APP_KEYS_FILE"] {
+            #expect(help.contains(name) && page.contains("| `\(name)` |") && HelpText.config.contains(name))
+        }
+        #expect(page.contains("| soketi | `--event-data-bytes` | 102400 |") && page.contains("`${A:?text}`"))
         let names = Option.server.map(\.name) + Option.app.map(\.name) + MetaOption.all.map(\.name)
         #expect(Set(names).count == names.count)
         #expect(
