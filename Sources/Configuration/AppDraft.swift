@@ -14,12 +14,25 @@ struct AppDraft: Sendable, Equatable {
     var origin = Origin.builtIn
     /// Origins of the further keys.
     var keyOrigins: [Origin] = []
+    /// The other server that it comes from.
+    var family: String?
+    /// The same for an app of a file, whose settings the variables override.
+    var fileFamily: String?
+    /// One request body in the server whose limits it keeps, in bytes; `nil`: it has ours.
+    var foreignBodyBytes: Int?
 
     static let builtIn: AppDraft = {
         var draft = AppDraft(key: BuiltInApp.key, secret: BuiltInApp.secret, label: "the built-in app")
         draft.app.id = BuiltInApp.id
         draft.app.aliases = BuiltInApp.aliases
         draft.app.clientEventsEnabled = true
+        return draft
+    }()
+
+    /// The built-in app without its credentials, for one that brings its own.
+    static let unnamed: AppDraft = {
+        var draft = builtIn
+        (draft.key, draft.secret) = ("", "")
         return draft
     }()
 

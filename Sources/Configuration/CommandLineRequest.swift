@@ -65,8 +65,9 @@ public struct CommandOutput: Sendable, Equatable {
             standardError: "\(text)\nstarling --help lists commands and options\n")
     }
 
-    static func failure(_ failure: ConfigurationFailure) -> CommandOutput {
-        CommandOutput(exitCode: failure.exitCode, standardOutput: "", standardError: failure.text)
+    static func failure(_ failure: ConfigurationFailure, ending: String = "nothing was started") -> CommandOutput {
+        CommandOutput(
+            exitCode: failure.exitCode, standardOutput: "", standardError: failure.text(ending: ending))
     }
 }
 

@@ -61,11 +61,11 @@ struct Commands {
 
     /// What a command says about the configuration that the flags lead to, or why there is none.
     private func output(
-        _ flags: FlagParser.Result, _ environment: [String: String], isImport: Bool = false,
+        _ flags: FlagParser.Result, _ environment: [String: String], onFailure: String = "nothing was started",
         says: (Configuration) -> String
     ) -> CommandOutput {
-        switch Configuration.load(flags: flags, environment: environment, readFile: readFile, isImport: isImport) {
-        case .failure(let failure): .failure(failure)
+        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
+        case .failure(let failure): .failure(failure, ending: onFailure)
         case .success(let configuration): .success(says(configuration), warnings: configuration.warningText)
         }
     }
@@ -87,7 +87,8 @@ struct Commands {
         return usageProblem(flags, positionalsMax: 0) ?? .success(ReferencePage.text)
     }
 
-    /// `--from soketi FILE|env`, `--from reverb|env [.ENV-FILE|env]`; the result is a native file on standard output, with its secrets.
+    /// `--from soketi FILE|env`, `--from reverb|env [.ENV-FILE|env]`; what `serve` refuses is refused here too. The result is a native file
+    /// on standard output, with its secrets.
     private func importFile(_ arguments: [String]) -> CommandOutput {
         let flags = FlagParser.parse(arguments, extra: ["from": true, "env-file": true], onlyExtra: true)
         if flags.value("help") != nil { return .success(HelpText.config) }
@@ -112,7 +113,7 @@ struct Commands {
             // The file alone decides; only `${NAME}` in it may look at the environment.
             for name in environment.keys where Self.isConfiguration(name) { environment[name] = nil }
         }
-        return output(given, environment, isImport: true) { configuration in
+        return output(given, environment, onFailure: "nothing was written") { configuration in
             var text = "// Made by: starling config import --from \(from) \(source.shortened)\n"
             for warning in configuration.warnings { text += "// \(warning.place): \(warning.text)\n" }
             return text + NativeFile.document(configuration, onlyGiven: true, showsSecrets: true).printed() + "\n"

@@ -36,10 +36,9 @@ public struct Configuration: Sendable {
     }
 
     static func load(
-        flags: FlagParser.Result, environment: [String: String], readFile: ReadFile, isImport: Bool = false
+        flags: FlagParser.Result, environment: [String: String], readFile: ReadFile
     ) -> Result<Configuration, ConfigurationFailure> {
         var loader = Loader(flags: flags, environment: environment)
-        loader.isImport = isImport
         loader.run(readFile)
         return loader.result
     }
@@ -56,9 +55,9 @@ public struct ConfigurationFailure: Error, Sendable, Equatable {
     public var exitCode: Int32
 
     /// All problems, one line each, and a line that counts them: `2 errors, 1 warning; nothing was started`.
-    public var text: String { text(ending: "nothing was started") }
+    public var text: String { text() }
 
-    func text(ending: String) -> String {
+    func text(ending: String = "nothing was started") -> String {
         var list = ProblemList()
         list.append(problems)
         return problems.map { "\($0)\n" }.joined() + list.counts + "; \(ending)\n"

@@ -7,12 +7,17 @@ struct FileSettings {
     var origins: [String: Origin] = [:]
     var drafts: [AppDraft] = []
     var problems = ProblemList()
+    /// A list of apps that is empty, which is not the same as no list.
+    private(set) var emptyApps: Origin?
 
     private static let serverByKey = Dictionary(uniqueKeysWithValues: Option.server.map { ($0.key, $0) })
     private static let appByKey = Dictionary(uniqueKeysWithValues: Option.app.map { ($0.key, $0) })
     private static let limitKeys = Option.app.map(\.key).filter { $0.hasPrefix("limits.") }.map {
         String($0.dropFirst(7))
     }
+
+    private static let serverNames = serverByKey.keys.sorted() + ["apps"] + SoketiNames.marks.sorted()
+    private static let appNames = appByKey.keys.filter { !$0.hasPrefix("limits.") }.sorted() + ["limits"]
 
     /// `base` holds what is weaker than the file.
     init(_ node: Node, _ source: SourceText, base: ServerSettings = ServerSettings(), origins: [String: Origin] = [:]) {
@@ -36,11 +41,11 @@ struct FileSettings {
                 )
             }
             for (index, element) in elements.enumerated() { app(element, "apps[\(index)]") }
+            if elements.isEmpty { emptyApps = source.origin(at: member.value.offset) }
         default:
             guard let option = Self.serverByKey[member.key] else {
-                let names = Self.serverByKey.keys.sorted() + ["apps"]
                 let owner = Self.appByKey[member.key] == nil ? "" : "; it belongs into an element of \"apps\""
-                let hint = owner.isEmpty ? NearestName.hint(member.key, in: names) : owner
+                let hint = owner.isEmpty ? problems.hint(member.key, in: Self.serverNames) : owner
                 return problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted)\(hint)")
             }
             switch option.field.parse(member.value) {
@@ -48,7 +53,7 @@ struct FileSettings {
                 option.field.write(value, to: &settings)
                 origins[option.name] = source.origin(at: member.value.offset)
             case .failure(let error):
-                problems.error(source.place(member.value.offset), "\(member.key): \(error.text)")
+                problems.error(source.place(error.offset ?? member.value.offset), "\(member.key): \(error.text)")
             }
         }
     }
@@ -70,8 +75,7 @@ struct FileSettings {
                 for limit in limits { appMember(limit, "limits." + limit.key, label, Self.limitKeys, &draft) }
             case "keys": keys(member.value, label, &draft)
             default:
-                let names = Self.appByKey.keys.filter { !$0.hasPrefix("limits.") }.sorted() + ["limits"]
-                appMember(member, member.key, label, names, &draft)
+                appMember(member, member.key, label, Self.appNames, &draft)
             }
         }
         drafts.append(draft)
@@ -83,14 +87,15 @@ struct FileSettings {
         guard !member.key.contains("."), let option = Self.appByKey[path] else {
             let owner = path == member.key ? label : label + ".limits"
             let isLimit = path == member.key && Self.limitKeys.contains(member.key)
-            let hint = isLimit ? "; it belongs into \"limits\"" : NearestName.hint(member.key, in: names)
+            let hint = isLimit ? "; it belongs into \"limits\"" : problems.hint(member.key, in: names)
             return problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted) in \(owner)\(hint)")
         }
         switch option.field.parse(member.value) {
         case .success(let value):
             option.field.write(value, to: &draft)
             draft.origins[option.name] = source.origin(at: member.value.offset)
-        case .failure(let error): problems.error(source.place(member.value.offset), "\(label).\(path): \(error.text)")
+        case .failure(let error):
+            problems.error(source.place(error.offset ?? member.value.offset), "\(label).\(path): \(error.text)")
         }
     }
 
@@ -108,7 +113,7 @@ struct FileSettings {
             var pair = AppSettings.Key(key: "", secret: "")
             for member in members {
                 guard member.key == "key" || member.key == "secret" else {
-                    let hint = NearestName.hint(member.key, in: ["key", "secret"])
+                    let hint = problems.hint(member.key, in: ["key", "secret"])
                     problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted) in \(path)\(hint)")
                     continue
                 }

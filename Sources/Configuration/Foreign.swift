@@ -4,6 +4,8 @@ struct ForeignFamily: Sendable {
         case none
         /// Kibibytes, fractions allowed, to bytes.
         case kilobytes
+        /// Kibibytes of `user_info`, to bytes of the `channel_data` around it, which has the user's id as well.
+        case memberKilobytes
         case megabytes
         /// To whole seconds, rounded up.
         case milliseconds
@@ -13,10 +15,12 @@ struct ForeignFamily: Sendable {
 
     enum Effect: Sendable {
         case server(String, Conversion = .none)
-        /// An option of the family's own app.
-        case app(String, Conversion = .none)
+        /// Options of the family's own app.
+        case app([String], Conversion = .none)
         /// Limits that the other server has once for all apps.
         case everyApp([String], Conversion = .none)
+        /// A size of the process that is there the only bound for something that has a limit of its own here, in every app.
+        case size(server: String, apps: [String])
         /// True means log level `debug`.
         case debug
         /// A choice of which we have these; another one is an error, never a silent downgrade.
@@ -26,6 +30,8 @@ struct ForeignFamily: Sendable {
         /// A feature of a later release: one warning when it is set, or set to true.
         case later(String)
         case webhooks
+        /// One warning that says where this is set here.
+        case elsewhere(String)
         /// A URL that is an app of its own; read apart from the rest.
         case wholeApp
         /// Says nothing that we need.
@@ -35,95 +41,50 @@ struct ForeignFamily: Sendable {
     let name: String
     let prefix: String
     let variables: [(name: String, effect: Effect)]
-    /// Details of things that another variable turns on.
-    var ignoredPrefixes: [String] = []
-    /// What its users have when they leave out a part of the identity; `nil`: all three parts are needed.
-    var identity: AppDraft?
+    /// Its users may leave out the id and then have the built-in one.
+    var hasDefaultID = false
     /// What its apps do about client events when it is not said.
     let clientEventsByDefault: Bool
+    struct AppDefault: Sendable {
+        let option: String
+        let value: String
+        /// What it is there, in words.
+        let why: String
+        /// The variable that turns a limit on which has no counterpart here, so that ours has to do.
+        let unless: String?
+
+        init(_ option: String, _ value: Int, _ why: String = "no limit", unless: String? = nil) {
+            (self.option, self.value, self.why, self.unless) = (option, String(value), why, unless)
+        }
+    }
+    /// What an app may do there when nothing is said, where that is more than here. -1 and the largest numbers stand for
+    /// limits that the other server does not have.
+    var appDefaults: [AppDefault] = []
+    /// One request body when nothing is said.
+    var requestBodyBytes = 1_048_576
 
     static let all = [soketi, reverb, pusher, sockudo]
-
-    static let soketi = ForeignFamily(
-        name: "soketi", prefix: "SOKETI_",
-        variables: [
-            ("SOKETI_HOST", .server("host")),
-            ("SOKETI_PORT", .server("port")),
-            ("SOKETI_PATH_PREFIX", .server("path-prefix")),
-            ("SOKETI_DEBUG", .debug),
-            (
-                "SOKETI_MODE",
-                .driver(supported: ["full", "server"], otherwise: "to run a process that only sends webhooks")
-            ),
-            ("SOKETI_SHUTDOWN_GRACE_PERIOD", .server("shutdown-grace-seconds", .milliseconds)),
-            ("SOKETI_HTTP_ACCEPT_TRAFFIC_MEMORY_THRESHOLD", .server("memory-threshold-percent")),
-            ("SOKETI_DEFAULT_APP_ID", .app("app-id")),
-            ("SOKETI_DEFAULT_APP_KEY", .app("app-key")),
-            ("SOKETI_DEFAULT_APP_SECRET", .app("app-secret")),
-            ("SOKETI_DEFAULT_APP_ENABLED", .app("app-enabled")),
-            ("SOKETI_DEFAULT_APP_MAX_CONNS", .app("app-connections")),
-            ("SOKETI_DEFAULT_APP_ENABLE_CLIENT_MESSAGES", .app("client-events")),
-            ("SOKETI_DEFAULT_APP_MAX_BACKEND_EVENTS_PER_SEC", .app("backend-events-per-second")),
-            ("SOKETI_DEFAULT_APP_MAX_CLIENT_EVENTS_PER_SEC", .app("client-events-per-second")),
-            ("SOKETI_DEFAULT_APP_MAX_READ_REQ_PER_SEC", .app("read-requests-per-second")),
-            ("SOKETI_DEFAULT_APP_USER_AUTHENTICATION", .app("authorized-connections")),
-            ("SOKETI_DEFAULT_APP_WEBHOOKS", .webhooks),
-            ("SOKETI_USER_AUTHENTICATION_TIMEOUT", .everyApp(["authorization-timeout-seconds"], .milliseconds)),
-            ("SOKETI_CHANNEL_LIMITS_MAX_NAME_LENGTH", .everyApp(["channel-name-bytes"])),
-            ("SOKETI_CHANNEL_CACHE_TTL", .everyApp(["cache-seconds"])),
-            ("SOKETI_EVENT_MAX_CHANNELS_AT_ONCE", .everyApp(["event-channels"])),
-            ("SOKETI_EVENT_MAX_NAME_LENGTH", .everyApp(["event-name-characters"])),
-            ("SOKETI_EVENT_MAX_SIZE_IN_KB", .everyApp(["event-data-bytes", "client-event-bytes"], .kilobytes)),
-            ("SOKETI_EVENT_MAX_BATCH_SIZE", .everyApp(["batch-events"])),
-            ("SOKETI_PRESENCE_MAX_MEMBERS", .everyApp(["presence-members"])),
-            ("SOKETI_PRESENCE_MAX_MEMBER_SIZE", .everyApp(["presence-member-bytes"], .kilobytes)),
-            ("SOKETI_SSL_CERT", .refused(Unsupported.tls)),
-            ("SOKETI_SSL_KEY", .refused(Unsupported.tls)),
-            ("SOKETI_SSL_PASS", .ignored),
-            ("SOKETI_SSL_CA", .ignored),
-            ("SOKETI_WEBHOOKS_BATCHING", .later("webhooks come in a later release")),
-            ("SOKETI_WEBHOOKS_BATCHING_DURATION", .ignored),
-            ("SOKETI_METRICS_ENABLED", .later("the separate metrics port comes in a later release")),
-            ("SOKETI_METRICS_DRIVER", .ignored),
-            ("SOKETI_METRICS_HOST", .ignored),
-            ("SOKETI_METRICS_SERVER_PORT", .ignored),
-            ("SOKETI_METRICS_PROMETHEUS_PREFIX", .ignored),
-            ("SOKETI_ADAPTER_DRIVER", .driver(supported: ["local"], otherwise: "to start single-node by accident")),
-            ("SOKETI_APP_MANAGER_DRIVER", .driver(supported: ["array"], otherwise: "to start without those apps")),
-            (
-                "SOKETI_CACHE_DRIVER",
-                .driver(supported: ["memory"], otherwise: "to keep the cache in memory by accident")
-            ),
-            ("SOKETI_QUEUE_DRIVER", .driver(supported: ["sync"], otherwise: "to start without that queue")),
-            (
-                "SOKETI_RATE_LIMITER_DRIVER",
-                .driver(supported: ["local"], otherwise: "to limit per process by accident")
-            ),
-        ],
-        ignoredPrefixes: [
-            "SOKETI_ADAPTER_REDIS_", "SOKETI_ADAPTER_NATS_", "SOKETI_ADAPTER_CLUSTER_", "SOKETI_APP_MANAGER_",
-            "SOKETI_CLUSTER_", "SOKETI_CORS_", "SOKETI_DB_", "SOKETI_QUEUE_", "SOKETI_RATE_LIMITER_", "SOKETI_CACHE_",
-            "SOKETI_HTTP_",
-        ],
-        identity: .builtIn, clientEventsByDefault: false)
 
     static let reverb = ForeignFamily(
         name: "Reverb", prefix: "REVERB_",
         variables: [
-            ("REVERB_APP_ID", .app("app-id")),
-            ("REVERB_APP_KEY", .app("app-key")),
-            ("REVERB_APP_SECRET", .app("app-secret")),
+            ("REVERB_APP_ID", .app(["app-id"])),
+            ("REVERB_APP_KEY", .app(["app-key"])),
+            ("REVERB_APP_SECRET", .app(["app-secret"])),
             ("REVERB_SERVER_HOST", .server("host")),
             ("REVERB_SERVER_PORT", .server("port")),
             ("REVERB_SERVER_PATH", .server("path-prefix")),
             ("REVERB_HOST", .server("public-host")),
             ("REVERB_PORT", .server("public-port")),
             ("REVERB_SCHEME", .server("public-scheme")),
-            ("REVERB_MAX_REQUEST_SIZE", .server("request-body-bytes")),
-            ("REVERB_APP_MAX_MESSAGE_SIZE", .server("message-bytes")),
-            ("REVERB_APP_MAX_CONNECTIONS", .app("app-connections")),
-            ("REVERB_APP_ACTIVITY_TIMEOUT", .app("activity-timeout-seconds")),
-            ("REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM", .app("client-events", .clientEventSenders)),
+            ("REVERB_MAX_REQUEST_SIZE", .size(server: "request-body-bytes", apps: ["event-data-bytes"])),
+            (
+                "REVERB_APP_MAX_MESSAGE_SIZE",
+                .size(server: "message-bytes", apps: ["client-event-bytes", "presence-member-bytes"])
+            ),
+            ("REVERB_APP_MAX_CONNECTIONS", .app(["app-connections"])),
+            ("REVERB_APP_ACTIVITY_TIMEOUT", .app(["activity-timeout-seconds"])),
+            ("REVERB_APP_ACCEPT_CLIENT_EVENTS_FROM", .app(["client-events"], .clientEventSenders)),
             ("REVERB_APP_PING_INTERVAL", .ignored),
             (
                 "REVERB_APP_RATE_LIMITING_ENABLED",
@@ -141,16 +102,24 @@ struct ForeignFamily: Sendable {
             ("REVERB_PULSE_INGEST_INTERVAL", .ignored),
             ("REVERB_TELESCOPE_INGEST_INTERVAL", .ignored),
         ],
-        clientEventsByDefault: true)
+        clientEventsByDefault: true,
+        appDefaults: [
+            .init("client-events-per-second", -1, unless: "REVERB_APP_RATE_LIMITING_ENABLED"),
+            .init("batch-events", 10_000),
+            .init("event-channels", 10_000), .init("channel-name-bytes", 1_000),
+            .init("event-name-characters", 1_000), .init("presence-members", 1_000_000),
+            .init("presence-member-bytes", 10_000, "one message"), .init("user-id-characters", 1_000),
+            .init("channels-per-connection", 1_000_000),
+        ], requestBodyBytes: 10_000)
 
     static let pusher = ForeignFamily(
         name: "Pusher", prefix: "PUSHER_",
         variables: [
-            ("PUSHER_APP_ID", .app("app-id")),
-            ("PUSHER_KEY", .app("app-key")),
-            ("PUSHER_APP_KEY", .app("app-key")),
-            ("PUSHER_SECRET", .app("app-secret")),
-            ("PUSHER_APP_SECRET", .app("app-secret")),
+            ("PUSHER_APP_ID", .app(["app-id"])),
+            ("PUSHER_KEY", .app(["app-key"])),
+            ("PUSHER_APP_KEY", .app(["app-key"])),
+            ("PUSHER_SECRET", .app(["app-secret"])),
+            ("PUSHER_APP_SECRET", .app(["app-secret"])),
             // Where back ends look for the broker, which may be another address than the one it binds.
             ("PUSHER_HOST", .ignored), ("PUSHER_PORT", .ignored), ("PUSHER_SCHEME", .ignored),
             ("PUSHER_CLUSTER", .ignored), ("PUSHER_APP_CLUSTER", .ignored),
@@ -161,23 +130,33 @@ struct ForeignFamily: Sendable {
     static let sockudo = ForeignFamily(
         name: "sockudo", prefix: "SOCKUDO_",
         variables: [
-            ("SOCKUDO_DEFAULT_APP_ID", .app("app-id")),
-            ("SOCKUDO_DEFAULT_APP_KEY", .app("app-key")),
-            ("SOCKUDO_DEFAULT_APP_SECRET", .app("app-secret")),
-            ("SOCKUDO_DEFAULT_APP_ENABLED", .app("app-enabled")),
-            ("SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS", .app("app-connections")),
-            ("SOCKUDO_DEFAULT_APP_MAX_CLIENT_EVENTS_PER_SECOND", .app("client-events-per-second")),
-            ("SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS", .app("allowed-origins")),
-            ("SOCKUDO_DEFAULT_APP_ENABLE_CLIENT_MESSAGES", .app("client-events")),
-            ("SOCKUDO_ENABLE_CLIENT_MESSAGES", .app("client-events")),
+            ("SOCKUDO_DEFAULT_APP_ID", .app(["app-id"])),
+            ("SOCKUDO_DEFAULT_APP_KEY", .app(["app-key"])),
+            ("SOCKUDO_DEFAULT_APP_SECRET", .app(["app-secret"])),
+            ("SOCKUDO_DEFAULT_APP_ENABLED", .app(["app-enabled"])),
+            ("SOCKUDO_DEFAULT_APP_MAX_CONNECTIONS", .app(["app-connections"])),
+            ("SOCKUDO_DEFAULT_APP_MAX_CLIENT_EVENTS_PER_SECOND", .app(["client-events-per-second"])),
+            ("SOCKUDO_DEFAULT_APP_ALLOWED_ORIGINS", .app(["allowed-origins"])),
+            ("SOCKUDO_DEFAULT_APP_ENABLE_CLIENT_MESSAGES", .app(["client-events"])),
+            ("SOCKUDO_ENABLE_CLIENT_MESSAGES", .app(["client-events"])),
             // Names of clients' examples; the server itself reads HOST and PORT.
             ("SOCKUDO_HOST", .ignored), ("SOCKUDO_PORT", .ignored),
         ],
-        clientEventsByDefault: false)
+        clientEventsByDefault: false,
+        appDefaults: [
+            .init("event-data-bytes", 102_400, "100 KiB"), .init("client-event-bytes", 65_536, "one message"),
+            .init("client-events-per-second", 100, "100"), .init("presence-member-bytes", 3_072, "2 KiB of user_info"),
+            .init("user-id-characters", 1_000), .init("channels-per-connection", 1_000_000),
+            .init("cache-seconds", 3_600, "an hour"),
+        ], requestBodyBytes: 10 << 20)
 }
 
 /// What we say about features of others that we lack.
 enum Unsupported {
+    static let webhooks = "webhooks come in a later release"
+    static let metrics = "the separate metrics port comes in a later release"
+    static let cors =
+        "the HTTP API allows every origin by CORS; which pages may connect is \"allowedOrigins\" of each app (--allowed-origins)"
     static let tls = "TLS is not supported here; put a TLS proxy in front, set --trust-proxy, and unset this"
 }
 
@@ -187,6 +166,7 @@ extension ForeignFamily.Conversion {
         switch self {
         case .none: return .success(text)
         case .kilobytes: return scaled(text, by: 1_024)
+        case .memberKilobytes: return scaled(text, by: 1_024, plus: 1_024)
         case .megabytes: return scaled(text, by: 1_048_576)
         case .milliseconds: return scaled(text, by: 1, over: 1_000)
         case .clientEventSenders:
@@ -199,7 +179,9 @@ extension ForeignFamily.Conversion {
     }
 
     /// A decimal number times a factor, rounded up. Integers only: Double's rounding would need libm.
-    private func scaled(_ text: String, by factor: Int, over divisor: Int = 1) -> Result<String, ValueError> {
+    private func scaled(
+        _ text: String, by factor: Int, over divisor: Int = 1, plus: Int = 0
+    ) -> Result<String, ValueError> {
         let parts = text.split(separator: ".", maxSplits: 1, omittingEmptySubsequences: false)
         let fraction = parts.count == 2 ? parts[1] : ""
         let isDecimal = parts.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
@@ -209,7 +191,7 @@ extension ForeignFamily.Conversion {
             let millionths = Int(fraction + String(repeating: "0", count: 6 - fraction.utf8.count))
         else { return .failure(ValueError(text: "must be a number")) }
         let rest = (millionths * factor + 999_999) / 1_000_000
-        return .success(String((whole * factor + rest + divisor - 1) / divisor))
+        return .success(String((whole * factor + rest + divisor - 1) / divisor + plus))
     }
 }
 

@@ -38,6 +38,8 @@ enum HelpText {
         Usage: starling [serve] [OPTIONS]
 
         Every option is also a variable: --path-prefix is STARLING_PATH_PREFIX.
+        \(secretFiles) name files with these secrets.
+        STARLING_ENV=production is --production, and PORT is --port when nothing else says it.
 
         \(meta)
         \(sections(Option.server, ServerSettings()))
@@ -57,7 +59,11 @@ enum HelpText {
                      --json     as a document
           docs       the reference of all options as Markdown
           import     a native file, with its secrets, on standard output; FILE is soketi's JSON, or the .env
-                     file with the variables of Reverb, Pusher or soketi
+                     file with the variables of Reverb, Pusher or soketi. What serve refuses is refused,
+                     and nothing is written
+
+        Secrets may stand in files: \(secretFiles).
+        config docs has all options, ${…} forms and the variables of other servers.
 
         """
 
@@ -68,6 +74,8 @@ enum HelpText {
         Exit code 0 when it answers 200 in time (5 seconds), 124 when it does not answer in time, else 1.
 
         """
+
+    private static let secretFiles = Option.app.filter(\.field.isSecret).map(\.fileVariable).joined(separator: " and ")
 
     private static let meta = MetaOption.all.map { option in
         let short = option.shortFlag.map { "-\($0), " } ?? "    "

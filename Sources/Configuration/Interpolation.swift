@@ -1,30 +1,52 @@
-/// `${NAME}` and `${NAME:-default}` inside text; `$${` is a literal `${`. Expanded once: values bring no syntax.
+/// `${NAME}` inside text, with the forms of Compose and POSIX shells (XCU §2.6.2); `$${` is a literal `${`.
+///
+///     ${A:-d} ${A-d}   d when A is not set        ${A:?e} ${A?e}   an error that says e when A is not set
+///     ${A:+x} ${A+x}   x when A is set
+///
+/// With the colon, an empty A counts as not set. The words may hold `${…}` themselves. Values are expanded once: they bring
+/// no syntax.
 enum Interpolation {
+    struct Missing: Equatable {
+        var name: String
+        /// What `${NAME:?…}` says about it.
+        var message: String?
+    }
+
     struct Expanded: Equatable {
         var text = ""
         /// Names without a value and without a default, in order.
-        var missing: [String] = []
+        var missing: [Missing] = []
         /// There was a `${…}`.
         var isInterpolated = false
         /// `${` without its `}`, or something that is no name.
         var isMalformed = false
     }
 
+    private static let depthMax = 8
+
+    /// - Parameter lookUp: `nil` when a name is not set, empty text when it is set to nothing.
     static func expand(_ text: String, lookUp: (String) -> String?) -> Expanded {
         var result = Expanded()
-        var rest = text[...]
-        while let dollar = rest.firstIndex(of: "$") {
+        expand(text[...], depth: 1, into: &result, lookUp)
+        return result
+    }
+
+    private static func expand(
+        _ text: Substring, depth: Int, into result: inout Expanded, _ lookUp: (String) -> String?
+    ) {
+        var rest = text
+        while let dollar = rest.utf8.firstIndex(of: UInt8(ascii: "$")) {
             result.text += rest[..<dollar]
             rest = rest[dollar...]
             if rest.hasPrefix("$${") {
                 result.text += "${"
                 rest = rest.dropFirst(3)
             } else if rest.hasPrefix("${") {
-                guard let end = rest.firstIndex(of: "}") else {
+                guard depth <= depthMax, let end = closingBrace(of: rest) else {
                     result.isMalformed = true
-                    return result
+                    return
                 }
-                expand(name: rest.dropFirst(2)[..<end], into: &result, lookUp)
+                expand(reference: rest[..<end].dropFirst(2), depth: depth, into: &result, lookUp)
                 rest = rest[end...].dropFirst()
             } else {
                 result.text += "$"
@@ -32,23 +54,51 @@ enum Interpolation {
             }
         }
         result.text += rest
-        return result
     }
 
-    private static func expand(name: Substring, into result: inout Expanded, _ lookUp: (String) -> String?) {
-        var (name, fallback) = (name, Substring?.none)
-        if let colon = name.firstIndex(of: ":"), name[colon...].hasPrefix(":-") {
-            (name, fallback) = (name[..<colon], name[colon...].dropFirst(2))
+    /// Where the `${` that the text begins with ends.
+    private static func closingBrace(of text: Substring) -> Substring.Index? {
+        var (at, depth) = (text.startIndex, 0)
+        while at < text.endIndex {
+            let rest = text[at...]
+            if rest.hasPrefix("$${") {
+                at = text.index(at, offsetBy: 3)
+                continue
+            }
+            if rest.hasPrefix("${") {
+                depth += 1
+            } else if rest.hasPrefix("}") {
+                depth -= 1
+                if depth == 0 { return at }
+            }
+            at = text.index(after: at)
         }
+        return nil
+    }
+
+    /// What stands between the braces.
+    private static func expand(
+        reference: Substring, depth: Int, into result: inout Expanded, _ lookUp: (String) -> String?
+    ) {
         result.isInterpolated = true
+        let name = reference.prefix { !":-?+".contains($0) }
         guard isName(name) else { return result.isMalformed = true }
-        // Empty counts as unset, as everywhere in the configuration.
-        if let value = lookUp(String(name)), !value.isEmpty {
-            result.text += value
-        } else if let fallback {
-            result.text += fallback
-        } else {
-            result.missing.append(String(name))
+        var form = reference[name.endIndex...]
+        let emptyCounts = form.hasPrefix(":")
+        if emptyCounts { form = form.dropFirst() }
+        let value = lookUp(String(name))
+        // Without a form empty counts as unset, as everywhere in the configuration.
+        let isSet = emptyCounts || form.isEmpty ? value.map { !$0.isEmpty } ?? false : value != nil
+        let word = form.dropFirst()
+        switch form.first {
+        case nil where !emptyCounts && !isSet: result.missing.append(Missing(name: String(name)))
+        case "?" where !isSet:
+            result.missing.append(Missing(name: String(name), message: String(word)))
+        case "-" where !isSet: expand(word, depth: depth + 1, into: &result, lookUp)
+        case "+": if isSet { expand(word, depth: depth + 1, into: &result, lookUp) }
+        case "-", "?": result.text += value ?? ""
+        case nil where !emptyCounts: result.text += value ?? ""
+        default: result.isMalformed = true
         }
     }
 
@@ -63,26 +113,36 @@ enum Interpolation {
     }
 }
 
+extension Interpolation.Missing {
+    /// For an error: what is missing, and the way out.
+    var text: String {
+        guard let message, !message.isEmpty else {
+            return "variable \(name) is not set; ${\(name):-default} would allow that"
+        }
+        return "variable \(name) is not set: \(message.shortened)"
+    }
+}
+
 extension Node {
     /// Expands every string value below; keys stay as they are.
     mutating func interpolate(_ source: SourceText, _ problems: inout ProblemList, lookUp: (String) -> String?) {
         switch content {
         case .string(let text, _):
+            guard text.utf8.contains(UInt8(ascii: "$")) else { return }
             let expanded = Interpolation.expand(text, lookUp: lookUp)
-            guard expanded.isInterpolated || expanded.isMalformed || expanded.text != text else { return }
-            for name in expanded.missing {
-                problems.error(
-                    source.place(offset), "variable \(name) is not set; ${\(name):-default} would allow that")
-            }
+            for missing in expanded.missing { problems.error(source.place(offset), missing.text) }
             if expanded.isMalformed {
                 problems.error(
                     source.place(offset), "malformed ${…}; write ${NAME}, ${NAME:-default}, or $${ for a literal ${")
             }
             content = .string(expanded.text, isInterpolated: expanded.isInterpolated)
         case .array(var elements):
+            // Moved out and back: two owners of the array would copy it at the first change.
+            content = .null
             for index in elements.indices { elements[index].interpolate(source, &problems, lookUp: lookUp) }
             content = .array(elements)
         case .object(var members):
+            content = .null
             for index in members.indices { members[index].value.interpolate(source, &problems, lookUp: lookUp) }
             content = .object(members)
         case .number, .boolean, .null, .broken: break

@@ -4,6 +4,7 @@ extension Loader {
     /// What only shows when everything is known.
     mutating func check() {
         checkAddress()
+        checkPublicPort()
         checkApps()
         checkSizes()
         checkCredentials()
@@ -30,6 +31,19 @@ extension Loader {
         }
     }
 
+    /// A file of variables may say both where clients go and where the server listens; the two are the same port unless
+    /// somebody stands between.
+    private mutating func checkPublicPort() {
+        let (shown, origin) = (settings.publicAddress.port, origin("public-port"))
+        guard shown != 0, shown != settings.port, !origin.isOurs else { return }
+        let listens = "the broker listens on \(settings.port) (\(self.origin("port")))"
+        let proxy = settings.publicAddress.scheme == .https ? "a TLS proxy" : "a proxy"
+        problems.warning(
+            origin.place(value: String(shown)),
+            "clients are told port \(shown), but \(listens); \(proxy) has to lead from one to the other, "
+                + "or set STARLING_PORT=\(shown)")
+    }
+
     private func origin(_ name: String) -> Origin { origins[name] ?? .builtIn }
 
     // MARK: Apps
@@ -40,30 +54,16 @@ extension Loader {
                 drafts[ServerSettings.appsMax].origin,
                 "apps: \(drafts.count) apps, but a broker has at most \(ServerSettings.appsMax)")
         }
-        var ids: [String: String] = [:]
-        var keys: [String: String] = [:]
+        var (ids, keys) = (NameRegistry(kind: "id"), NameRegistry(kind: "key"))
         for draft in drafts {
             checkIdentity(draft)
-            let names = [(draft.app.id, "app-id", "id")] + draft.app.aliases.map { ($0, "app-aliases", "aliases") }
-            for (name, option, path) in names where !name.isEmpty {
-                let origin = draft.origin(of: option)
-                if let first = ids[name] {
-                    problems.error(origin, "\(draft.label).\(path): id \(name.quoted) is already taken by \(first)")
-                } else {
-                    ids[name] = "\(draft.label) (\(origin.place()))"
-                }
+            ids.add(draft.app.id, draft.label, "id", draft.origin(of: "app-id"), &problems)
+            for alias in draft.app.aliases {
+                ids.add(alias, draft.label, "aliases", draft.origin(of: "app-aliases"), &problems)
             }
-            var own: [(String, Origin, String)] = []
-            if !draft.key.isEmpty { own.append((draft.key, draft.origin(of: "app-key"), "key")) }
-            for (index, pair) in draft.moreKeys.enumerated() where !pair.key.isEmpty {
-                own.append((pair.key, draft.keyOrigin(index), "keys[\(index)].key"))
-            }
-            for (key, origin, path) in own {
-                if let first = keys[key] {
-                    problems.error(origin, "\(draft.label).\(path): key \(key.quoted) is already taken by \(first)")
-                } else {
-                    keys[key] = "\(draft.label) (\(origin.place()))"
-                }
+            keys.add(draft.key, draft.label, "key", draft.origin(of: "app-key"), &problems)
+            for (index, pair) in draft.moreKeys.enumerated() {
+                keys.add(pair.key, draft.label, "keys[\(index)].key", draft.keyOrigin(index), &problems)
             }
         }
         if drafts.allSatisfy({ !$0.app.isEnabled }), !drafts.isEmpty {
@@ -73,49 +73,44 @@ extension Loader {
 
     private mutating func checkIdentity(_ draft: AppDraft) {
         let label = draft.label
-        if draft.app.id.isEmpty { problems.error(draft.origin(of: "app-id"), "\(label): has no id") }
-        for id in [draft.app.id] where !Self.isIdentifier(id) && !id.isEmpty {
-            identifierProblem(draft, "app-id", "id", id)
-        }
-        for alias in draft.app.aliases where !Self.isIdentifier(alias) {
-            identifierProblem(draft, "app-aliases", "aliases", alias)
+        if draft.app.id.isEmpty {
+            problems.error(draft.origin(of: "app-id"), "\(label): has no id")
+        } else {
+            checkIdentifier(draft.app.id, as: .id, "\(label).id", draft.origin(of: "app-id"))
         }
         if draft.key.isEmpty, draft.moreKeys.isEmpty {
             problems.error(draft.origin(of: "app-key"), "\(label): has no key")
         } else if draft.key.isEmpty, draft.origins["app-key"] != nil || !draft.secret.isEmpty {
             problems.error(draft.origin(of: "app-key"), "\(label).key: must not be empty")
-        } else if !draft.key.isEmpty, !Self.isIdentifier(draft.key) {
-            identifierProblem(draft, "app-key", "key", draft.key)
+        } else if !draft.key.isEmpty {
+            checkIdentifier(draft.key, as: .key, "\(label).key", draft.origin(of: "app-key"))
         }
         if !draft.key.isEmpty, draft.secret.isEmpty {
             problems.error(draft.origin(of: "app-secret"), "\(label): key \(draft.key.quoted) has no secret")
         }
+        checkStray(draft.secret, "the secret", label, draft.origin(of: "app-secret"))
         for (index, pair) in draft.moreKeys.enumerated() {
             let (path, origin) = ("\(label).keys[\(index)]", draft.keyOrigin(index))
             if pair.key.isEmpty {
                 problems.error(origin, "\(path): has no key")
-            } else if !Self.isIdentifier(pair.key) {
-                problems.error(origin, "\(path).key: \(Self.identifierText), not \(pair.key.quoted)")
+            } else {
+                checkIdentifier(pair.key, as: .key, "\(path).key", origin)
             }
             if pair.secret.isEmpty { problems.error(origin, "\(path): has no secret") }
+            checkStray(pair.secret, "the secret", path, origin)
         }
     }
 
-    private mutating func identifierProblem(_ draft: AppDraft, _ option: String, _ path: String, _ text: String) {
-        problems.error(draft.origin(of: option), "\(draft.label).\(path): \(Self.identifierText), not \(text.quoted)")
+    private mutating func checkIdentifier(_ text: String, as kind: Identifier.Kind, _ path: String, _ origin: Origin) {
+        if let fault = Identifier.fault(of: text, as: kind) { return problems.error(origin, "\(path): \(fault)") }
+        checkStray(text, kind == .id ? "the id" : "the key", path, origin)
     }
 
-    private static let identifierText = "must be 1 to 200 of A-Z a-z 0-9 . _ ~ -"
-
-    /// Ids and keys stand in URL paths, and a key ends at the colon in `auth`; so only what needs no escaping there.
-    static func isIdentifier(_ text: String) -> Bool {
-        (1...200).contains(text.utf8.count)
-            && text.utf8.allSatisfy { byte in
-                switch byte {
-                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-                default: "._~-".utf8.contains(byte)
-                }
-            }
+    /// A secret may be any text, so what looks like an accident of copying is only told. It is not shown.
+    private mutating func checkStray(_ text: String, _ what: String, _ path: String, _ origin: Origin) {
+        if let stray = StrayCharacters.of(text) {
+            problems.warning(origin.place(), "\(path): \(what) \(stray.text)")
+        }
     }
 
     // MARK: Sizes and credentials
@@ -146,15 +141,8 @@ extension Loader {
     }
 
     private mutating func checkCredentials() {
-        var probe = settings
-        probe.apps = drafts.map(\.settings)
-        guard probe.usesWellKnownCredentials else { return }
         if settings.isProduction {
-            for draft in drafts {
-                let isKnown = draft.settings.keys.contains {
-                    $0.key == BuiltInApp.key || $0.secret == BuiltInApp.secret
-                }
-                guard isKnown else { continue }
+            for draft in drafts where draft.settings.keys.contains(where: \.isWellKnown) {
                 problems.error(
                     origin("production").place(),
                     "\(draft.label) uses the well-known credentials; give it a key and a secret of its own "
@@ -168,7 +156,7 @@ extension Loader {
     /// Who knows an app's secret can publish; a well-known key with a secret of its own is as good as any, for keys are public.
     /// Where `auto` listens for the built-in app is known at the start only, so the server warns of that itself.
     private mutating func warnOfWellKnownSecrets() {
-        guard !["127.0.0.1", "::1", "localhost"].contains(settings.host) else { return }
+        guard !Self.isThisMachine(settings.host) else { return }
         guard !isDefaultApp || settings.host != ServerSettings.automaticHost else { return }
         let place = settings.host == ServerSettings.automaticHost ? "::" : settings.host
         for draft in drafts where draft.app.isEnabled {
@@ -179,9 +167,34 @@ extension Loader {
                     + "anyone who can connect can publish")
         }
     }
+
+    private static func isThisMachine(_ host: String) -> Bool {
+        ["::1", "localhost"].contains(host) || host.hasPrefix("127.")
+    }
+}
+
+/// Ids or keys of all apps: each names one of them.
+private struct NameRegistry {
+    let kind: String
+    private var owners: [String: (label: String, origin: Origin)] = [:]
+
+    init(kind: String) {
+        self.kind = kind
+    }
+
+    mutating func add(
+        _ name: String, _ label: String, _ path: String, _ origin: Origin, _ problems: inout ProblemList
+    ) {
+        guard !name.isEmpty else { return }
+        guard let first = owners[name] else { return owners[name] = (label, origin) }
+        problems.error(
+            origin,
+            "\(label).\(path): \(kind) \(name.quoted) is already taken by \(first.label) (\(first.origin.place()))")
+    }
 }
 
 extension AppDraft {
+    /// Where the further key of this index was given.
     func keyOrigin(_ index: Int) -> Origin {
         index < keyOrigins.count ? keyOrigins[index] : origin(of: "app-keys")
     }

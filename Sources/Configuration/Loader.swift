@@ -10,8 +10,18 @@ struct Loader {
     var isDefaultApp = false
     var file: String?
     var problems: ProblemList
-    /// Another server's file is being translated, not used.
-    var isImport = false
+    /// Limits of a soketi file for all apps.
+    var everyAppOfFile: [SoketiFile.EveryApp] = []
+    /// Names of the other servers whose settings were found.
+    var foreignInUse: Set<String> = []
+    /// An app was named, but not whole: the built-in one must not take its place.
+    var isIncomplete = false
+    /// Where the file has an empty list of apps.
+    var emptyApps: Origin?
+    /// Variables that nobody reads, but that look like ones which say who an app is.
+    var misnamed: [(origin: Origin, meant: String)] = []
+    /// What first named the app of `STARLING_APP_*` variables and flags.
+    var namedOrigin: Origin?
 
     static let serverByName = Dictionary(uniqueKeysWithValues: Option.server.map { ($0.name, $0) })
     static let appByName = Dictionary(uniqueKeysWithValues: Option.app.map { ($0.name, $0) })
@@ -31,10 +41,12 @@ struct Loader {
         readSecretFiles(readFile)
         platformPort()
         readFileSettings(readFile)
+        warnUnknownNames()
         readForeign()
         readNative()
         readFlags()
         finishApps()
+        followForeignLimits()
         check()
     }
 
@@ -73,7 +85,7 @@ struct Loader {
     private mutating func readEnvironmentFile(_ readFile: Configuration.ReadFile) {
         guard let (path, origin) = metaValue("env-file"), let source = read(path, origin, readFile) else { return }
         let environment = variables
-        let parsed = EnvironmentFile(source) { environment[$0]?.value }
+        let parsed = EnvironmentFile(source, reads: Self.readNames.contains) { environment.lookUp($0) }
         problems.append(parsed.problems.all)
         variables.add(parsed, path: path)
     }
@@ -85,21 +97,25 @@ struct Loader {
         problems.append(readProblems.all)
         guard var node else { return }
         let variables = variables
-        node.interpolate(source, &problems) { variables[$0]?.value }
+        node.interpolate(source, &problems) { variables.lookUp($0) }
+        var family: String?
         if SoketiFile.isSoketi(node) {
-            let translated = SoketiFile.translate(node, source, isImport: isImport)
+            let translated = SoketiFile(node, source)
             problems.append(translated.problems.all)
-            node = translated.node
+            (node, everyAppOfFile, family) = (translated.native, translated.everyApp, ForeignFamily.soketi.name)
+            foreignInUse.insert(ForeignFamily.soketi.name)
         }
         let read = FileSettings(node, source, base: settings, origins: origins)
         problems.append(read.problems.all)
         (settings, origins, drafts) = (read.settings, read.origins, read.drafts)
+        for index in drafts.indices { drafts[index].fileFamily = family }
+        emptyApps = read.emptyApps
     }
 
     /// `STARLING_APP_SECRET_FILE` names a file that holds the secret (Docker and Kubernetes secrets).
     private mutating func readSecretFiles(_ readFile: Configuration.ReadFile) {
         for option in Option.app where option.field.isSecret {
-            let name = option.variable + "_FILE"
+            let name = option.fileVariable
             guard let variable = variables[name], let source = read(variable.value, variable.origin, readFile) else {
                 continue
             }
@@ -137,9 +153,10 @@ struct Loader {
     /// What a platform says about the port; anything the operator wrote is stronger.
     private mutating func platformPort() {
         let hasReverb = !variables.names(withPrefix: "REVERB_").isEmpty
-        let hasOthers = ["STARLING_APP_", "SOKETI_", "PUSHER_", "SOCKUDO_"].contains {
-            !variables.names(withPrefix: $0).isEmpty
-        }
+        // `PUSHER_PORT` and the like stand in every Laravel application; an app of that family has a server of its own.
+        let hasOthers =
+            ["STARLING_APP_", "SOKETI_", "SOCKUDO_"].contains { !variables.names(withPrefix: $0).isEmpty }
+            || variables.names(withPrefix: "PUSHER_").contains(where: Self.identityNames.contains)
         if hasReverb, !hasOthers {
             settings.port = 8080
             origins["port"] = .inferred("REVERB_* variables")
@@ -154,21 +171,46 @@ struct Loader {
         for option in Option.server {
             if let variable = variables[option.variable] { setServer(option.name, variable.value, variable.origin) }
         }
-        var known = Set(
-            Option.server.map(\.variable) + Option.app.map(\.variable) + MetaOption.all.compactMap(\.variable))
-        known.formUnion(Option.app.filter(\.field.isSecret).map { $0.variable + "_FILE" })
-        known.insert("STARLING_ENV")
-        warnUnknown("STARLING_", known.sorted(), ignoredPrefixes: [])
     }
 
-    mutating func warnUnknown(_ prefix: String, _ known: [String], ignoredPrefixes: [String]) {
+    private static let nativeNames =
+        Option.server.map(\.variable) + Option.app.map(\.variable) + MetaOption.all.compactMap(\.variable)
+        + Option.app.filter(\.field.isSecret).map(\.fileVariable) + ["STARLING_ENV"]
+
+    /// Every variable that somebody asks for.
+    private static let readNames = Set(nativeNames + ["PORT"] + ForeignFamily.all.flatMap { $0.variables.map(\.name) })
+
+    /// A variable of a known family that nobody reads is told with the name that was meant.
+    private mutating func warnUnknownNames() {
+        warnUnknown("STARLING_", Self.nativeNames)
+        for family in ForeignFamily.all { warnUnknown(family.prefix, family.variables.map(\.name)) }
+        // Old documents of soketi leave its prefix out.
+        for name in ["DEFAULT_APP_ID", "DEFAULT_APP_KEY", "DEFAULT_APP_SECRET"] {
+            if let variable = variables[name] { misnamed.append((variable.origin, "SOKETI_" + name)) }
+        }
+    }
+
+    private mutating func warnUnknown(_ prefix: String, _ known: [String]) {
         for name in variables.names(withPrefix: prefix) where !known.contains(name) {
-            if ignoredPrefixes.contains(where: name.hasPrefix) { continue }
             guard let variable = variables[name] else { continue }
-            let hint = NearestName.hint(name, in: known, quote: "")
+            let meant = NearestName.of(name, in: known)
+            if let meant, Self.identityNames.contains(meant) { misnamed.append((variable.origin, meant)) }
+            let hint = meant.map { " — did you mean \($0)?" } ?? ""
             problems.warning(variable.origin.place(), "unknown variable; ignored\(hint)")
         }
     }
+
+    /// The variables that say who an app is.
+    private static let identityNames: Set<String> = {
+        let foreign = ForeignFamily.all.flatMap(\.variables).filter { variable in
+            switch variable.effect {
+            case .app(let options, _): options.contains(where: identity.contains)
+            case .wholeApp: true
+            default: false
+            }
+        }
+        return Set(foreign.map(\.name) + (identity + ["app-keys"]).map { "STARLING_" + $0.screaming })
+    }()
 
     // MARK: Flags
 

@@ -41,13 +41,23 @@ struct SourceText: Sendable {
     let path: String
     let bytes: [UInt8]
     private let lineStarts: [Int]
+    /// Scalars before every `stride`th byte. A generated file is one line of megabytes, and no place of it may cost a walk
+    /// from the line's start.
+    private let scalarsBefore: [Int]
+    private static let stride = 256
 
     init(path: String, bytes: [UInt8]) {
         self.path = path
         self.bytes = bytes
-        var starts = [0]
-        for (offset, byte) in bytes.enumerated() where byte == UInt8(ascii: "\n") { starts.append(offset + 1) }
-        lineStarts = starts
+        var (starts, marks, scalars) = ([0], [Int](), 0)
+        marks.reserveCapacity(bytes.count / Self.stride + 1)
+        for (offset, byte) in bytes.enumerated() {
+            if offset % Self.stride == 0 { marks.append(scalars) }
+            if byte & 0xC0 != 0x80 { scalars += 1 }
+            if byte == UInt8(ascii: "\n") { starts.append(offset + 1) }
+        }
+        if bytes.count % Self.stride == 0 { marks.append(scalars) }
+        (lineStarts, scalarsBefore) = (starts, marks)
     }
 
     /// Line and column count from 1; a column is one Unicode scalar, so that editors agree.
@@ -58,8 +68,13 @@ struct SourceText: Sendable {
             let middle = (low + high) / 2
             if lineStarts[middle] <= offset { low = middle } else { high = middle }
         }
-        let scalars = bytes[lineStarts[low]..<offset].count { $0 & 0xC0 != 0x80 }
-        return .file(path: path, line: low + 1, column: scalars + 1)
+        let column = scalars(before: offset) - scalars(before: lineStarts[low]) + 1
+        return .file(path: path, line: low + 1, column: column)
+    }
+
+    private func scalars(before offset: Int) -> Int {
+        let mark = offset / Self.stride
+        return scalarsBefore[mark] + bytes[mark * Self.stride..<offset].count { $0 & 0xC0 != 0x80 }
     }
 
     func place(_ offset: Int) -> String { origin(at: offset).place() }

@@ -36,6 +36,8 @@ struct Option<Settings: Sendable>: Sendable {
 
     var flag: String { "--" + name }
     var variable: String { "STARLING_" + name.screaming }
+    /// Names a file that holds the value, for secrets.
+    var fileVariable: String { variable + "_FILE" }
 }
 
 extension String {
@@ -141,7 +143,7 @@ extension Option where Settings == AppDraft {
                 name: "app-id", key: "id", field: .text(\.app.id), group: .identity,
                 help: "Id in HTTP paths, /apps/{id}/…"),
             .init(
-                name: "app-aliases", key: "aliases", field: .list(\.app.aliases), group: .identity,
+                name: "app-aliases", key: "aliases", field: .list(\.app.aliases, of: .identifier), group: .identity,
                 help: "Other ids of the same app; some libraries accept only digits"),
             .init(
                 name: "app-key", key: "key", field: .text(\.key), group: .identity,
@@ -173,8 +175,9 @@ extension Option where Settings == AppDraft {
                 group: .features,
                 help: "Refuse connections without ?protocol= (4008)"),
             .init(
-                name: "allowed-origins", key: "allowedOrigins", field: .list(\.app.allowedOrigins), group: .features,
-                help: "Origins of pages that may connect; empty or *: all"),
+                name: "allowed-origins", key: "allowedOrigins", field: .list(\.app.allowedOrigins, of: .origin),
+                group: .features,
+                help: "Pages that may connect: https://HOST[:PORT], HOST or *.HOST; empty or *: all"),
             .init(
                 name: "authorized-connections", key: "authorizedConnections",
                 field: .boolean(\.app.authorizedConnectionsRequired), group: .features,

@@ -44,7 +44,7 @@ enum Field<Settings: Sendable>: Sendable {
     case numbers(any WritableKeyPath<Settings, Int> & Sendable, [Int])
     /// -1 (unlimited) or a number of the range.
     case limit(any WritableKeyPath<Settings, Int?> & Sendable, ClosedRange<Int>)
-    case list(any WritableKeyPath<Settings, [String]> & Sendable)
+    case list(any WritableKeyPath<Settings, [String]> & Sendable, of: ListElement)
     case keys(any WritableKeyPath<Settings, [AppSettings.Key]> & Sendable)
     /// The array stands in the middle: the enum keeps its tag in the outer words of a payload, where a leak checker would
     /// no longer know a pointer.
@@ -64,7 +64,7 @@ enum Field<Settings: Sendable>: Sendable {
         case .boolean(let path): .boolean(settings[keyPath: path])
         case .integer(let path, _), .numbers(let path, _): .integer(settings[keyPath: path])
         case .limit(let path, _): .limit(settings[keyPath: path])
-        case .list(let path): .list(settings[keyPath: path])
+        case .list(let path, _): .list(settings[keyPath: path])
         case .keys(let path): .keys(settings[keyPath: path])
         case .words(let read, _, _): .text(read(settings))
         }
@@ -78,7 +78,7 @@ enum Field<Settings: Sendable>: Sendable {
         case (.integer(let path, _), .integer(let number)), (.numbers(let path, _), .integer(let number)):
             settings[keyPath: path] = number
         case (.limit(let path, _), .limit(let number)): settings[keyPath: path] = number
-        case (.list(let path), .list(let texts)): settings[keyPath: path] = texts
+        case (.list(let path, _), .list(let texts)): settings[keyPath: path] = texts
         case (.keys(let path), .keys(let keys)): settings[keyPath: path] = keys
         case (.words(_, _, let write), .text(let text)): write(&settings, text)
         default: preconditionFailure("a value of another kind than its field: our parser made it")
@@ -113,6 +113,8 @@ enum Field<Settings: Sendable>: Sendable {
 /// Why a value was refused: a sentence that ends "…, not" what was found.
 struct ValueError: Error, Equatable {
     var text: String
+    /// Where the fault is, when it is a part of the value.
+    var offset: Int?
 }
 
 extension Field {
@@ -127,7 +129,9 @@ extension Field {
             guard let number = Int(text) else { return refusal(expectation) }
             return check(number)
         case .words: return check(word: text)
-        case .list: return .success(.list(text.split(separator: ",").map(\.trimmed).filter { !$0.isEmpty }))
+        case .list(_, let element):
+            return Self.list(
+                text.split(separator: ",").map { ($0.trimmed, nil) }.filter { !$0.0.isEmpty }, of: element)
         case .keys:
             var keys: [AppSettings.Key] = []
             for pair in text.split(separator: ",") {
@@ -149,20 +153,42 @@ extension Field {
             guard let number = Int(literal) else { return refusal(expectation, "\(literal.shortened)") }
             return check(number)
         case (.words, .string(let text, _)): return check(word: text)
-        case (.list, .array(let elements)):
-            var texts: [String] = []
+        case (.list(_, let kind), .array(let elements)):
+            var texts: [(String, Int?)] = []
             for element in elements {
                 guard case .string(let text, _) = element.content else {
                     return refusal(expectation, "one with \(element.kindName) in it")
                 }
-                texts.append(text)
+                texts.append((text, element.offset))
             }
-            return .success(.list(texts))
+            return Self.list(texts, of: kind)
         case (.boolean, .string(let text, true)), (.integer, .string(let text, true)),
             (.limit, .string(let text, true)),
             (.numbers, .string(let text, true)), (.list, .string(let text, true)):
             return parse(text)
         default: return refusal(expectation, node.kindName)
+        }
+    }
+
+    /// Each element in its one form, or what is wrong with the first that has none.
+    private static func list(_ texts: [(text: String, offset: Int?)], of kind: ListElement) -> Result<
+        OptionValue, ValueError
+    > {
+        var elements: [String] = []
+        for (text, offset) in texts {
+            switch kind.parse(text) {
+            case .success(let element): elements.append(element)
+            case .failure(let error): return .failure(ValueError(text: error.text, offset: offset))
+            }
+        }
+        return .success(.list(elements))
+    }
+
+    /// The nearest number that the field takes.
+    func clamped(_ number: Int) -> Int {
+        switch self {
+        case .integer(_, let range), .limit(_, let range): min(max(number, range.lowerBound), range.upperBound)
+        default: number
         }
     }
 

@@ -46,6 +46,12 @@ struct ProblemList: Sendable, Equatable {
         all.append(Problem(severity: .warning, place: place, text: text))
     }
 
+    /// ` — did you mean X?`, or nothing. Only for the first problems: a generated file may have the same mistake in each of
+    /// 65,000 apps, and a guess costs more than reading the app.
+    func hint(_ name: String, in candidates: [String]) -> String {
+        all.count < 100 ? NearestName.hint(name, in: candidates) : ""
+    }
+
     mutating func append(_ others: [Problem]) { all += others }
 
     /// `2 errors, 1 warning`.

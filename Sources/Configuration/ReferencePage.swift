@@ -14,6 +14,35 @@ enum ReferencePage {
         \(MetaOption.all.map(row).joined())
         \(sections(Option.server, ServerSettings()))
         \(sections(Option.app, AppDraft()))
+        Of id, key and secret, `STARLING_APP_*` variables and flags need key and secret together; half an app is an error.
+
+        ## Secrets in files
+
+        | Variable | Meaning |
+        |---|---|
+        \(secretFiles)
+        ## Text with `${…}`
+
+        Values of a configuration file and of a `--env-file` may name variables. `$${` is a literal `${`, and with the colon an
+        empty variable counts as unset.
+
+        | Form | Meaning |
+        |---|---|
+        | `${A}` | A; in a configuration file an error when it is not set, elsewhere empty |
+        | `${A:-text}`, `${A-text}` | A, or the text when it is not set |
+        | `${A:?text}`, `${A?text}` | A, or an error that says the text |
+        | `${A:+text}`, `${A+text}` | the text when A is set, else nothing |
+
+        A `--env-file` belongs to an application: lines that nobody here reads never are an error.
+
+        ## Limits of other servers
+
+        An app of another server may do here what it could do there. What that server allows when nothing is said is more than
+        here in these options; bodies, messages and backlogs make room for it. `starling config show --origins` tells.
+
+        | Server | Option | Value |
+        |---|---|---|
+        \(foreignDefaults)
         ## Variables of other servers
 
         | Variable | Meaning here |
@@ -32,6 +61,13 @@ enum ReferencePage {
 
     private static let foreign = ForeignFamily.all.flatMap(\.variables)
         .map { "| `\($0.name)` | \($0.effect.meaning) |\n" }.joined()
+
+    private static let secretFiles = Option.app.filter(\.field.isSecret)
+        .map { "| `\($0.fileVariable)` | Path of a file that holds `\($0.variable)` |\n" }.joined()
+
+    private static let foreignDefaults = ForeignFamily.all.flatMap { family in
+        family.appDefaults.map { "| \(family.name) | `--\($0.option)` | \($0.value) |\n" }
+    }.joined()
 
     private static func sections<Settings>(_ options: [Option<Settings>], _ defaults: Settings) -> String {
         OptionGroup.sorted(options).map { section($0.group, $0.options, defaults) }.joined(separator: "\n")
@@ -65,14 +101,18 @@ extension ForeignFamily.Effect {
     fileprivate var meaning: String {
         switch self {
         case .server(let name, let conversion): "`--\(name)`\(conversion.note)"
-        case .app(let name, let conversion): "`--\(name)` of that app\(conversion.note)"
+        case .app(let names, let conversion):
+            names.map { "`--\($0)`" }.joined(separator: ", ") + " of that app\(conversion.note)"
         case .everyApp(let names, let conversion):
             names.map { "`--\($0)`" }.joined(separator: ", ") + " of every app\(conversion.note)"
+        case .size(let server, let names):
+            "`--\(server)`, and " + names.map { "`--\($0)`" }.joined(separator: ", ") + " of every app"
         case .debug: "`--log-level debug`"
         case .driver(let supported, _): supported.joined(separator: ", ") + "; anything else is an error"
         case .refused(let text): "an error: \(text)"
         case .later(let text): "a warning: \(text)"
-        case .webhooks: "a warning: webhooks come in a later release"
+        case .webhooks: "a warning: \(Unsupported.webhooks)"
+        case .elsewhere(let text): "a warning: \(text)"
         case .wholeApp: "an app: `http://KEY:SECRET@HOST:PORT/apps/ID`"
         case .ignored: "accepted, has no effect"
         }
@@ -84,6 +124,7 @@ extension ForeignFamily.Conversion {
         switch self {
         case .none: ""
         case .kilobytes: ", in KiB"
+        case .memberKilobytes: ", in KiB of `user_info`, to which 1 KiB is added for the rest"
         case .megabytes: ", in MiB"
         case .milliseconds: ", in milliseconds"
         case .clientEventSenders: ": all, members or none"

@@ -88,10 +88,13 @@ public struct ServerSettings: Sendable, Equatable {
 
     /// Some app can be used by anybody who has read the documentation of soketi or of this broker.
     public var usesWellKnownCredentials: Bool {
-        apps.contains { app in
-            app.keys.contains { $0.key == BuiltInApp.key || $0.secret == BuiltInApp.secret }
-        }
+        apps.contains { $0.keys.contains(where: \.isWellKnown) }
     }
+}
+
+extension AppSettings.Key {
+    /// One half of it is the built-in app's.
+    var isWellKnown: Bool { key == BuiltInApp.key || secret == BuiltInApp.secret }
 }
 
 /// The app of a broker that was told nothing; the same credentials as soketi, so that its users need no change.

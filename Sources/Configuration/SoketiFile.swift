@@ -1,120 +1,127 @@
 /// Turns soketi's configuration file, nested or dotted, into the native one; every value keeps its place.
 ///
-/// Facts in Pusher protocol, Appendix C. A feature that we lack is an error when serving, and a remark when importing.
+/// Nothing of it vanishes: a name that is not in `SoketiNames` is told, and when apps stand under it, it is an error.
 struct SoketiFile {
+    /// A limit that soketi has once for all apps; weaker than what an app says itself.
+    struct EveryApp {
+        var option: String
+        var value: OptionValue
+        var origin: Origin
+    }
+
     let source: SourceText
-    /// Importing: what is not supported is listed instead of refused.
-    let isImport: Bool
-    var problems = ProblemList()
+    private(set) var problems = ProblemList()
+    private(set) var everyApp: [EveryApp] = []
     private var server: [Node.Member] = []
-    private var everyApp: [(key: String, value: Node)] = []
-    private var apps: [Node]?
-
-    private static let marks = [
-        "adapter", "appManager", "cache", "channelLimits", "cluster", "cors", "database", "databasePooling",
-        "eventLimits",
-        "httpApi", "instance", "metrics", "presence", "queue", "rateLimiter", "ssl", "userAuthenticationTimeout",
-        "shutdownGracePeriod", "debug", "mode", "webhooks",
-    ]
-
-    static let options: [String: ForeignFamily.Effect] = [
-        "host": .server("host"),
-        "port": .server("port"),
-        "pathPrefix": .server("path-prefix"),
-        "debug": .debug,
-        "mode": .driver(supported: ["full", "server"], otherwise: "to run a process that only sends webhooks"),
-        "shutdownGracePeriod": .server("shutdown-grace-seconds", .milliseconds),
-        "httpApi.acceptTraffic.memoryThreshold": .server("memory-threshold-percent"),
-        "httpApi.requestLimitInMb": .server("request-body-bytes", .megabytes),
-        "userAuthenticationTimeout": .everyApp(["authorization-timeout-seconds"], .milliseconds),
-        "channelLimits.maxNameLength": .everyApp(["channel-name-bytes"]),
-        "channelLimits.cacheTtl": .everyApp(["cache-seconds"]),
-        "eventLimits.maxChannelsAtOnce": .everyApp(["event-channels"]),
-        "eventLimits.maxNameLength": .everyApp(["event-name-characters"]),
-        "eventLimits.maxPayloadInKb": .everyApp(["event-data-bytes", "client-event-bytes"], .kilobytes),
-        "eventLimits.maxBatchSize": .everyApp(["batch-events"]),
-        "presence.maxMembersPerChannel": .everyApp(["presence-members"]),
-        "presence.maxMemberSizeInKb": .everyApp(["presence-member-bytes"], .kilobytes),
-        "adapter.driver": .driver(supported: ["local"], otherwise: "to start single-node by accident"),
-        "appManager.driver": .driver(supported: ["array"], otherwise: "to start without those apps"),
-        "cache.driver": .driver(supported: ["memory"], otherwise: "to keep the cache in memory by accident"),
-        "queue.driver": .driver(supported: ["sync"], otherwise: "to start without that queue"),
-        "rateLimiter.driver": .driver(supported: ["local"], otherwise: "to limit per process by accident"),
-        "ssl.certPath": .refused(Unsupported.tls),
-        "ssl.keyPath": .refused(Unsupported.tls),
-        "metrics.enabled": .later("the separate metrics port comes in a later release"),
-        "webhooks.batching.enabled": .later("webhooks come in a later release"),
-    ]
-
-    /// Names of an app's members without underscores and in lower case, since soketi takes three spellings of each.
-    static let appMembers: [String: ForeignFamily.Effect] = [
-        "id": .app("app-id"), "key": .app("app-key"), "secret": .app("app-secret"), "enabled": .app("app-enabled"),
-        "maxconnections": .app("app-connections"),
-        "enableclientmessages": .app("client-events"),
-        "enableuserauthentication": .app("authorized-connections"),
-        "maxbackendeventspersecond": .app("backend-events-per-second"),
-        "maxbackendeventspersec": .app("backend-events-per-second"),
-        "maxclienteventspersecond": .app("client-events-per-second"),
-        "maxclienteventspersec": .app("client-events-per-second"),
-        "maxreadrequestspersecond": .app("read-requests-per-second"),
-        "maxreadreqpersec": .app("read-requests-per-second"),
-        "maxpresencemembersperchannel": .app("presence-members"),
-        "maxpresencemembersizeinkb": .app("presence-member-bytes", .kilobytes),
-        "maxchannelnamelength": .app("channel-name-bytes"),
-        "maxeventchannelsatonce": .app("event-channels"),
-        "maxeventnamelength": .app("event-name-characters"),
-        "maxeventpayloadinkb": .app("event-data-bytes", .kilobytes),
-        "maxeventbatchsize": .app("batch-events"),
-        "webhooks": .webhooks,
-    ]
+    private var apps: Node?
+    /// Path → where it was given first; dotted and nested names may meet.
+    private var places: [String: Int] = [:]
 
     /// True when some member is one that only soketi has and the native list of apps is missing.
     static func isSoketi(_ node: Node) -> Bool {
         guard case .object(let members) = node.content else { return false }
-        return !members.contains { $0.key == "apps" } && members.contains { marks.contains(head(of: $0.key)) }
+        return !members.contains { $0.key == "apps" }
+            && members.contains { SoketiNames.marks.contains(String($0.key.prefix { $0 != "." })) }
     }
 
-    private static func head(of path: String) -> String { String(path.prefix { $0 != "." }) }
-
-    static func translate(_ node: Node, _ source: SourceText, isImport: Bool = false) -> (
-        node: Node, problems: ProblemList
-    ) {
-        var file = SoketiFile(source: source, isImport: isImport)
-        file.walk(node, path: "", depth: 0)
-        return (file.native(node.offset), file.problems)
-    }
-
-    private init(source: SourceText, isImport: Bool) {
+    init(_ node: Node, _ source: SourceText) {
         self.source = source
-        self.isImport = isImport
+        walk(node, path: "")
+        native = Node(content: .object(server + appsMember), offset: node.offset)
     }
+
+    /// The same settings as a document of ours, without `everyApp`.
+    private(set) var native = Node(content: .null, offset: 0)
+
+    private var appsMember: [Node.Member] { apps.map { [.init(key: "apps", keyOffset: $0.offset, value: $0)] } ?? [] }
 
     // MARK: Members
 
-    private mutating func walk(_ node: Node, path: String, depth: Int) {
-        guard depth <= FileReader.depthMax, case .object(let members) = node.content else { return }
-        for member in members {
-            let path = path.isEmpty ? member.key : path + "." + member.key
-            if path == "appManager.array.apps" {
-                guard case .array(let elements) = member.value.content else {
-                    problems.error(
-                        source.place(member.value.offset), "\(path): must be an array, not \(member.value.kindName)")
-                    continue
-                }
-                apps = (apps ?? []) + elements.enumerated().map { app($0.element, "\(path)[\($0.offset)]") }
-            } else if case .object = member.value.content {
-                walk(member.value, path: path, depth: depth + 1)
-            } else if let effect = Self.options[path] {
-                apply(effect, path, member)
-            } else if !Self.marks.contains(Self.head(of: path)) {
-                let hint = NearestName.hint(path, in: Self.options.keys.sorted())
-                problems.warning(
-                    source.place(member.keyOffset), "unknown soketi option \(path.quoted); not taken over\(hint)")
+    private mutating func walk(_ node: Node, path: String) {
+        guard case .object(let members) = node.content else { return }
+        for member in members { visit(member, below: path) }
+    }
+
+    private mutating func visit(_ member: Node.Member, below parent: String) {
+        let path = parent.isEmpty ? member.key : parent + "." + member.key
+        if path == "$schema" { return }
+        if SoketiNames.sections.contains(path) {
+            visit(section: member, path)
+        } else if SoketiNames.leaves.contains(path) {
+            if let first = places.updateValue(member.keyOffset, forKey: path) {
+                problems.error(
+                    source.place(member.keyOffset),
+                    "\(path.quoted) is given twice; the first is at \(source.place(first))")
+            } else {
+                visit(leaf: member, path)
             }
+        } else {
+            unknown(member, path)
         }
     }
 
+    private mutating func visit(section member: Node.Member, _ path: String) {
+        switch member.value.content {
+        case .object: walk(member.value, path: path)
+        case .null, .broken: break
+        default:
+            problems.error(
+                source.place(member.value.offset), "\(path): must be an object, not \(member.value.kindName)")
+        }
+    }
+
+    private mutating func visit(leaf member: Node.Member, _ path: String) {
+        if path == SoketiNames.apps {
+            readApps(member.value)
+        } else if SoketiNames.foreign.contains(path) {
+            if ![.null, .object([]), .array([])].contains(member.value.content) {
+                problems.warning(source.place(member.keyOffset), "\(path): has no effect here")
+            }
+        } else if let effect = SoketiNames.options[path] {
+            apply(effect, path, member)
+        } else if case .object = member.value.content {
+            problems.error(source.place(member.value.offset), "\(path): cannot be \(member.value.kindName)")
+        }
+    }
+
+    private mutating func unknown(_ member: Node.Member, _ path: String) {
+        let place = source.place(member.keyOffset)
+        guard !Self.namesApps(member, path) else {
+            let text =
+                "unknown soketi option \(path.quoted), and apps stand in it; soketi has them in \(SoketiNames.apps)"
+            return problems.error(place, text)
+        }
+        let hint = problems.hint(path, in: SoketiNames.all)
+        problems.warning(place, "unknown soketi option \(path.quoted); not taken over\(hint)")
+    }
+
+    /// Whether somebody meant to name an app with this, so that starting without it would be another broker.
+    private static func namesApps(_ member: Node.Member, _ path: String) -> Bool {
+        let word = path.split(separator: ".").last.map { $0.lowercased() } ?? ""
+        return word == "apps" || word == "app" || path.hasPrefix(SoketiNames.apps + ".") || holdsApps(member.value)
+    }
+
+    private static func holdsApps(_ node: Node) -> Bool {
+        switch node.content {
+        case .array(let elements): elements.contains(where: holdsApps)
+        case .object(let members):
+            members.filter { isIdentity($0.key) }.count > 1
+                || members.contains { $0.key.lowercased() == "apps" || holdsApps($0.value) }
+        default: false
+        }
+    }
+
+    private static func isIdentity(_ name: String) -> Bool {
+        guard case .app(let options, _)? = SoketiNames.appMember(name) else { return false }
+        return options.contains(where: Loader.identity.contains)
+    }
+
+    // MARK: Effects
+
     private mutating func apply(_ effect: ForeignFamily.Effect, _ path: String, _ member: Node.Member) {
+        if case .elsewhere(let text) = effect {
+            return problems.warning(source.place(member.keyOffset), "\(path): \(text)")
+        }
         guard let text = member.value.plainText else {
             return problems.error(source.place(member.value.offset), "\(path): cannot be \(member.value.kindName)")
         }
@@ -124,9 +131,7 @@ struct SoketiFile {
             guard let option = Loader.serverByName[name], let node = convert(text, conversion, path, member.value)
             else { return }
             server.append(Node.Member(key: option.key, keyOffset: member.keyOffset, value: node))
-        case .everyApp(let names, let conversion):
-            guard let node = convert(text, conversion, path, member.value) else { return }
-            for name in names { if let option = Loader.appByName[name] { everyApp.append((option.key, node)) } }
+        case .everyApp(let names, let conversion): limit(text, names, conversion, path, member.value)
         case .debug:
             guard Boolean.parse(text) == true else { return }
             let node = Node(content: .string("debug", isInterpolated: true), offset: member.value.offset)
@@ -134,25 +139,34 @@ struct SoketiFile {
         case .driver(let supported, let otherwise):
             guard !supported.contains(text) else { return }
             let choices = supported.joined(separator: ", ")
-            unsupported(
-                member.value, "\(path): \(text.quoted) is not supported here (\(choices))", "; refusing \(otherwise)")
+            problems.error(
+                source.place(member.value.offset),
+                "\(path): \(text.quoted) is not supported here (\(choices)); refusing \(otherwise)")
         case .refused(let why):
-            if Boolean.parse(text) != false { unsupported(member.value, "\(path): \(why)", "") }
+            if Boolean.parse(text) != false { problems.error(source.place(member.value.offset), "\(path): \(why)") }
         case .later(let why):
             if Boolean.parse(text) != false { problems.warning(source.place(member.value.offset), "\(path): \(why)") }
-        case .app, .webhooks, .wholeApp, .ignored: break
+        case .app, .size, .webhooks, .wholeApp, .ignored, .elsewhere: break
         }
     }
 
-    private mutating func unsupported(_ node: Node, _ text: String, _ refusal: String) {
-        let place = source.place(node.offset)
-        if isImport { problems.warning(place, text) } else { problems.error(place, text + refusal) }
+    private mutating func limit(
+        _ text: String, _ names: [String], _ conversion: ForeignFamily.Conversion, _ path: String, _ node: Node
+    ) {
+        for name in names {
+            guard let option = Loader.appByName[name] else { continue }
+            switch conversion.apply(text).flatMap({ option.field.parse($0) }) {
+            case .success(let value):
+                everyApp.append(EveryApp(option: name, value: value, origin: source.origin(at: node.offset)))
+            case .failure(let error): return problems.error(source.place(node.offset), "\(path): \(error.text)")
+            }
+        }
     }
 
     /// Text marked as interpolated, which the native options take for a number or a boolean as well.
-    private mutating func convert(_ text: String, _ conversion: ForeignFamily.Conversion, _ path: String, _ node: Node)
-        -> Node?
-    {
+    private mutating func convert(
+        _ text: String, _ conversion: ForeignFamily.Conversion, _ path: String, _ node: Node
+    ) -> Node? {
         switch conversion.apply(text) {
         case .success(let text): return Node(content: .string(text, isInterpolated: true), offset: node.offset)
         case .failure(let error):
@@ -163,60 +177,72 @@ struct SoketiFile {
 
     // MARK: Apps
 
+    private mutating func readApps(_ node: Node) {
+        switch node.content {
+        case .array(let elements):
+            let apps = elements.enumerated().map { app($0.element, "\(SoketiNames.apps)[\($0.offset)]") }
+            self.apps = Node(content: .array(apps), offset: node.offset)
+        case .null, .broken: break
+        default:
+            problems.error(
+                source.place(node.offset), "\(SoketiNames.apps): must be an array, not \(node.kindName)")
+        }
+    }
+
     private mutating func app(_ node: Node, _ label: String) -> Node {
         guard case .object(let members) = node.content else { return node }
-        var found: [Node.Member] = []
+        var (plain, limits): ([Node.Member], [Node.Member]) = ([], [])
+        var given: [String: Node.Member] = [:]
         for member in members {
             let path = "\(label).\(member.key)"
-            switch Self.appMembers[member.key.lowercased().filter { $0 != "_" }] {
-            case .app(let name, let conversion)?:
-                guard let option = Loader.appByName[name], member.value.content != .null else { continue }
-                guard let text = member.value.plainText else {
-                    problems.error(source.place(member.value.offset), "\(path): cannot be \(member.value.kindName)")
+            switch SoketiNames.appMember(member.key) {
+            case .app(let names, let conversion)?:
+                guard member.value.content != .null else { continue }
+                if let first = given[names[0]] {
+                    problems.error(
+                        source.place(member.keyOffset),
+                        "\(path) says the same as \(first.key.quoted) (\(source.place(first.keyOffset))); give one of them"
+                    )
                     continue
                 }
-                guard let value = convert(text, conversion, path, member.value) else { continue }
-                if !found.contains(where: { $0.key == option.key }) {
-                    found.append(Node.Member(key: option.key, keyOffset: member.keyOffset, value: value))
+                given[names[0]] = member
+                for name in names {
+                    guard let option = appOption(name, conversion, path, member) else { break }
+                    if option.key.hasPrefix("limits.") { limits.append(option) } else { plain.append(option) }
                 }
-            case .webhooks?:
-                if !["", "[]"].contains(member.value.plainText), member.value.content != .array([]),
-                    member.value.content != .null
-                {
-                    problems.warning(
-                        source.place(member.value.offset), "\(path): webhooks come in a later release; none is sent")
-                }
+            case .webhooks?: webhooks(member.value, path)
             default:
-                let hint = NearestName.hint(
-                    member.key, in: ["maxConnections", "enableClientMessages", "enabled", "webhooks"])
+                let hint = problems.hint(member.key, in: SoketiNames.appMemberSpellings)
                 problems.warning(
                     source.place(member.keyOffset), "unknown soketi option \(path.quoted); not taken over\(hint)")
             }
         }
-        return Node(content: .object(found), offset: node.offset)
+        let nested = limits.map {
+            Node.Member(key: String($0.key.dropFirst(7)), keyOffset: $0.keyOffset, value: $0.value)
+        }
+        plain.append(
+            Node.Member(
+                key: "limits", keyOffset: node.offset, value: Node(content: .object(nested), offset: node.offset)))
+        return Node(content: .object(plain), offset: node.offset)
     }
 
-    /// The native document. Limits that soketi has for all apps go into each app that has none of its own.
-    private func native(_ offset: Int) -> Node {
-        var members = server
-        if let apps {
-            let complete = apps.map { app -> Node in
-                guard case .object(let own) = app.content else { return app }
-                let inherited = everyApp.filter { option in !own.contains { $0.key == option.key } }
-                let all = own + inherited.map { Node.Member(key: $0.key, keyOffset: $0.value.offset, value: $0.value) }
-                let limits = all.filter { $0.key.hasPrefix("limits.") }.map { limit in
-                    Node.Member(key: String(limit.key.dropFirst(7)), keyOffset: limit.keyOffset, value: limit.value)
-                }
-                let plain = all.filter { !$0.key.hasPrefix("limits.") }
-                let nested = Node(content: .object(limits), offset: app.offset)
-                return Node(
-                    content: .object(plain + [Node.Member(key: "limits", keyOffset: app.offset, value: nested)]),
-                    offset: app.offset)
-            }
-            members.append(
-                Node.Member(key: "apps", keyOffset: offset, value: Node(content: .array(complete), offset: offset)))
+    private mutating func appOption(
+        _ name: String, _ conversion: ForeignFamily.Conversion, _ path: String, _ member: Node.Member
+    ) -> Node.Member? {
+        guard let option = Loader.appByName[name] else { return nil }
+        guard let text = member.value.plainText else {
+            problems.error(source.place(member.value.offset), "\(path): cannot be \(member.value.kindName)")
+            return nil
         }
-        return Node(content: .object(members), offset: offset)
+        return convert(text, conversion, path, member.value).map {
+            Node.Member(key: option.key, keyOffset: member.keyOffset, value: $0)
+        }
+    }
+
+    private mutating func webhooks(_ node: Node, _ path: String) {
+        if !["", "[]"].contains(node.plainText), node.content != .array([]), node.content != .null {
+            problems.warning(source.place(node.offset), "\(path): \(Unsupported.webhooks); none is sent")
+        }
     }
 }
 

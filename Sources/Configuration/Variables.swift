@@ -6,14 +6,23 @@ struct Variables: Sendable {
     }
 
     private(set) var all: [String: Variable] = [:]
+    /// Set, but to nothing.
+    private var empty: Set<String> = []
 
     init(environment: [String: String]) {
-        for (name, value) in environment where !value.isEmpty {
-            all[name] = Variable(value: value, origin: .environment(name))
+        for (name, value) in environment {
+            if value.isEmpty {
+                empty.insert(name)
+            } else {
+                all[name] = Variable(value: value, origin: .environment(name))
+            }
         }
     }
 
     subscript(_ name: String) -> Variable? { all[name] }
+
+    /// As `${NAME}` sees it: empty text when it is set to nothing.
+    func lookUp(_ name: String) -> String? { all[name]?.value ?? (empty.contains(name) ? "" : nil) }
 
     mutating func set(_ name: String, _ value: String, _ origin: Origin) {
         all[name] = Variable(value: value, origin: origin)
@@ -25,7 +34,11 @@ struct Variables: Sendable {
 
     /// Adds what the environment does not have.
     mutating func add(_ file: EnvironmentFile, path: String) {
-        for entry in file.entries where !entry.value.isEmpty && all[entry.name] == nil {
+        for entry in file.entries where all[entry.name] == nil {
+            guard !entry.value.isEmpty else {
+                empty.insert(entry.name)
+                continue
+            }
             let origin = Origin.environmentFile(name: entry.name, path: path, line: entry.line)
             all[entry.name] = Variable(value: entry.value, origin: origin)
         }
@@ -34,6 +47,9 @@ struct Variables: Sendable {
 
 /// A `.env` file: `NAME=value`, `export`, comments, and quotes (`'` is literal; `"` has `\n \" \\ \$` and `${…}`;
 /// either may span lines).
+///
+/// It belongs to an application, of whose variables few are ours: whatever stands in a line that we do not read is no
+/// error.
 struct EnvironmentFile: Sendable {
     struct Entry: Sendable, Equatable {
         var name: String
@@ -47,15 +63,21 @@ struct EnvironmentFile: Sendable {
 
     private let source: SourceText
     private var at = 0
+    private var indexes: [String: Int] = [:]
+    /// Lines without a name of a variable: the first one's place and text, and how many there are.
+    private var strange: (offset: Int, text: String, count: Int)?
 
-    init(_ source: SourceText, lookUp: (String) -> String?) {
+    /// - Parameters:
+    ///   - reads: Whether somebody will ask for the variable of this name.
+    ///   - lookUp: What is known besides this file, for `${…}`.
+    init(_ source: SourceText, reads: (String) -> Bool = { _ in true }, lookUp: (String) -> String?) {
         self.source = source
-        if let bad = firstInvalidUTF8(in: source.bytes) {
-            problems.error(source.place(bad), "byte is not valid UTF-8")
-            return
-        }
         if source.bytes.starts(with: [0xEF, 0xBB, 0xBF]) { at = 3 }
-        while at < source.bytes.count { line(lookUp) }
+        while at < source.bytes.count { line(reads, lookUp) }
+        if let strange {
+            let others = strange.count > 1 ? ", like \(strange.count - 1) more" : ""
+            problems.warning(source.place(strange.offset), "\(strange.text); the line is ignored\(others)")
+        }
     }
 
     private var peek: UInt8? { at < source.bytes.count ? source.bytes[at] : nil }
@@ -71,7 +93,7 @@ struct EnvironmentFile: Sendable {
         return String(decoding: source.bytes[start..<at], as: UTF8.self)
     }
 
-    private mutating func line(_ lookUp: (String) -> String?) {
+    private mutating func line(_ reads: (String) -> Bool, _ lookUp: (String) -> String?) {
         skipSpaces()
         guard let first = peek, first != 0x0A, first != UInt8(ascii: "#") else { return _ = takeLine() }
         let start = at
@@ -86,27 +108,53 @@ struct EnvironmentFile: Sendable {
         let name = String(decoding: source.bytes[nameStart..<at], as: UTF8.self).trimmed
         guard peek == UInt8(ascii: "=") else {
             // `export NAME` alone is legal in a shell and says nothing here.
-            if !(nameStart > start && Interpolation.isName(name)) {
-                problems.error(source.place(start), "expected NAME=value")
-            }
+            if !(nameStart > start && Interpolation.isName(name)) { noteStrange(start, "expected NAME=value") }
             return _ = takeLine()
         }
         at += 1
         guard Interpolation.isName(name) else {
-            problems.error(
-                source.place(nameStart), "a name takes letters, digits and _, and does not begin with a digit")
+            noteStrange(nameStart, "a name takes letters, digits and _, and does not begin with a digit")
             return _ = takeLine()
         }
         skipSpaces()
-        guard let value = value(lookUp), case .file(_, let line, _) = source.origin(at: nameStart) else { return }
-        if let index = entries.firstIndex(where: { $0.name == name }) {
+        guard case .file(_, let line, _) = source.origin(at: nameStart) else { return }
+        let value = readValue(name, reads, lookUp)
+        if let index = indexes[name] {
             entries[index] = Entry(name: name, value: value, line: line)
         } else {
+            indexes[name] = entries.count
             entries.append(Entry(name: name, value: value, line: line))
         }
     }
 
-    private mutating func value(_ lookUp: (String) -> String?) -> String? {
+    private mutating func noteStrange(_ offset: Int, _ text: String) {
+        if let first = strange {
+            strange?.count = first.count + 1
+        } else {
+            strange = (offset, text, 1)
+        }
+    }
+
+    /// The value that begins here. What is wrong with it counts only when somebody reads it; otherwise the value is what
+    /// stands on its line, so that an open quote does not swallow the lines below.
+    private mutating func readValue(_ name: String, _ reads: (String) -> Bool, _ lookUp: (String) -> String?) -> String
+    {
+        let start = at
+        var found = ProblemList()
+        let value = self.value(&found, lookUp)
+        if let bad = firstInvalidUTF8(in: Array(source.bytes[start..<min(at, source.bytes.count)])) {
+            found.error(source.place(start + bad), "byte is not valid UTF-8")
+        }
+        guard found.hasErrors else { return value }
+        if reads(name) {
+            problems.append(found.all)
+            return value
+        }
+        at = start
+        return takeLine().trimmed
+    }
+
+    private mutating func value(_ found: inout ProblemList, _ lookUp: (String) -> String?) -> String {
         let start = at
         guard let quote = peek, quote == UInt8(ascii: "\"") || quote == UInt8(ascii: "'") else {
             var text = takeLine()
@@ -114,7 +162,7 @@ struct EnvironmentFile: Sendable {
             for mark in [" #", "\t#"] {
                 if let comment = text.firstRange(of: mark) { text = String(text[..<comment.lowerBound]) }
             }
-            return expanded(text.trimmed, start, lookUp)
+            return expanded(text.trimmed, start, &found, lookUp)
         }
         var bytes: [UInt8] = []
         at += 1
@@ -135,25 +183,34 @@ struct EnvironmentFile: Sendable {
             }
         }
         guard peek == quote else {
-            problems.error(source.place(start), "quote is not closed")
-            return nil
+            found.error(source.place(start), "quote is not closed")
+            return ""
         }
         at += 1
         let after = at
         let rest = takeLine().trimmed
         if !rest.isEmpty, !rest.hasPrefix("#") {
-            problems.error(source.place(after), "unexpected text after the closing quote")
+            found.error(source.place(after), "unexpected text after the closing quote")
         }
         let text = String(decoding: bytes, as: UTF8.self)
-        return quote == UInt8(ascii: "'") ? text : expanded(text, start, lookUp)
+        return quote == UInt8(ascii: "'") ? text : expanded(text, start, &found, lookUp)
     }
 
-    /// A name that is not set is empty, as in the tools that write such files.
-    private mutating func expanded(_ text: String, _ offset: Int, _ lookUp: (String) -> String?) -> String {
-        let entries = entries
-        let result = Interpolation.expand(text) { name in lookUp(name) ?? entries.last { $0.name == name }?.value }
+    /// A name that is not set is empty, as in the tools that write such files, unless `${NAME:?…}` asks for it.
+    private func expanded(
+        _ text: String, _ offset: Int, _ found: inout ProblemList, _ lookUp: (String) -> String?
+    ) -> String {
+        guard text.utf8.contains(UInt8(ascii: "$")) else { return text }
+        let result = Interpolation.expand(text) { name in
+            let outer = lookUp(name)
+            if let outer, !outer.isEmpty { return outer }
+            return indexes[name].map { entries[$0].value } ?? outer
+        }
+        for missing in result.missing where missing.message != nil {
+            found.error(source.place(offset), missing.text)
+        }
         if result.isMalformed {
-            problems.error(source.place(offset), "malformed ${…}; write ${NAME} or ${NAME:-default}")
+            found.error(source.place(offset), "malformed ${…}; write ${NAME} or ${NAME:-default}")
         }
         return result.text
     }

@@ -125,10 +125,12 @@ import Testing
             "config.json:1:11: apps[0]: has no key"),
         Row(
             "id with a slash", "{\"apps\": [{\"id\": \"a/b\", \"key\": \"k\", \"secret\": \"s\"}]}",
-            "config.json:1:18: apps[0].id: must be 1 to 200 of A-Z a-z 0-9 . _ ~ -, not \"a/b\""),
+            "config.json:1:18: apps[0].id: must be 1 to 200 of A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = @ :, not \"a/b\"; a slash would end it in the path of a URL"
+        ),
         Row(
             "key with a colon", "{\"apps\": [{\"id\": \"a\", \"key\": \"k:l\", \"secret\": \"s\"}]}",
-            "config.json:1:30: apps[0].key: must be 1 to 200 of A-Z a-z 0-9 . _ ~ -, not \"k:l\""),
+            "config.json:1:30: apps[0].key: must be 1 to 200 of A-Z a-z 0-9 - . _ ~ ! $ & ' ( ) * + , ; = @, not \"k:l\"; a colon would end it in auth"
+        ),
         Row(
             "same id",
             "{\"apps\": [{\"id\": \"a\", \"key\": \"k\", \"secret\": \"s\"},\n{\"id\": \"a\", \"key\": \"l\", \"secret\": \"s\"}]}",
@@ -205,10 +207,13 @@ import Testing
             load(env: ["STARLING_APP_KEYS": secret, "PUSHER_URL": secret, "SOKETI_DEFAULT_APP_WEBHOOKS": secret]).lines,
             load(["--app-keys", secret]).lines,
             [
-                output(["config", "show", "--app-secret", secret, "--app-keys", "k:\(secret)"])?.standardOutput
+                output(["config", "show", "--app-key=l", "--app-secret", secret, "--app-keys", "k:\(secret)"])?
+                    .standardOutput
                     ?? secret
             ],
-            [output(["config", "show", "--json", "--app-secret", secret])?.standardOutput ?? secret],
+            [output(["config", "show", "--json", "--app-key=k", "--app-secret", secret])?.standardOutput ?? secret],
+            load(["--app-key=k", "--app-secret", "\(secret) "]).lines,
+            load(env: ["REVERB_APP_ID": "1", "REVERB_APP_KEY": "k", "REVERB_APP_SECRET": "\"\(secret)\""]).lines,
         ]
         #expect(texts.allSatisfy { !$0.isEmpty })
         #expect(!texts.joined().contains { $0.contains(secret) })

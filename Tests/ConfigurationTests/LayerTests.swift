@@ -187,8 +187,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("A=1\nnonsense\n", ".env:2:1: expected NAME=value"),
-        ("1A=1", ".env:1:1: a name takes letters, digits and _, and does not begin with a digit"),
+        ("A=1\nnonsense\n", ".env:2:1: warning: expected NAME=value; the line is ignored"),
+        ("a b\n\n[c]\n1=2\n", ".env:1:1: warning: expected NAME=value; the line is ignored, like 2 more"),
+        (
+            "1A=1",
+            ".env:1:1: warning: a name takes letters, digits and _, and does not begin with a digit; the line is ignored"
+        ),
+        ("A=${B:?say which}", ".env:1:3: variable B is not set: say which"),
         ("A=\"x\n", ".env:1:3: quote is not closed"),
         ("A='x' y", ".env:1:6: unexpected text after the closing quote"),
         ("A=${x", ".env:1:3: malformed ${…}; write ${NAME} or ${NAME:-default}"),

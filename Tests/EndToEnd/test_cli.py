@@ -13,12 +13,14 @@ import socket
 import subprocess
 import threading
 import time
+import types
 
 import pytest
 
 from harness import BINARY, DEADLINE, Broker, app, channel_auth, daemon_environment, wait_until
 from http_tools import Caller, Raw, assert_error, assert_success, event, plain
 from logfmt import lines, logfmt
+from rawclient import RawClient
 from signing import auth_pairs, signature, target
 
 USAGE, UNAVAILABLE, BAD_CONFIG = 2, 69, 78
@@ -497,3 +499,33 @@ def test_warnings_of_the_configuration_are_log_lines(home):
     [warning] = said
     assert warning["level"] == "warning" and warning["msg"] == "configuration", warning
     assert warning["place"] == "env STARLING_PROT" and "STARLING_PORT" in warning["reason"], warning
+
+
+# What other servers' users bring along
+
+
+BASE64 = "c2VjcmV0LWtleS0xMjM0NTY3ODkwMTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NQ=="
+
+
+@pytest.mark.parametrize("variables, size", [
+    ({"REVERB_APP_ID": "7", "REVERB_APP_KEY": BASE64, "REVERB_APP_SECRET": "s", "REVERB_MAX_REQUEST_SIZE": "100000"}, 98_000),
+    ({"SOKETI_DEFAULT_APP_ID": "7", "SOKETI_DEFAULT_APP_KEY": BASE64, "SOKETI_DEFAULT_APP_SECRET": "s"}, 100 * 1024)])
+def test_the_largest_event_of_the_other_server_arrives(home, variables, size):
+    """The limit there is the limit here, through body, event, message and backlog; the key is base 64 as templates make it."""
+    with serving(home, **variables) as (port, _):
+        target_of = types.SimpleNamespace(port=port, host="127.0.0.1")
+        with RawClient(target_of, key=BASE64) as client:
+            client.subscribe("big")
+            body = json.dumps({"name": "e", "channel": "big", "data": "x" * size}).encode()
+            assert ask(port, target("POST", "/apps/7/events", body, key=BASE64, secret="s"), "POST", body) == 200
+            assert len(client.expect("e", "big")["data"]) == size
+        body = json.dumps({"name": "e", "channel": "big", "data": "x" * (size + 10_000)}).encode()
+        assert ask(port, target("POST", "/apps/7/events", body, key=BASE64, secret="s"), "POST", body) == 413
+
+
+def test_what_serve_refuses_is_not_imported(home):
+    (home / "soketi.json").write_text('{"port": 6001, "appManager": {"driver": "array", "apps": [{"id": "a", "key": "k", "secret": "s"}]}}')
+    for command in (["config", "import", "--from", "soketi", "soketi.json"], ["serve", "--config", "soketi.json"]):
+        done = run(home, *command)
+        assert done.returncode == BAD_CONFIG and not done.stdout, done.output
+        assert re.search(r"soketi\.json:1:47: .*appManager\.apps.*appManager\.array\.apps", done.stderr), done.output

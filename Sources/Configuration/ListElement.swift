@@ -1,0 +1,16 @@
+/// What the elements of a list are. Every list says it in its row of the table, so that an element which could never match
+/// anything is told at the start, and all others have one form.
+enum ListElement: Sendable {
+    /// An id of an app.
+    case identifier
+    /// A page that may connect.
+    case origin
+
+    func parse(_ text: String) -> Result<String, ValueError> {
+        switch self {
+        case .identifier:
+            Identifier.fault(of: text, as: .id).map { .failure(ValueError(text: $0)) } ?? .success(text)
+        case .origin: OriginPattern.parse(text)
+        }
+    }
+}
