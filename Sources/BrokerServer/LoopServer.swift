@@ -77,11 +77,14 @@ final class LoopServer: LoopHandler {
         syncTime()
         sessions[slot].heardMilliseconds = milliseconds
         guard mayBeRead(slot, waiting: bytes.count) else { return 0 }
+        let consumed: Int
         switch sessions[slot].phase {
-        case .http: return receiveRequests(slot, bytes)
-        case .webSocket: return receiveFrames(slot, bytes)
+        case .http: consumed = receiveRequests(slot, bytes)
+        case .webSocket: consumed = receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
         }
+        bookAnswers(slot)
+        return consumed
     }
 
     func endOfStream(_ slot: UInt32) {
@@ -99,11 +102,22 @@ final class LoopServer: LoopHandler {
         }
     }
 
+    /// A subscriber of many channels may owe as much as two of the largest requests of its app send it, and nobody is slow for answers that
+    /// he asked for.
+    func backlogAllowance(_ slot: UInt32) -> Int {
+        let answers = Int(sessions[slot].owedBytes)
+        guard sessions[slot].phase == .webSocket else { return state.settings.backlogBytesMax + answers }
+        let limits = broker.app(of: slot).settings.limits
+        let subscriptions = broker.subscriptionCount(of: slot)
+        return state.settings.backlogBytes(limits, subscriptions: subscriptions) + answers
+    }
+
     /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
-    func overflowed(_ slot: UInt32) {
+    func overflowed(_ slot: UInt32, _ why: Overflow) {
         if sessions[slot].phase == .webSocket {
             Log.warning(
-                "slow consumer closed", ("socket_id", socketText(slot)), ("backlog_bytes", loop.backlogBytes(slot)))
+                "slow consumer closed", ("socket_id", socketText(slot)), ("backlog_bytes", why.waitingBytes),
+                ("limit", why.isOfProcess ? "backlogTotalBytes" : "backlogBytes"))
         }
         let isWebSocket = sessions[slot].phase == .webSocket
         end(slot)

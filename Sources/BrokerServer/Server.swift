@@ -59,7 +59,7 @@ public final class Server {
     private static func loopOptions(_ settings: ServerSettings) -> LoopOptions {
         var options = LoopOptions()
         options.backlogBytesMax = settings.backlogBytesMax
-        options.backlogTotalBytesMax = settings.backlogTotalBytesMax
+        options.backlogs = BacklogLedger(limitBytes: settings.backlogTotalBytesMax)
         options.inputBytesMax = max(settings.requestHeadBytesMax, settings.messageBytesMax) + 64
         return options
     }

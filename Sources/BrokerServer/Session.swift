@@ -20,6 +20,10 @@ struct Session {
     /// Loop time, truncated: the last byte heard, and when the present phase or request began.
     var heardMilliseconds: UInt32 = 0
     var sinceMilliseconds: UInt32 = 0
+    /// Bytes of answers since the kernel had last taken all of them.
+    var owedBytes: UInt32 = 0
+    /// `EventLoop.drainedBytes` when the heartbeat last looked.
+    var drainedBytes: UInt32 = 0
     var receiver = WebSocketReceiver()
     var chunked: ChunkedRequest?
 

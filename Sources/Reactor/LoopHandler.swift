@@ -6,7 +6,7 @@ public enum TransportClose: Equatable, Sendable {
     case reset
     /// The kernel gave up on unacknowledged bytes (TCP_USER_TIMEOUT), or the linger time of `finish` ran out.
     case timeout
-    /// Buffered input passed `inputLimit`.
+    /// Buffered input passed `inputLimit`, or unsent output that cannot be shortened (an HTTP response) overflowed.
     case overflow
     /// `finish` was completed or `abort` was called.
     case local
@@ -30,9 +30,13 @@ public protocol LoopHandler: AnyObject {
     /// The connection's one timer went off; it is disarmed until the handler sets it again.
     func timerFired(_ slot: UInt32)
 
-    /// The connection's backlog passed its limit: the frames of this turn were NOT taken and later ones are dropped, until the
-    /// handler decides (`finishWithFrame` or `abort`). Once per connection.
-    func overflowed(_ slot: UInt32)
+    /// What the connection may owe, if that is more than `LoopOptions.backlogBytesMax`. Asked when it owes more than that; the one call that
+    /// comes from inside the flush, so it must not call the loop.
+    func backlogAllowance(_ slot: UInt32) -> Int
+
+    /// The connection owed too much: what waited for it has been dropped, later frames are dropped too, until the handler decides
+    /// (`finishWithFrame` or `abort`). Once per connection; when many overflow at once, some turns later.
+    func overflowed(_ slot: UInt32, _ why: Overflow)
 
     /// The last call for the slot; the number may stand for another connection from the next turn on (see `EventLoop.holdSlot`).
     func closed(_ slot: UInt32, _ why: TransportClose)
@@ -45,4 +49,8 @@ public protocol LoopHandler: AnyObject {
 
     /// Asked just before sleeping, after the loop marked itself asleep; true keeps it awake. Closes the lost-wake race.
     func hasWork() -> Bool
+}
+
+extension LoopHandler {
+    public func backlogAllowance(_ slot: UInt32) -> Int { 0 }
 }
