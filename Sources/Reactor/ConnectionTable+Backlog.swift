@@ -83,7 +83,8 @@ extension ConnectionTable {
             if Int(state.pointee.backlogEnd) + more <= Int(state.pointee.backlogCapacity) { return .made }
         }
         let needed = Int(state.pointee.backlogEnd) + more
-        let wanted = max(4_096, needed, min(Int(state.pointee.backlogCapacity) * 2, needed + 1_048_576))
+        let wanted = BacklogMemory.rounded(
+            max(4_096, needed, min(Int(state.pointee.backlogCapacity) * 2, needed + 1_048_576)))
         guard wanted < UInt32.max else { return .noMemory }
         while true {
             let room = resizeBacklog(state, to: wanted)
@@ -110,11 +111,13 @@ extension ConnectionTable {
     ) -> BacklogRoom {
         let (old, isListed) = (Int(state.pointee.backlogCapacity), !state.pointee.flags.contains(.overflowed))
         guard backlogs.resize(from: old, to: wanted, isListed: isListed) else { return .refused }
-        guard let resized = realloc(state.pointee.backlog, wanted) else {
+        let resized = BacklogMemory.resized(
+            state.pointee.backlog, from: old, to: wanted, used: Int(state.pointee.backlogEnd))
+        guard let resized else {
             _ = backlogs.resize(from: wanted, to: old, isListed: isListed)
             return .noMemory
         }
-        state.pointee.backlog = resized.assumingMemoryBound(to: UInt8.self)
+        state.pointee.backlog = resized
         state.pointee.backlogCapacity = UInt32(wanted)
         return .made
     }
@@ -154,7 +157,7 @@ extension ConnectionTable {
         }
         slideBacklog(state)
         // Room for the last words; a peer that does not read holds this until its linger time is over.
-        let kept = state.pointee.backlogCount + 512
+        let kept = BacklogMemory.rounded(state.pointee.backlogCount + 512)
         if kept < Int(state.pointee.backlogCapacity) { _ = resizeBacklog(state, to: kept) }
         return true
     }
@@ -163,9 +166,9 @@ extension ConnectionTable {
         let state = states + Int(slot)
         guard let backlog = state.pointee.backlog else { return }
         statistics.backlogBytes -= state.pointee.backlogCount
-        _ = backlogs.resize(
-            from: Int(state.pointee.backlogCapacity), to: 0, isListed: !state.pointee.flags.contains(.overflowed))
-        Glibc.free(backlog)
+        let capacity = Int(state.pointee.backlogCapacity)
+        _ = backlogs.resize(from: capacity, to: 0, isListed: !state.pointee.flags.contains(.overflowed))
+        BacklogMemory.free(backlog, capacity: capacity)
         state.pointee.backlog = nil
         state.pointee.backlogHead = 0
         state.pointee.backlogEnd = 0

@@ -16,6 +16,9 @@ struct OverflowNotice {
 }
 
 extension ConnectionTable {
+    /// More than this is not kept of a begun message when memory is short: the connection is reset instead.
+    private static let begunBytesMax = 128 * 1_024
+
     /// Decides that a connection has to go: it takes no more frames, what waits for it is dropped at once but for the rest of the message
     /// it has begun to receive, and its handler hears of it at the end of this turn or a later one.
     mutating func overflow(_ slot: UInt32, isOfProcess: Bool, _ outbox: borrowing OutboxState) {
@@ -28,9 +31,10 @@ extension ConnectionTable {
         state.pointee.flags.insert(.overflowed)
         state.pointee.flags.remove(.sealed)
         let isMeasured = keepStartedMessage(slot)
-        if !isMeasured { freeBacklog(slot) }
+        let isCut = !isMeasured || isOfProcess && state.pointee.backlogCount > Self.begunBytesMax
+        if isCut { freeBacklog(slot) }
         overflowing.append(
-            OverflowNotice(slot: slot, generation: state.pointee.generation, overflow: why, isCut: !isMeasured))
+            OverflowNotice(slot: slot, generation: state.pointee.generation, overflow: why, isCut: isCut))
     }
 
     /// One of this loop's connections that hold most memory, if that is as much as a class.

@@ -40,7 +40,7 @@ struct ConnectionTable: ~Copyable {
     func free() {
         for slot in 0..<used {
             Glibc.free(states[slot].input)
-            Glibc.free(states[slot].backlog)
+            BacklogMemory.free(states[slot].backlog, capacity: Int(states[slot].backlogCapacity))
         }
         states.deallocate()
         cork.deallocate()
