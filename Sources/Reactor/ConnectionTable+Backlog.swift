@@ -78,7 +78,8 @@ extension ConnectionTable {
         let state = states + Int(slot)
         let end = Int(state.pointee.backlogEnd)
         if end + more <= Int(state.pointee.backlogCapacity) { return .made }
-        if state.pointee.backlogCount <= Int(state.pointee.backlogHead) {  // half or more was sent: slide instead of growing
+        // When half or more was sent, slide instead of growing.
+        if state.pointee.backlogCount <= Int(state.pointee.backlogHead) {
             slideBacklog(state)
             if Int(state.pointee.backlogEnd) + more <= Int(state.pointee.backlogCapacity) { return .made }
         }
