@@ -122,6 +122,9 @@ public final class LoopBroker {
     /// Whether the connection has signed in or joined a channel that needs authorization (Pusher protocol §5.2).
     public func isAuthorized(_ slot: UInt32) -> Bool { connections[Int(slot)].isAuthorized }
 
+    /// Channels, the hidden ones among them, whose events an open connection gets.
+    public func subscriptionCount(of slot: UInt32) -> Int { connections[Int(slot)].subscriptions.count }
+
     /// The app of an open connection.
     public func app(of slot: UInt32) -> App { shared.apps[connections[Int(slot)].app] }
 

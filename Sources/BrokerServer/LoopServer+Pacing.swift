@@ -4,12 +4,19 @@ internal import Wire
 
 /// A peer whose answers are not with the kernel yet is read no further, so that asking without reading costs nothing.
 ///
-/// Requests and messages may come many at once, and their answers may be large.
+/// Requests and messages may come many at once, and their answers may be large. What others publish to the peer does not count: one that
+/// is behind with its channels is still heard, so that it can answer a ping, leave a channel or close.
 extension LoopServer {
-    /// Whether input of a peer may be looked at now. If answers of an earlier turn still wait for it, it is paused instead.
+    /// Whether input of a peer may be looked at now. If too many answers of earlier turns still wait for it, it is paused instead.
     func mayBeRead(_ slot: UInt32, waiting: Int) -> Bool {
-        pacing.answeredBytes = 0
-        guard loop.backlogBytes(slot) > 0 else { return true }
+        pacing.begin(owedBytes: 0)
+        guard sessions[slot].owedBytes > 0 else { return true }
+        guard loop.hasUnsentAnswers(slot) else {
+            sessions[slot].owedBytes = 0
+            return true
+        }
+        pacing.begin(owedBytes: Int(sessions[slot].owedBytes))
+        guard pacing.isEnough(0) else { return true }
         pause(slot, waiting: waiting)
         return false
     }
@@ -19,6 +26,13 @@ extension LoopServer {
         guard waiting > 0, pacing.isEnough(broker.answeredBytes) else { return true }
         pause(slot, waiting: waiting)
         return false
+    }
+
+    /// Notes what the peer has been answered in this turn.
+    func bookAnswers(_ slot: UInt32) {
+        guard pacing.answeredBytes > 0 else { return }
+        sessions[slot].owedBytes = UInt32(clamping: Int(sessions[slot].owedBytes) + pacing.answeredBytes)
+        loop.markAnswered(slot)
     }
 
     private func pause(_ slot: UInt32, waiting: Int) {
@@ -32,7 +46,7 @@ extension LoopServer {
         pacing.resume { slot in
             // Another connection may have the slot by now.
             guard sessions[slot].isPaused else { return true }
-            guard loop.backlogBytes(slot) == 0 else { return false }
+            guard !loop.hasUnsentAnswers(slot) else { return false }
             sessions[slot].isPaused = false
             loop.resumeReading(slot)
             return true
@@ -44,16 +58,26 @@ extension LoopServer {
 struct Pacing {
     /// The answer that passes it is still given.
     static let answerBytesMax = 128 << 10
+    /// The same for a peer that has not yet taken all earlier answers, those among them.
+    static let owedBytesMax = 16 << 10
 
     /// Bytes answered to the peer whose input is being read.
     var answeredBytes = 0
+    /// What it may be answered before it is paused.
+    private var allowance = Pacing.answerBytesMax
     /// Paused in this turn: their answers are in the outbox.
     private var new: [UInt32] = []
     /// Paused earlier: what the kernel has not taken of their answers is in their backlogs.
     private var flushed: [UInt32] = []
 
+    /// Begins with the next peer, who still has to take so many bytes of answers.
+    mutating func begin(owedBytes: Int) {
+        answeredBytes = 0
+        allowance = owedBytes == 0 ? Self.answerBytesMax : Self.owedBytesMax - owedBytes
+    }
+
     /// Whether the peer has been answered enough, `more` bytes that are on their way among them.
-    func isEnough(_ more: Int) -> Bool { answeredBytes + more > Self.answerBytesMax }
+    func isEnough(_ more: Int) -> Bool { answeredBytes + more > allowance }
 
     mutating func pause(_ slot: UInt32) { new.append(slot) }
 

@@ -117,7 +117,8 @@ extension LoopServer {
 
     // MARK: Heartbeat
 
-    /// Silence is answered by a ping, more silence by 4201 (PW-026). Any byte heard proves life.
+    /// Silence is answered by a ping, more silence by 4201 (PW-026). Any byte heard proves life, and so does a backlog that gets shorter: our
+    /// ping, or the answer to it, may be far behind what the peer is still reading.
     func heartbeatTimer(_ slot: UInt32) {
         if authorizationIsOverdue(slot) {
             logRefusal(.authorization, slot, code: 4009, "neither signed in nor in a private channel in time")
@@ -129,6 +130,13 @@ extension LoopServer {
         let patience = sessions[slot].isProbed ? timeout + pongMilliseconds : timeout
         let silent = milliseconds &- sessions[slot].heardMilliseconds
         guard silent >= patience else { return armHeartbeat(slot) }
+        let drained = loop.drainedBytes(slot)
+        if sessions[slot].isProbed, sessions[slot].drainedBytes != drained {
+            sessions[slot].drainedBytes = drained
+            sessions[slot].heardMilliseconds = milliseconds
+            return armHeartbeat(slot)
+        }
+        sessions[slot].drainedBytes = drained
         if sessions[slot].isProbed { return sendErrorAndClose(slot, .noPong) }
         sessions[slot].isProbed = true
         control.removeAll(keepingCapacity: true)

@@ -93,11 +93,14 @@ final class LoopServer: LoopHandler {
         syncTime()
         sessions[slot].heardMilliseconds = milliseconds
         guard mayBeRead(slot, waiting: bytes.count) else { return 0 }
+        let consumed: Int
         switch sessions[slot].phase {
-        case .http: return receiveRequests(slot, bytes)
-        case .webSocket: return receiveFrames(slot, bytes)
+        case .http: consumed = receiveRequests(slot, bytes)
+        case .webSocket: consumed = receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
         }
+        bookAnswers(slot)
+        return consumed
     }
 
     func endOfStream(_ slot: UInt32) {
@@ -118,26 +121,40 @@ final class LoopServer: LoopHandler {
     /// Everybody together holds too much that is not whole: the caller comes again in a second, the client as its library does.
     func inputRefused(_ slot: UInt32) {
         syncTime()
-        Log.logOncePer(
-            seconds: 10, .warning, "no room for more unfinished requests and messages; see inputTotalBytes",
-            ("held_bytes", state.inputBudget.heldBytes), ("refused", state.inputBudget.refusals))
         switch sessions[slot].phase {
         case .http:
             respondError(
                 slot, status: 503, "The server receives too many requests at once; try again in a second",
+                logged: "inputTotalBytes is used up by requests and messages that are not whole",
                 extraHeaders: "Retry-After: 1\r\n", keepAlive: false)
-        case .webSocket: sendErrorAndClose(slot, .overCapacity)
+        case .webSocket:
+            logRefusal(
+                .limit, slot, code: 4100, "inputTotalBytes is used up by requests and messages that are not whole")
+            sendErrorAndClose(slot, .overCapacity)
         case .ending, .free: break
         }
         carryOut()
     }
 
+    /// A subscriber of many channels may owe as much as two of the largest requests of its app send it, and nobody is slow for answers that
+    /// he asked for.
+    func backlogAllowance(_ slot: UInt32) -> Int {
+        let answers = Int(sessions[slot].owedBytes)
+        guard sessions[slot].phase == .webSocket else { return state.settings.backlogBytesMax + answers }
+        let limits = broker.app(of: slot).settings.limits
+        let subscriptions = broker.subscriptionCount(of: slot)
+        return state.settings.backlogBytes(limits, subscriptions: subscriptions) + answers
+    }
+
     /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
-    func overflowed(_ slot: UInt32) {
-        let (isWebSocket, backlog) = (sessions[slot].phase == .webSocket, loop.backlogBytes(slot))
+    func overflowed(_ slot: UInt32, _ why: Overflow) {
+        let isWebSocket = sessions[slot].phase == .webSocket
         logRefusal(
-            .slowConsumer, slot, code: isWebSocket ? 4100 : nil, "the unsent backlog passed its limit",
-            ("backlog_bytes", backlog))
+            .slowConsumer, slot, code: isWebSocket ? 4100 : nil,
+            why.isOfProcess
+                ? "all unsent backlogs together passed backlogTotalBytes, and it held most"
+                : "the unsent backlog passed backlogBytes",
+            ("backlog_bytes", why.waitingBytes))
         end(slot, .closed(code: 4100))
         guard isWebSocket else { return loop.abort(slot) }
         control.removeAll(keepingCapacity: true)

@@ -64,7 +64,7 @@ public final class Server {
         let settings = state.settings
         var options = LoopOptions()
         options.backlogBytesMax = settings.backlogBytesMax
-        options.backlogTotalBytesMax = settings.backlogTotalBytesMax
+        options.backlogs = BacklogLedger(limitBytes: settings.backlogTotalBytesMax)
         options.inputBudget = state.inputBudget
         options.inputBytesMax = max(settings.requestHeadBytesMax, settings.messageBytesMax) + 64
         return options

@@ -33,6 +33,10 @@ struct Session {
     var beganSeconds: UInt32 = 0
     /// Whom the log names: the TCP peer, or the client a trusted proxy speaks for.
     var peer = PeerAddress()
+    /// Bytes of answers since the kernel had last taken all of them.
+    var owedBytes: UInt32 = 0
+    /// `EventLoop.drainedBytes` when the heartbeat last looked.
+    var drainedBytes: UInt32 = 0
     var receiver = WebSocketReceiver()
     var chunked: ChunkedRequest?
 

@@ -12,6 +12,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
 
@@ -237,5 +238,17 @@ void clinux_name_thread(const char *name) {
 }
 
 void clinux_fix_heap_thresholds(void) { (void)mallopt(M_MMAP_THRESHOLD, 128 * 1024); }
+
+void *clinux_map(size_t bytes) {
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+void *clinux_remap(void *memory, size_t old_bytes, size_t bytes) {
+    void *moved = mremap(memory, old_bytes, bytes, MREMAP_MAYMOVE);
+    return moved == MAP_FAILED ? NULL : moved;
+}
+
+void clinux_unmap(void *memory, size_t bytes) { (void)munmap(memory, bytes); }
 
 void clinux_trim_heap(void) { (void)malloc_trim(0); }

@@ -131,11 +131,12 @@ extension Loader {
                     draft.origin(of: "client-event-bytes").place(),
                     "\(draft.label): clientEventBytes is larger than messageBytes, so it is never reached")
             }
-            // A frame repeats the data with every quote escaped, and has a channel and an event name beside it.
-            if limits.eventDataBytesMax > settings.backlogBytesMax / 2 {
+            let needed = settings.backlogBytes(limits, subscriptions: 1)
+            if needed > settings.backlogBytesMax, let origin = origins["backlog-bytes"] {
                 problems.warning(
-                    draft.origin(of: "event-data-bytes").place(),
-                    "\(draft.label): one event of eventDataBytes may overflow backlogBytes and close its receivers")
+                    origin.place(),
+                    "backlogBytes: two of the largest requests that \(draft.label) allows send \(needed) bytes to a subscriber, "
+                        + "so that holds instead of \(settings.backlogBytesMax)")
             }
         }
     }

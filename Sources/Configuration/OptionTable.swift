@@ -99,11 +99,13 @@ extension Option where Settings == ServerSettings {
         .init(
             name: "backlog-bytes", key: "backlogBytes", field: .integer(\.backlogBytesMax, 4_096...1_073_741_824),
             group: .limits, unit: "bytes",
-            help: "Unsent bytes one connection may have before it is closed (4100)"),
+            help:
+                "Unsent bytes one connection may have before it is closed (4100); never less than two of the largest requests send it"
+        ),
         .init(
             name: "backlog-total-bytes", key: "backlogTotalBytes",
             field: .integer(\.backlogTotalBytesMax, 1_048_576...1_099_511_627_776), group: .limits, unit: "bytes",
-            help: "Unsent bytes of all connections together"),
+            help: "Memory for the unsent bytes of all connections together; above it the largest are closed (4100)"),
         .init(
             name: "message-bytes", key: "messageBytes", field: .integer(\.messageBytesMax, 512...134_217_728),
             group: .limits, unit: "bytes", help: "One inbound WebSocket message"),

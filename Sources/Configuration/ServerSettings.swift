@@ -54,10 +54,10 @@ public struct ServerSettings: Sendable, Equatable {
     public var shutdownGraceSeconds = 10
     /// How long a client that was silent for its app's activity timeout may take to answer a ping.
     public var pongTimeoutSeconds = 30
-    /// Unsent bytes one connection may have before it is closed with 4100.
-    public var backlogBytesMax = 262_144
-    /// Unsent bytes of all connections of the process together.
-    public var backlogTotalBytesMax = 268_435_456
+    /// Unsent bytes one connection may have before it is closed with 4100; see `backlogBytes(_:subscriptions:)`.
+    public var backlogBytesMax = 1_048_576
+    /// Memory for the unsent bytes of all connections of the process together.
+    public var backlogTotalBytesMax = 134_217_728
     /// Requests and messages of all connections of the process that are not whole yet.
     public var inputTotalBytesMax = 25_165_824
     /// One inbound WebSocket message after reassembly.

@@ -1,4 +1,4 @@
-/// What the loop knows of one connection: 72 bytes in a dense array, no object, no buffer while idle.
+/// What the loop knows of one connection: 80 bytes in a dense array, no object, no buffer while idle.
 struct ConnectionState {
     struct Flags: OptionSet {
         let rawValue: UInt16
@@ -16,6 +16,8 @@ struct ConnectionState {
         static let overflowed = Flags(rawValue: 64)
         /// `opened` was not delivered yet.
         static let announced = Flags(rawValue: 512)
+        /// Answers are among this turn's frames.
+        static let answered = Flags(rawValue: 1_024)
     }
 
     /// Offset that stands for "not known" in `backlogBoundary`.
@@ -32,6 +34,9 @@ struct ConnectionState {
     var backlogCapacity: UInt32 = 0
     /// The start of some message in the backlog, at or after the head when it was stored (walked on when needed).
     var backlogBoundary: UInt32 = 0
+    /// Backlog bytes the kernel has taken in all, wrapping; and that number as it will be when the last answer is among them.
+    var drained: UInt32 = 0
+    var answerMark: UInt32 = 0
     var descriptor: CInt = -1
     var generation: UInt32 = 0
     /// When the timer is due, in ticks; 0: disarmed.

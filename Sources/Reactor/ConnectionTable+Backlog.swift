@@ -4,6 +4,9 @@ internal import Glibc
 protocol ByteSink {
     /// As send(2) without blocking: bytes taken, or a negative errno.
     mutating func send(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int
+
+    /// What the connection may owe; asked when it owes more than `LoopOptions.backlogBytesMax`.
+    func backlogAllowance(_ slot: UInt32) -> Int
 }
 
 /// What became of one connection's bytes.
@@ -14,9 +17,21 @@ enum FlushOutcome: Equatable {
     case sent
     /// A backlog remains: ask for EPOLLOUT.
     case backlogged
+    /// It owes more than it may and has to go.
     case overflowed
+    /// There is no memory for what it owes, and it has to go.
+    case refused
     /// The socket answered this errno.
     case failed(CInt)
+}
+
+/// Whether there was memory for unsent bytes.
+enum BacklogRoom: Equatable {
+    case made
+    /// The process's backlogs hold what they may, and nobody on this loop owes as much as this one would.
+    case refused
+    /// The machine has none, or the 4 GiB that one backlog can address are full.
+    case noMemory
 }
 
 extension ConnectionTable {
@@ -29,6 +44,7 @@ extension ConnectionTable {
         statistics.sends &+= 1
         guard taken >= 0 else { return taken == -Int(EAGAIN) ? .backlogged : .failed(CInt(truncatingIfNeeded: -taken)) }
         statistics.bytesOut &+= UInt64(taken)
+        state.pointee.drained &+= UInt32(truncatingIfNeeded: taken)
         if taken == count {
             freeBacklog(slot)
             return .sent
@@ -40,39 +56,71 @@ extension ConnectionTable {
     }
 
     /// Copies unsent bytes. `boundary`: offset of the first message start within them, used when the backlog was empty.
-    /// - Returns: false when memory (or the 4 GiB a backlog can address) is out; nothing is kept then.
-    mutating func appendBacklog(_ slot: UInt32, _ bytes: UnsafeRawPointer, _ count: Int, boundary: Int) -> Bool {
-        guard count > 0 else { return true }
+    /// Nothing is kept unless room was made, for which those who owe most have to go (they are in `overflowing` then).
+    mutating func appendBacklog(
+        _ slot: UInt32, _ bytes: UnsafeRawPointer, _ count: Int, boundary: Int, _ outbox: borrowing OutboxState
+    ) -> BacklogRoom {
+        guard count > 0 else { return .made }
         let state = states + Int(slot)
         if state.pointee.backlog == nil { state.pointee.backlogBoundary = UInt32(clamping: boundary) }
-        guard reserveBacklog(state, more: count), let backlog = state.pointee.backlog else { return false }
+        let room = reserveBacklog(slot, more: count, outbox)
+        guard room == .made, let backlog = state.pointee.backlog else { return room }
         (backlog + Int(state.pointee.backlogEnd)).update(
             from: bytes.assumingMemoryBound(to: UInt8.self), count: count)
         state.pointee.backlogEnd += UInt32(count)
         statistics.backlogBytes += count
-        return true
+        return .made
     }
 
-    private func reserveBacklog(_ state: UnsafeMutablePointer<ConnectionState>, more: Int) -> Bool {
+    private mutating func reserveBacklog(
+        _ slot: UInt32, more: Int, _ outbox: borrowing OutboxState
+    ) -> BacklogRoom {
+        let state = states + Int(slot)
         let end = Int(state.pointee.backlogEnd)
-        if end + more <= Int(state.pointee.backlogCapacity) { return true }
-        let head = Int(state.pointee.backlogHead)
-        if head >= end - head, let backlog = state.pointee.backlog {  // half or more was sent: slide instead of growing
-            _ = advanceBoundary(state)
-            memmove(backlog, backlog + head, end - head)
-            state.pointee.backlogHead = 0
-            state.pointee.backlogEnd = UInt32(end - head)
-            if state.pointee.backlogBoundary != ConnectionState.noBoundary {
-                state.pointee.backlogBoundary -= UInt32(head)
-            }
-            if end - head + more <= Int(state.pointee.backlogCapacity) { return true }
+        if end + more <= Int(state.pointee.backlogCapacity) { return .made }
+        // When half or more was sent, slide instead of growing.
+        if state.pointee.backlogCount <= Int(state.pointee.backlogHead) {
+            slideBacklog(state)
+            if Int(state.pointee.backlogEnd) + more <= Int(state.pointee.backlogCapacity) { return .made }
         }
         let needed = Int(state.pointee.backlogEnd) + more
-        let wanted = max(4_096, needed, min(Int(state.pointee.backlogCapacity) * 2, needed + 1_048_576))
-        guard wanted < UInt32.max, let grown = realloc(state.pointee.backlog, wanted) else { return false }
-        state.pointee.backlog = grown.assumingMemoryBound(to: UInt8.self)
+        let wanted = BacklogMemory.rounded(
+            max(4_096, needed, min(Int(state.pointee.backlogCapacity) * 2, needed + 1_048_576)))
+        guard wanted < UInt32.max else { return .noMemory }
+        while true {
+            let room = resizeBacklog(state, to: wanted)
+            guard room == .refused else { return room }
+            let sizeClass = BacklogLedger.sizeClass(wanted)
+            guard let worst = worstOffender(atLeast: sizeClass, except: slot) else { return .refused }
+            overflow(worst, isOfProcess: true, outbox)
+        }
+    }
+
+    /// Moves what is unsent to the front.
+    private func slideBacklog(_ state: UnsafeMutablePointer<ConnectionState>) {
+        guard let backlog = state.pointee.backlog, state.pointee.backlogHead > 0 else { return }
+        _ = advanceBoundary(state)
+        let head = state.pointee.backlogHead
+        memmove(backlog, backlog + Int(head), state.pointee.backlogCount)
+        state.pointee.backlogEnd -= head
+        state.pointee.backlogHead = 0
+        if state.pointee.backlogBoundary != ConnectionState.noBoundary { state.pointee.backlogBoundary -= head }
+    }
+
+    private mutating func resizeBacklog(
+        _ state: UnsafeMutablePointer<ConnectionState>, to wanted: Int
+    ) -> BacklogRoom {
+        let (old, isListed) = (Int(state.pointee.backlogCapacity), !state.pointee.flags.contains(.overflowed))
+        guard backlogs.resize(from: old, to: wanted, isListed: isListed) else { return .refused }
+        let resized = BacklogMemory.resized(
+            state.pointee.backlog, from: old, to: wanted, used: Int(state.pointee.backlogEnd))
+        guard let resized else {
+            _ = backlogs.resize(from: wanted, to: old, isListed: isListed)
+            return .noMemory
+        }
+        state.pointee.backlog = resized
         state.pointee.backlogCapacity = UInt32(wanted)
-        return true
+        return .made
     }
 
     /// Walks the known message start forward until it is at or behind the head (bytes before the head are still there).
@@ -94,21 +142,34 @@ extension ConnectionTable {
         return at
     }
 
-    /// Drops every whole message of the backlog but the rest of the one the peer has begun to receive. A backlog that is not made of
-    /// messages we can measure is kept whole: late is better than garbled.
-    mutating func keepStartedMessage(_ slot: UInt32) {
+    /// Drops every whole message of the backlog but the rest of the one the peer has begun to receive, and gives their memory back. A
+    /// backlog that is not made of messages we can measure is kept whole: late is better than garbled.
+    /// - Returns: whether it could be measured.
+    @discardableResult
+    mutating func keepStartedMessage(_ slot: UInt32) -> Bool {
         let state = states + Int(slot)
-        guard state.pointee.backlog != nil, let boundary = advanceBoundary(state) else { return }
+        guard state.pointee.backlog != nil else { return true }
+        guard let boundary = advanceBoundary(state) else { return false }
         statistics.backlogBytes -= Int(state.pointee.backlogEnd) - boundary
         state.pointee.backlogEnd = UInt32(boundary)
-        if state.pointee.backlogCount == 0 { freeBacklog(slot) }
+        guard state.pointee.backlogCount > 0 else {
+            freeBacklog(slot)
+            return true
+        }
+        slideBacklog(state)
+        // Room for the last words; a peer that does not read holds this until its linger time is over.
+        let kept = BacklogMemory.rounded(state.pointee.backlogCount + 512)
+        if kept < Int(state.pointee.backlogCapacity) { _ = resizeBacklog(state, to: kept) }
+        return true
     }
 
     mutating func freeBacklog(_ slot: UInt32) {
         let state = states + Int(slot)
         guard let backlog = state.pointee.backlog else { return }
         statistics.backlogBytes -= state.pointee.backlogCount
-        Glibc.free(backlog)
+        let capacity = Int(state.pointee.backlogCapacity)
+        _ = backlogs.resize(from: capacity, to: 0, isListed: !state.pointee.flags.contains(.overflowed))
+        BacklogMemory.free(backlog, capacity: capacity)
         state.pointee.backlog = nil
         state.pointee.backlogHead = 0
         state.pointee.backlogEnd = 0

@@ -36,20 +36,29 @@ extension ConnectionTable {
         statistics.flushedConnections &+= 1
         let outcome: FlushOutcome
         if state.pointee.backlog != nil {
-            outcome = queueBehindBacklog(entry, outbox)
-        } else if entry.tail == OutboxState.none {
-            let start = outbox.offsets[Int(entry.first)]
-            outcome = sendRun(entry, start, outbox.offsets[Int(entry.end)], outbox, &sink)
+            outcome = queueBehindBacklog(entry, outbox, &sink)
         } else {
-            outcome = sendRuns(entry, outbox, &sink)
+            outcome = sendEntry(entry, outbox, &sink)
         }
-        if outcome == .overflowed {
-            state.pointee.flags.insert(.overflowed)
-            outbox.mark(entry.slot, OutboxState.refusing)
-            statistics.overflows &+= 1
+        if outcome == .overflowed || outcome == .refused {
+            overflow(entry.slot, isOfProcess: outcome == .refused, outbox)
         }
-        state.pointee.flags.remove(.sealed)
+        if !state.pointee.flags.isDisjoint(with: [.sealed, .answered]) { endOfTurn(state) }
         return outcome
+    }
+
+    /// The turn's frames are with the kernel or in the backlog, the answers among them too.
+    private func endOfTurn(_ state: UnsafeMutablePointer<ConnectionState>) {
+        state.pointee.flags.remove([.sealed, .answered])
+        state.pointee.answerMark = state.pointee.drained &+ UInt32(truncatingIfNeeded: state.pointee.backlogCount)
+    }
+
+    /// Sends the frames of a connection without a backlog.
+    private mutating func sendEntry<Sink: ByteSink>(
+        _ entry: DirtyEntry, _ outbox: borrowing OutboxState, _ sink: inout Sink
+    ) -> FlushOutcome {
+        guard entry.tail == OutboxState.none else { return sendRuns(entry, outbox, &sink) }
+        return sendRun(entry, outbox.offsets[Int(entry.first)], outbox.offsets[Int(entry.end)], outbox, &sink)
     }
 
     private mutating func sendRun<Sink: ByteSink>(
@@ -58,8 +67,7 @@ extension ConnectionTable {
         let taken = sendOnce(entry.slot, outbox.arena + start, end - start, &sink)
         if taken == end - start { return .sent }
         guard taken >= 0 else { return .failed(CInt(truncatingIfNeeded: -taken)) }
-        let isKept = keep(entry.slot, from: start + taken, to: end, run: (Int(entry.first), Int(entry.end)), outbox)
-        return isKept ? .backlogged : .failed(ENOMEM)
+        return keep(entry.slot, from: start + taken, to: end, run: (Int(entry.first), Int(entry.end)), outbox)
     }
 
     /// Bytes taken (EAGAIN: 0), or a negative errno.
@@ -114,7 +122,7 @@ extension ConnectionTable {
                 sentRun = sent.next(outbox)
             }
             if taken < pieceCount {
-                return keepRuns(entry.slot, sentRun, sentOffset, &sent, outbox) ? .backlogged : .failed(ENOMEM)
+                return keepRuns(entry.slot, sentRun, sentOffset, &sent, outbox)
             }
         }
         return .sent
@@ -123,53 +131,71 @@ extension ConnectionTable {
     private mutating func keepRuns(
         _ slot: UInt32, _ firstRun: (first: Int, end: Int)?, _ offset: Int, _ walk: inout RunWalk,
         _ outbox: borrowing OutboxState
-    ) -> Bool {
+    ) -> FlushOutcome {
         var skip = offset
         var run = firstRun
         while let (first, end) = run {
-            guard keep(slot, from: outbox.offsets[first] + skip, to: outbox.offsets[end], run: (first, end), outbox)
-            else {
-                return false
-            }
+            let outcome = keep(
+                slot, from: outbox.offsets[first] + skip, to: outbox.offsets[end], run: (first, end), outbox)
+            guard outcome == .backlogged else { return outcome }
             skip = 0
             run = walk.next(outbox)
         }
-        return true
+        return .backlogged
     }
 
-    /// Copies arena[from..<to], the end of a run, to the backlog.
+    /// Copies arena[from..<to], the end of a run, to the backlog; without memory for it only the rest of a message that has begun.
     private mutating func keep(
         _ slot: UInt32, from start: Int, to end: Int, run: (first: Int, end: Int), _ outbox: borrowing OutboxState
-    ) -> Bool {
+    ) -> FlushOutcome {
         var frame = run.first  // the first frame that starts at or after `start`, by bisection
         var behind = run.end
         while frame < behind {
             let middle = (frame + behind) / 2
             if outbox.offsets[middle] < start { frame = middle + 1 } else { behind = middle }
         }
-        return appendBacklog(slot, outbox.arena + start, end - start, boundary: outbox.offsets[frame] - start)
+        let begun = outbox.offsets[frame] - start
+        switch appendBacklog(slot, outbox.arena + start, end - start, boundary: begun, outbox) {
+        case .made: return .backlogged
+        case .noMemory: return .failed(ENOMEM)
+        case .refused:
+            let room = appendBacklog(slot, outbox.arena + start, begun, boundary: begun, outbox)
+            return room == .made ? .refused : .failed(ENOBUFS)
+        }
     }
 
-    /// The kernel is full already: the frames join the backlog, or the connection overflows and none of them is taken.
-    private mutating func queueBehindBacklog(_ entry: DirtyEntry, _ outbox: borrowing OutboxState) -> FlushOutcome {
+    /// The kernel was full: the frames join the backlog, or the connection overflows.
+    ///
+    /// The kernel is asked once more before memory is taken or the connection is given up, so that only what truly waits counts.
+    private mutating func queueBehindBacklog<Sink: ByteSink>(
+        _ entry: DirtyEntry, _ outbox: borrowing OutboxState, _ sink: inout Sink
+    ) -> FlushOutcome {
         let state = states + Int(entry.slot)
         var total = 0
         var walk = RunWalk(entry, outbox)
         while let (first, end) = walk.next(outbox) { total += outbox.offsets[end] - outbox.offsets[first] }
-        let count = state.pointee.backlogCount
+        let needsRoom = Int(state.pointee.backlogEnd) + total > Int(state.pointee.backlogCapacity)
+        if needsRoom || state.pointee.backlogCount > options.backlogBytesMax {
+            switch drainBacklog(entry.slot, &sink) {
+            case .sent: return sendEntry(entry, outbox, &sink)
+            case .failed(let code): return .failed(code)
+            case .backlogged, .skipped, .overflowed, .refused: break
+            }
+        }
         // A finishing connection's last words (bounded by one turn) are taken: it ends by its linger time anyhow.
-        if !state.pointee.flags.contains(.sealed) {
-            let isOverOwnLimit = count + total > options.backlogBytesMax
-            let isOverTotal =
-                statistics.backlogBytes + total > options.backlogTotalBytesMax
-                && count + total > options.backlogGraceBytes
-            if isOverOwnLimit || isOverTotal { return .overflowed }
+        if !state.pointee.flags.contains(.sealed), state.pointee.backlogCount > options.backlogBytesMax,
+            state.pointee.backlogCount > sink.backlogAllowance(entry.slot)
+        {
+            return .overflowed
         }
         walk = RunWalk(entry, outbox)
         while let (first, end) = walk.next(outbox) {
             let start = outbox.offsets[first]
-            guard appendBacklog(entry.slot, outbox.arena + start, outbox.offsets[end] - start, boundary: 0) else {
-                return .failed(ENOMEM)
+            let count = outbox.offsets[end] - start
+            switch appendBacklog(entry.slot, outbox.arena + start, count, boundary: 0, outbox) {
+            case .made: continue
+            case .noMemory: return .failed(ENOMEM)
+            case .refused: return .refused
             }
         }
         return .backlogged

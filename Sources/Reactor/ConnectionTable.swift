@@ -5,7 +5,7 @@ internal import Glibc
 ///
 /// Slots are raw memory addressed by number: they are touched once per event or flush, in any order, and an array of structs with
 /// uniqueness and bounds checks doubled the cost of a flush without adding a proof (epoll's slot numbers are ours).
-struct ConnectionTable {
+struct ConnectionTable: ~Copyable {
     private(set) var states: UnsafeMutablePointer<ConnectionState>
     private(set) var capacity = 0
     private(set) var used = 0
@@ -24,9 +24,15 @@ struct ConnectionTable {
 
     let options: LoopOptions
     var statistics = LoopStatistics()
+    var backlogs: BacklogShare
+    /// Whose handler has not yet been told that they overflowed.
+    var overflowing: [OverflowNotice] = []
+    /// Where the search for the worst offender goes on.
+    var hand = 0
 
     init(_ options: LoopOptions) {
         self.options = options
+        backlogs = BacklogShare(of: options.backlogs)
         states = .allocate(capacity: 1)
         cork = .allocate(byteCount: Self.corkBytes, alignment: 64)
     }
@@ -35,7 +41,7 @@ struct ConnectionTable {
         for slot in 0..<used {
             options.inputBudget.giveBack(Int(states[slot].inputCapacity))
             Glibc.free(states[slot].input)
-            Glibc.free(states[slot].backlog)
+            BacklogMemory.free(states[slot].backlog, capacity: Int(states[slot].backlogCapacity))
         }
         states.deallocate()
         cork.deallocate()
@@ -70,9 +76,10 @@ struct ConnectionTable {
         return UInt32(truncatingIfNeeded: used - 1)
     }
 
-    /// Marks a connection dead: no event, frame or timer reaches it. Its memory stays until `retire`, because the handler may be
+    /// Marks a connection dead: no event, frame or timer reaches it. Its input stays until `retire`, because the handler may be
     /// reading from it. The descriptor is the caller's to close.
     mutating func kill(_ slot: UInt32, _ outbox: inout OutboxState) {
+        freeBacklog(slot)
         states[Int(slot)].flags.remove([.open, .sealed])
         states[Int(slot)].generation &+= 1
         states[Int(slot)].descriptor = -1
@@ -86,7 +93,6 @@ struct ConnectionTable {
     /// Frees the memory of a killed connection after `closed` was delivered. The number rests until the next flush is over.
     mutating func retire(_ slot: UInt32) {
         freeInput(slot)
-        freeBacklog(slot)
         resting.append(slot)
     }
 

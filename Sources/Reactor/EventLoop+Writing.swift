@@ -2,9 +2,13 @@ internal import CLinux
 
 /// The sink of production: send(2) with MSG_NOSIGNAL.
 struct SocketSink: ByteSink {
+    let handler: any LoopHandler
+
     func send(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
         clinux_send(descriptor, bytes, count)
     }
+
+    func backlogAllowance(_ slot: UInt32) -> Int { handler.backlogAllowance(slot) }
 }
 
 extension EventLoop {
@@ -12,39 +16,36 @@ extension EventLoop {
     func flushOutbox(_ handler: any LoopHandler) {
         let turnBox = outbox.state
         if turnBox.pointee.entryCount > 0 || turnBox.pointee.frameCount > 0 {
-            var sink = SocketSink()
+            var sink = SocketSink(handler: handler)
             for index in 0..<turnBox.pointee.entryCount {
                 let outcome = table.pointee.flush(entry: index, &turnBox.pointee, &sink)
                 if outcome != .skipped { settle(turnBox.pointee.entries[index].slot, outcome) }
             }
             turnBox.pointee.reset()
         }
-        guard !overflowing.isEmpty else { return }
-        let due = overflowing
-        overflowing.removeAll(keepingCapacity: true)
-        for one in due where isLive(one.slot, one.generation) { handler.overflowed(one.slot) }
+        if table.pointee.backlogs.ledger.isPressed { table.pointee.relievePressure(turnBox.pointee) }
+        if !table.pointee.overflowing.isEmpty { deliverOverflows(handler) }
     }
 
     private func settle(_ slot: UInt32, _ outcome: FlushOutcome) {
         switch outcome {
         case .skipped: return
         case .sent: if state(slot).pointee.flags.contains(.finishing) { allSent(slot) }
-        case .backlogged: updateInterest(slot)
-        case .overflowed: overflowing.append((slot, state(slot).pointee.generation))
+        case .backlogged, .overflowed, .refused: updateInterest(slot)
         case .failed(let code): failed(slot, code)
         }
     }
 
     /// EPOLLOUT: the kernel takes bytes again.
-    func writable(_ slot: UInt32) {
-        var sink = SocketSink()
+    func writable(_ slot: UInt32, _ handler: any LoopHandler) {
+        var sink = SocketSink(handler: handler)
         switch table.pointee.drainBacklog(slot, &sink) {
         case .sent:
             updateInterest(slot)
             let isFinishing = state(slot).pointee.flags.contains(.finishing)
             if isFinishing && !state(slot).pointee.flags.contains(.sealed) { allSent(slot) }
         case .failed(let code): failed(slot, code)
-        case .skipped, .backlogged, .overflowed: return
+        case .skipped, .backlogged, .overflowed, .refused: return
         }
     }
 
@@ -77,9 +78,8 @@ extension EventLoop {
         state(slot).pointee.flags.remove(.sealed)
         table.pointee.keepStartedMessage(slot)
         if let base = bytes.baseAddress, !state(slot).pointee.flags.contains(.shutDown) {
-            guard table.pointee.appendBacklog(slot, base, bytes.count, boundary: 0) else {
-                return close(slot, .error(ENOMEM))
-            }
+            let room = table.pointee.appendBacklog(slot, base, bytes.count, boundary: 0, outbox.state.pointee)
+            guard room == .made else { return close(slot, .error(ENOMEM)) }
         }
         if !state(slot).pointee.flags.contains(.finishing) {
             state(slot).pointee.flags.insert(.finishing)
@@ -91,7 +91,7 @@ extension EventLoop {
     }
 
     /// Everything of a finishing connection is with the kernel.
-    private func allSent(_ slot: UInt32) {
+    func allSent(_ slot: UInt32) {
         guard !state(slot).pointee.flags.contains(.shutDown) else { return }
         // Nothing is unread after the peer's FIN, so that closing sends ours and no reset.
         if state(slot).pointee.flags.contains(.endSeen) { return close(slot, .local) }

@@ -35,7 +35,8 @@ public final class EventLoop {
     /// Connections whose peer will send no more; `endOfStream` is due from `endedDone` on.
     var ended: [(slot: UInt32, generation: UInt32)] = []
     var endedDone = 0
-    var overflowing: [(slot: UInt32, generation: UInt32)] = []
+    /// Of `table.overflowing`, those whose handler has been told.
+    var overflowsDone = 0
 
     /// Test seam: the time every turn takes instead of the clock's.
     var manualTime: MonotonicTime?
@@ -118,6 +119,7 @@ public final class EventLoop {
         if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         hasMore = hasMore || outbox.state.pointee.entryCount > 0 || !closing.isEmpty
+        hasMore = hasMore || !table.pointee.overflowing.isEmpty
         return !(hasMore || !adopted.isEmpty || !replays.isEmpty || !ended.isEmpty || isStopping)
     }
 
@@ -162,7 +164,7 @@ public final class EventLoop {
             table.pointee.statistics.staleEvents &+= 1
             return
         }
-        if mask & EPOLLOUT.rawValue != 0 { writable(token.slot) }
+        if mask & EPOLLOUT.rawValue != 0 { writable(token.slot, handler) }
         if mask & (EPOLLIN.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
             guard isLive(token.slot, token.generation) else { return }
             readable(token.slot, mask, handler)

@@ -6,7 +6,7 @@ public enum TransportClose: Equatable, Sendable {
     case reset
     /// The kernel gave up on unacknowledged bytes (TCP_USER_TIMEOUT), or the linger time of `finish` ran out.
     case timeout
-    /// Buffered input passed `inputLimit`.
+    /// Buffered input passed `inputLimit`, or unsent output that cannot be shortened (an HTTP response) overflowed.
     case overflow
     /// `finish` was completed or `abort` was called.
     case local
@@ -30,9 +30,13 @@ public protocol LoopHandler: AnyObject {
     /// The connection's one timer went off; it is disarmed until the handler sets it again.
     func timerFired(_ slot: UInt32)
 
-    /// The connection's backlog passed its limit: the frames of this turn were NOT taken and later ones are dropped, until the
-    /// handler decides (`finishWithFrame` or `abort`). Once per connection.
-    func overflowed(_ slot: UInt32)
+    /// What the connection may owe, if that is more than `LoopOptions.backlogBytesMax`. Asked when it owes more than that; the one call that
+    /// comes from inside the flush, so it must not call the loop.
+    func backlogAllowance(_ slot: UInt32) -> Int
+
+    /// The connection owed too much: what waited for it has been dropped, later frames are dropped too, until the handler decides
+    /// (`finishWithFrame` or `abort`). Once per connection; when many overflow at once, some turns later.
+    func overflowed(_ slot: UInt32, _ why: Overflow)
 
     /// The process's budget has no room for the connection's input: what of it was not consumed is dropped. The handler says so and
     /// ends the connection (`finish`, `abort`); one that it leaves open is closed with `.overflow`.
@@ -54,4 +58,5 @@ public protocol LoopHandler: AnyObject {
 extension LoopHandler {
     /// Says nothing, so that the connection is closed.
     public func inputRefused(_: UInt32) {}
+    public func backlogAllowance(_ slot: UInt32) -> Int { 0 }
 }

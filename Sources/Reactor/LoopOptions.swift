@@ -2,13 +2,14 @@
 public struct LoopOptions: Sendable {
     /// The one buffer every connection's bytes are received into; also the most one connection may read in a turn.
     public var receiveBufferBytes = 256 * 1_024
-    /// Unsent bytes one connection may have before it overflows. What one turn left over onto an empty backlog is always taken,
-    /// so that a single message larger than the limit can be delivered.
-    public var backlogBytesMax = 256 * 1_024
-    /// Unsent bytes of all connections of the loop; above it each connection with more than `backlogGraceBytes` overflows.
-    public var backlogTotalBytesMax = 256 * 1_024 * 1_024
-    /// What a connection may owe although the loop's total is passed.
-    public var backlogGraceBytes = 16 * 1_024
+    /// Unsent bytes one connection may still have when the frames of a later turn come, before it overflows; more if the handler says so
+    /// (`LoopHandler.backlogAllowance`). The frames of a turn are offered to the kernel before that is decided, and are not counted
+    /// themselves, so that a burst or a single message larger than the limit can be delivered.
+    public var backlogBytesMax = 1_024 * 1_024
+    /// The memory of the backlogs of all loops that are made from these options or a copy of them.
+    public var backlogs = BacklogLedger(limitBytes: 128 * 1_024 * 1_024)
+    /// Overflows the handler is told of per turn.
+    public var overflowsPerTurn = 64
     /// Unconsumed input one connection may have, unless `inputLimit` says otherwise.
     public var inputBytesMax = 128 * 1_024
     /// Unconsumed input of all connections of the process, by the capacity of their buffers; loops of one process share it.
@@ -52,6 +53,8 @@ public struct LoopStatistics: Sendable, Equatable {
     /// Sends the kernel took only in part or not at all.
     public var shortWrites: UInt64 = 0
     public var overflows: UInt64 = 0
+    /// Those of them that went because the backlogs of the process held too much.
+    public var overflowsOfProcess: UInt64 = 0
     public var timersFired: UInt64 = 0
     /// Frames written into the arena, and (frame, connection) pairs queued and flushed.
     public var frames: UInt64 = 0

@@ -47,5 +47,18 @@
             #expect(!pacing.isEnough(1))
             #expect(pacing.isEnough(2))
         }
+
+        @Test func whoHasNotTakenEarlierAnswersGetsFewMore() {
+            var pacing = Pacing()
+            pacing.begin(owedBytes: Pacing.owedBytesMax - 10)
+            #expect(!pacing.isEnough(10))
+            #expect(pacing.isEnough(11))
+            pacing.answeredBytes = 10
+            #expect(!pacing.isEnough(0))
+            pacing.begin(owedBytes: Pacing.owedBytesMax + 1)
+            #expect(pacing.answeredBytes == 0 && pacing.isEnough(0))
+            pacing.begin(owedBytes: 0)
+            #expect(!pacing.isEnough(Pacing.answerBytesMax))
+        }
     }
 #endif

@@ -112,7 +112,7 @@ final class EchoServer: LoopHandler {
 
     func endOfStream(_ slot: UInt32) { loop.finish(slot, lingerNanoseconds: 0) }
     func timerFired(_ slot: UInt32) {}
-    func overflowed(_ slot: UInt32) { loop.abort(slot) }
+    func overflowed(_ slot: UInt32, _ why: Overflow) { loop.abort(slot) }
     func closed(_ slot: UInt32, _ why: TransportClose) { connections[Int(slot)] = Connection() }
     func turn() -> Bool { false }
     func tick() {}

@@ -6,6 +6,7 @@ import Testing
 @Suite(.serialized, .enabled(if: getenv("STARLING_BENCHMARK") != nil)) struct FanOutBenchmark {
     private struct NoSink: ByteSink {
         func send(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int { count }
+        func backlogAllowance(_ slot: UInt32) -> Int { 0 }
     }
 
     @Test(arguments: [(1_000, 1), (1_000, 4), (1_000, 16), (10_000, 4)])

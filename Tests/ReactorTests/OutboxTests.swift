@@ -6,6 +6,7 @@ import Testing
 struct MemorySink: ByteSink {
     var received: [[UInt8]]
     var windows: [Int]
+    var allowances: [UInt32: Int] = [:]
     init(_ count: Int) {
         received = Array(repeating: [], count: count)
         windows = Array(repeating: 0, count: count)
@@ -18,6 +19,7 @@ struct MemorySink: ByteSink {
         windows[index] -= taken
         return taken
     }
+    func backlogAllowance(_ slot: UInt32) -> Int { allowances[slot] ?? 0 }
 }
 
 /// The arena and the table without a loop around them.
@@ -25,7 +27,7 @@ final class Bench {
     let outbox = Outbox()
     var table: ConnectionTable
     var sink: MemorySink
-    var overflowed: [UInt32] = []
+    var overflowed: [UInt32] { table.overflowing.map(\.slot) }
 
     init(connections: Int, _ options: LoopOptions = LoopOptions()) {
         table = ConnectionTable(options)
@@ -36,10 +38,14 @@ final class Bench {
 
     func flush() {
         for index in 0..<outbox.state.pointee.entryCount {
-            let slot = outbox.state.pointee.entries[index].slot
-            if table.flush(entry: index, &outbox.state.pointee, &sink) == .overflowed { overflowed.append(slot) }
+            _ = table.flush(entry: index, &outbox.state.pointee, &sink)
         }
         outbox.state.pointee.reset()
+    }
+    func append(_ bytes: [UInt8], to slot: UInt32) {
+        _ = bytes.withUnsafeBytes { bytes in
+            bytes.baseAddress.map { table.appendBacklog(slot, $0, bytes.count, boundary: 0, outbox.state.pointee) }
+        }
     }
     func drain(_ slot: UInt32) { _ = table.drainBacklog(slot, &sink) }
     func frame(_ bytes: [UInt8]) -> UInt32 { bytes.withUnsafeBytes { outbox.frame($0) } }
@@ -53,7 +59,7 @@ final class Bench {
         let count = Int.random(in: 1...12, using: &random)
         var options = LoopOptions()
         options.backlogBytesMax = .max / 2
-        options.backlogTotalBytesMax = .max / 2
+        options.backlogs = BacklogLedger(limitBytes: 1 << 30)
         let bench = Bench(connections: count, options)
         var expected = [[UInt8]](repeating: [], count: count)
         for _ in 0..<30 {
@@ -107,11 +113,8 @@ final class Bench {
         #expect(bench.overflowed == [0])
         bench.outbox.queue(bench.frame([1, 2, 3]), to: 0)  // dropped: it overflowed
         bench.flush()
-        bench.table.keepStartedMessage(0)
         let goodbye = serverFrame([0x10, 0x04], opcode: 8)
-        _ = goodbye.withUnsafeBytes { bytes in
-            bytes.baseAddress.map { bench.table.appendBacklog(0, $0, bytes.count, boundary: 0) }
-        }
+        bench.append(goodbye, to: 0)
         bench.sink.windows[0] = .max
         bench.drain(0)
         let frames = splitFrames(bench.sink.received[0])
@@ -131,18 +134,6 @@ final class Bench {
         bench.sink.windows[0] = .max
         bench.drain(0)
         #expect(bench.sink.received[0] == big)
-    }
-
-    @Test func theTotalLimitCutsTheBigOnesAndSparesTheSmall() {
-        var options = LoopOptions()
-        options.backlogTotalBytesMax = 100_000
-        let bench = Bench(connections: 2, options)
-        bench.outbox.send([UInt8](repeating: 1, count: 99_000), to: 0)
-        bench.outbox.send([UInt8](repeating: 1, count: 500), to: 1)
-        bench.flush()
-        for slot in [0, 1] as [UInt32] { bench.outbox.send([UInt8](repeating: 2, count: 2_000), to: slot) }
-        bench.flush()
-        #expect(bench.overflowed == [0])
     }
 
     @Test func framesForAConnectionClosedInTheSameTurnAreDropped() {

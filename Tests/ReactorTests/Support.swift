@@ -22,6 +22,8 @@ final class Script: LoopHandler {
     var onTimer: (UInt32) -> Void = { _ in }
     var onOverflow: (UInt32) -> Void = { _ in }
     var onInputRefused: (UInt32) -> Void = { _ in }
+    var allowance = 0
+    private(set) var overflowReasons: [Overflow] = []
     var onClosed: (UInt32, TransportClose) -> Void = { _, _ in }
     var onTurn: () -> Bool = { false }
     var onTick: () -> Void = {}
@@ -33,8 +35,10 @@ final class Script: LoopHandler {
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int { onReceived(slot, bytes) }
     func endOfStream(_ slot: UInt32) { onEnd(slot) }
     func timerFired(_ slot: UInt32) { onTimer(slot) }
-    func overflowed(_ slot: UInt32) {
+    func backlogAllowance(_ slot: UInt32) -> Int { allowance }
+    func overflowed(_ slot: UInt32, _ why: Overflow) {
         overflows.append(slot)
+        overflowReasons.append(why)
         onOverflow(slot)
     }
     func inputRefused(_ slot: UInt32) { onInputRefused(slot) }

@@ -53,6 +53,7 @@ final class Worker: LoopHandler {
         var options = LoopOptions()
         options.inputBytesMax = 64 << 20
         options.backlogBytesMax = 64 << 20
+        options.backlogs = BacklogLedger(limitBytes: 1 << 30)
         options.unsentLowBytes = 0
         options.userTimeoutMilliseconds = 0
         loop = try EventLoop(options)
@@ -130,7 +131,7 @@ final class Worker: LoopHandler {
     }
 
     func timerFired(_ slot: UInt32) {}
-    func overflowed(_ slot: UInt32) { loop.abort(slot) }
+    func overflowed(_ slot: UInt32, _ why: Overflow) { loop.abort(slot) }
     func endOfStream(_ slot: UInt32) { loop.abort(slot) }
 
     private func obey(_ command: Command) {

@@ -144,5 +144,10 @@ void clinux_name_thread(const char *name);
 /// alone, the first large block that is freed raises both up to 32 MiB, and later ones stay with the process.
 void clinux_fix_heap_thresholds(void);
 
+/// Pages of their own, which cost what was written and go back whole; NULL when there are none. Growing may move them.
+void *clinux_map(size_t bytes);
+void *clinux_remap(void *memory, size_t old_bytes, size_t bytes);
+void clinux_unmap(void *memory, size_t bytes);
+
 /// Gives pages that hold no allocation back to the kernel, in every arena.
 void clinux_trim_heap(void);
