@@ -115,7 +115,7 @@ final class LoopServer: LoopHandler {
 
     func closed(_ slot: UInt32, _ why: TransportClose) {
         end(slot)
-        sessions[slot] = Session()
+        sessions.close(slot)
     }
 
     func turn() -> Bool {

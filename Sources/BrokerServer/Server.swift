@@ -37,7 +37,7 @@ public final class Server {
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
         let fits = Self.webSocketsThatFit(settings, descriptors: Int(clamping: limit.soft), loops: loopCount)
-        let broker = SharedBroker(settings: settings.apps, loopCount: loopCount, seed: Randomness.uint64())
+        let broker = SharedBroker(settings: settings.apps, loopCount: loopCount, secrets: Self.secrets())
         state = ServerState(settings: settings, broker: broker, webSocketsMax: fits)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
@@ -49,6 +49,12 @@ public final class Server {
             throw Self.failure(error, settings)
         }
         state.isServing = true
+    }
+
+    private static func secrets() -> BrokerSecrets {
+        BrokerSecrets(
+            names: SecretKey(Randomness.uint64(), Randomness.uint64()),
+            socketIDs: SecretKey(Randomness.uint64(), Randomness.uint64()))
     }
 
     private static func webSocketsThatFit(_ settings: ServerSettings, descriptors: Int, loops: Int) -> Int {
@@ -189,6 +195,10 @@ public final class Server {
                 "state", ("app", app.settings.id), ("connections", app.connectionCount),
                 ("channels", app.channelCount))
         }
+        let tables = state.broker.tableStatistics
+        Log.info(
+            "tables of names", ("longest_probe", tables.longestProbe), ("overlong_probes", tables.overlongProbes),
+            ("held_bytes", tables.heldBytes))
     }
 
     /// Takes no more clients, sends every client away with 4200 over the grace period, and ends when they are gone (PW-037).
