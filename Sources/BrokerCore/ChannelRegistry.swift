@@ -27,6 +27,9 @@ struct ChannelRegistry: Sendable {
 
     /// All of them, whether they hold something or not.
     var shards: [ShardDoor] { (0..<Self.shardCount).map(shard(number:)) }
+
+    /// Shards of all apps in memory, for tests and figures.
+    var shardsInMemory: Int { directory.shardCount }
 }
 
 /// One part of the registry: names to records.

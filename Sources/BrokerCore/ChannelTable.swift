@@ -1,7 +1,7 @@
 internal import PusherProtocol
 
 /// The channels that one loop serves for one app: names to dense lists of its subscribers. Touched by its loop only.
-struct ChannelTable {
+struct ChannelTable: Vacant {
     private(set) var table: NameTable
     var channels = PagedList<LocalChannel>()
     /// The generation of a place that is made anew: higher than any that a released place of the same number has had, and than that
@@ -9,6 +9,9 @@ struct ChannelTable {
     private var firstGeneration: UInt32 = 1
     /// A loop has listed this table, because it has memory to give back.
     var isListed = false
+
+    /// A table that never gets a name.
+    init() { self.init(hashing: .none) }
 
     init(hashing: NameHashing) { table = NameTable(hashing: hashing, bytesPerName: 256) }
 

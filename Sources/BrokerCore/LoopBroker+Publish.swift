@@ -64,7 +64,9 @@ extension LoopBroker {
         let bytes = frame
         let hash = app.registry.hash(of: name)
         let audience = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Audience in
-            guard let id = kind.isCache ? state.findOrInsert(name, hash: hash, kind: kind) : state.find(name, hash: hash) else {
+            guard
+                let id = kind.isCache ? state.findOrInsert(name, hash: hash, kind: kind) : state.find(name, hash: hash)
+            else {
                 return Audience()
             }
             if kind.isCache {

@@ -16,8 +16,15 @@ struct Housekeeping {
     var sweeping: [Shard] = []
     /// Where the next slice of `sweeping` begins.
     var next = 0
+    /// Shards in one slice of this round.
+    var slice = 0
     /// Apps whose table of this loop has memory to give back.
     var tables: [Int] = []
+
+    mutating func beginRound() {
+        next = 0
+        slice = (sweeping.count + Self.ticksPerSweep - 1) / Self.ticksPerSweep
+    }
 }
 
 /// Tables that were large once give their memory back, and what is owed or over is looked after.
@@ -38,10 +45,9 @@ extension LoopBroker {
     }
 
     private func sweep() {
-        let slice = (housekeeping.sweeping.count + Housekeeping.ticksPerSweep - 1) / Housekeeping.ticksPerSweep
-        for _ in 0..<slice where !housekeeping.sweeping.isEmpty {
-            if housekeeping.next >= housekeeping.sweeping.count { housekeeping.next = 0 }
-            let now = time.milliseconds
+        let now = time.milliseconds
+        if housekeeping.next >= housekeeping.sweeping.count { housekeeping.beginRound() }
+        for _ in 0..<housekeeping.slice where housekeeping.next < housekeeping.sweeping.count {
             let isDone = door(to: housekeeping.sweeping[housekeeping.next]).withLock { (state: inout ChannelShard) in
                 state.expireCache(nowMilliseconds: now)
                 state.releaseUnused()

@@ -138,7 +138,9 @@ extension LoopBroker {
             app: UInt16(app.index), index: UInt32(local), generation: tables[app.index].channels[local].generation)
         let target = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
         let isSameUser = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Bool in
-            guard let id = state.find(name, hash: hash) else { preconditionFailure("a record lives while a loop counts in it") }
+            guard let id = state.find(name, hash: hash) else {
+                preconditionFailure("a record lives while a loop counts in it")
+            }
             if let identity, state.records[id].roster?.find(identity.userID.span) != member { return false }
             // A number of its own tells it from a later subscription of the same connection.
             state.records[id].sequence += 1

@@ -22,7 +22,8 @@ public final class LoopBroker {
         return queuedAnswerBytes
     }
 
-    var tables: [ChannelTable]
+    /// By app; one that never had a connection here has none.
+    var tables = PagedList<ChannelTable>()
     var connections = PagedList<ConnectionRecord>()
     let workspace = HMACWorkspace()
     var time = BrokerTime(milliseconds: 0, unixSeconds: 0)
@@ -51,7 +52,6 @@ public final class LoopBroker {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")
         self.shared = shared
         self.loop = loop
-        tables = shared.apps.map { _ in ChannelTable(hashing: shared.hashing) }
     }
 
     deinit {
@@ -83,6 +83,10 @@ public final class LoopBroker {
     public func open(slot: UInt32, app: App, random: UInt32) {
         precondition(!isOpen(slot), "a slot is opened once and closed once")
         connections.take(Int(slot))
+        if !tables.isUsed(app.index) {
+            tables.take(app.index)
+            tables[app.index] = ChannelTable(hashing: shared.hashing)
+        }
         let id = shared.socketIDs.socketID(loop: loop, slot: slot, random: random)
         connections[Int(slot)].app = app.index
         connections[Int(slot)].socketID = id

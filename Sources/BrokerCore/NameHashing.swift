@@ -7,6 +7,9 @@ final class NameHashing: Sendable {
     private let overlong = Atomic<Int>(0)
     private let bytes = Atomic<Int>(0)
 
+    /// For tables that never get a name.
+    static let none = NameHashing(key: SecretKey(0, 0))
+
     init(key: SecretKey) { self.key = key }
 
     func hash(of name: Span<UInt8>) -> UInt64 { SipHash.hash(name, key: key) }

@@ -62,6 +62,13 @@ struct NameTable {
         return nil
     }
 
+    /// Cells a search for a name that is not here looks at, for tests and figures.
+    func cellsLookedAt(for hash: UInt64) -> Int {
+        guard count > 0 else { return 0 }
+        let home = Int(UInt32(truncatingIfNeeded: hash)) & mask
+        return (0...longestProbe).first { cells[(home + $0) & mask].id == .max }.map { $0 + 1 } ?? longestProbe + 1
+    }
+
     /// Adds a name that is not here yet and returns its number; the array is kept, not copied.
     mutating func insert(_ name: [UInt8]) -> UInt32 { insert(name, hash: hash(of: name.span)) }
 

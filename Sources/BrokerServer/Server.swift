@@ -31,13 +31,15 @@ public final class Server {
     }
 
     /// Opens the listeners and starts the loops; returns when all of them serve.
-    public init(_ settings: ServerSettings) throws(StartFailure) {
+    public init(_ settings: consuming ServerSettings) throws(StartFailure) {
         Log.level = LogLevel(name: settings.logLevel.rawValue) ?? .info
         let limit = DescriptorLimit.raise()
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
         let fits = Self.webSocketsThatFit(settings, descriptors: Int(clamping: limit.soft), loops: loopCount)
         let broker = SharedBroker(settings: settings.apps, loopCount: loopCount, secrets: Self.secrets())
+        // The broker has them all; the banner shows the first.
+        settings.apps = Array(settings.apps.prefix(1))
         state = ServerState(settings: settings, broker: broker, webSocketsMax: fits)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
@@ -49,6 +51,8 @@ public final class Server {
             throw Self.failure(error, settings)
         }
         state.isServing = true
+        // What reading the configuration left behind: with many apps that is as much as they hold.
+        clinux_trim_heap()
     }
 
     private static func secrets() -> BrokerSecrets {

@@ -6,11 +6,25 @@ internal import LoadGenerator
 /// Raised with each release; `deploy/run` and the tests print it.
 let build = BuildInformation(version: "0.1.0")
 
-let request = CommandLineRequest.parse(
+/// The configuration does not outlive the start: of many apps it is as large as all that the broker keeps of them.
+func serve(_ configuration: consuming Configuration) {
+    Surroundings.write(configuration.warningText, to: STDERR_FILENO)
+    let readyFile = configuration.settings.readyFile
+    do throws(Server.StartFailure) {
+        let server = try Server(configuration.settings)
+        Surroundings.write(server.banner, to: STDOUT_FILENO)
+        Surroundings.announce(port: server.port, in: readyFile)
+        server.run()
+    } catch {
+        Surroundings.write("starling: \(error.text)\n", to: STDERR_FILENO)
+        exit(error.exitCode)
+    }
+}
+
+switch CommandLineRequest.parse(
     arguments: Array(CommandLine.arguments.dropFirst()), environment: Surroundings.environment(), build: build,
     readFile: Surroundings.read)
-
-switch request {
+{
 case .text(let output):
     Surroundings.write(output.standardOutput, to: STDOUT_FILENO)
     Surroundings.write(output.standardError, to: STDERR_FILENO)
@@ -25,15 +39,5 @@ case .health(let target):
     }
 case .bench(let arguments):
     exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments))
-case .serve(let configuration):
-    Surroundings.write(configuration.warningText, to: STDERR_FILENO)
-    do throws(Server.StartFailure) {
-        let server = try Server(configuration.settings)
-        Surroundings.write(server.banner, to: STDOUT_FILENO)
-        Surroundings.announce(port: server.port, in: configuration.settings.readyFile)
-        server.run()
-    } catch {
-        Surroundings.write("starling: \(error.text)\n", to: STDERR_FILENO)
-        exit(error.exitCode)
-    }
+case .serve(let configuration): serve(configuration)
 }
