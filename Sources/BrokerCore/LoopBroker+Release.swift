@@ -86,6 +86,16 @@ extension LoopBroker {
         housekeeping.tables.append(app)
     }
 
+    /// Gives back storage that is kept to be used again, unless what a command asked for has not been carried out. Between two commands.
+    public func releaseScratch() {
+        guard effects.actions.isEmpty else { return }
+        json = []
+        decoded = []
+        literal = []
+        effects = Effects()
+        pool.release()
+    }
+
     /// Gives back the memory of places and connections that are gone; called once per tick.
     public func releaseUnused() {
         connections.releasePages()

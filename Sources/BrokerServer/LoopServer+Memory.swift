@@ -15,9 +15,18 @@ extension LoopServer {
         let shared = broker.loop == 0 ? broker.shared.tableStatistics.heldBytes : 0
         let held = loop.statistics.heldBytes + shared
         guard trimming.isDue(heldBytes: held, milliseconds: loop.now.nanoseconds / 1_000_000) else { return }
+        releaseScratch()
         let start = MonotonicTime.now()
         clinux_trim_heap()
         Log.debug("heap trimmed", ("microseconds", Int(MonotonicTime.now().nanosecondsSince(start) / 1_000)))
+    }
+
+    /// Storage that is used again by every command is as large as its largest use.
+    private func releaseScratch() {
+        reply = []
+        response = []
+        control = []
+        broker.releaseScratch()
     }
 }
 

@@ -31,7 +31,8 @@ public final class Server {
     }
 
     /// Opens the listeners and starts the loops; returns when all of them serve.
-    public init(_ settings: consuming ServerSettings) throws(StartFailure) {
+    public init(_ whole: consuming ServerSettings) throws(StartFailure) {
+        var settings = whole
         Log.level = LogLevel(name: settings.logLevel.rawValue) ?? .info
         let limit = DescriptorLimit.raise()
         clinux_fix_heap_thresholds()
