@@ -9,9 +9,9 @@ internal import PusherProtocol
 ///     right ── SipHash ─┘ ── left          masked by the hash of (round, right)
 struct SocketIDCodec: Sendable {
     private static let slotBits: UInt32 = 26
-    /// Four make a permutation that cannot be told from a random one in either direction (Luby and Rackoff); the halves are
-    /// short, so there are two more.
-    private static let rounds: UInt64 = 6
+    /// Four make a permutation that cannot be told from a random one in either direction (Luby and Rackoff). Halves of 16 bits let a
+    /// patient peer foresee ids, which are no secret, but never the key.
+    private static let rounds: UInt64 = 4
     private let key: SecretKey
 
     init(key: SecretKey) { self.key = key }

@@ -52,8 +52,6 @@ public final class Server {
             throw Self.failure(error, settings)
         }
         state.isServing = true
-        // What reading the configuration left behind: with many apps that is as much as they hold.
-        clinux_trim_heap()
     }
 
     private static func secrets() -> BrokerSecrets {
@@ -184,6 +182,8 @@ public final class Server {
 
     /// Blocks until the server has stopped: by a signal, in good order. A second signal ends it at once.
     public func run() {
+        // What reading the configuration left behind: with many apps that is as much as they hold.
+        clinux_trim_heap()
         while let signal = signals.wait() {
             switch signal {
             case .terminate, .interrupt: return drain()

@@ -21,23 +21,28 @@ func serve(_ configuration: consuming Configuration) {
     }
 }
 
-switch CommandLineRequest.parse(
-    arguments: Array(CommandLine.arguments.dropFirst()), environment: Surroundings.environment(), build: build,
-    readFile: Surroundings.read)
-{
-case .text(let output):
-    Surroundings.write(output.standardOutput, to: STDOUT_FILENO)
-    Surroundings.write(output.standardError, to: STDERR_FILENO)
-    exit(output.exitCode)
-case .health(let target):
-    do throws(HealthCheck.Problem) {
-        try HealthCheck.run(target)
-        exit(0)
-    } catch {
-        Surroundings.write("starling health: \(error.text)\n", to: STDERR_FILENO)
-        exit(error.exitCode)
+/// In a function, because what a variable of the main file holds is held to the end.
+func main() {
+    switch CommandLineRequest.parse(
+        arguments: Array(CommandLine.arguments.dropFirst()), environment: Surroundings.environment(), build: build,
+        readFile: Surroundings.read)
+    {
+    case .text(let output):
+        Surroundings.write(output.standardOutput, to: STDOUT_FILENO)
+        Surroundings.write(output.standardError, to: STDERR_FILENO)
+        exit(output.exitCode)
+    case .health(let target):
+        do throws(HealthCheck.Problem) {
+            try HealthCheck.run(target)
+            exit(0)
+        } catch {
+            Surroundings.write("starling health: \(error.text)\n", to: STDERR_FILENO)
+            exit(error.exitCode)
+        }
+    case .bench(let arguments):
+        exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments))
+    case .serve(let configuration): serve(configuration)
     }
-case .bench(let arguments):
-    exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments))
-case .serve(let configuration): serve(configuration)
 }
+
+main()

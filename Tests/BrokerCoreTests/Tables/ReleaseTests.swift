@@ -80,7 +80,8 @@
             #expect(desk.hear(peers[survivor]).count == 20)
             desk.hangUp(peers[survivor])
             sweep(desk)
-            #expect(held(desk).records == 0 && desk.shared.tableStatistics.heldBytes < 1_024)
+            #expect(held(desk) == (0, 0, 0))
+            #expect( desk.shared.tableStatistics.heldBytes < 1_024)
             #expect(desk.app.registry.shardsInMemory == 0)
         }
 
@@ -224,7 +225,7 @@
             #expect(table.find(Array("n9999".utf8).span) == 9_999)
             // A number whose page has gone is used again.
             let again = (0..<200).map { table.insert(Array("again-\($0)".utf8)) }
-            #expect(Set(again).count == 200 && !again.contains(9_999))
+            #expect(Set(again).count == 200 && again.allSatisfy { $0 < 9_999 })
             #expect((0..<200).allSatisfy { table.find(Array("again-\($0)".utf8).span) == again[$0] })
         }
 
