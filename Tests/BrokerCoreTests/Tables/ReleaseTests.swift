@@ -81,7 +81,7 @@
             desk.hangUp(peers[survivor])
             sweep(desk)
             #expect(held(desk) == (0, 0, 0))
-            #expect( desk.shared.tableStatistics.heldBytes < 1_024)
+            #expect(desk.shared.tableStatistics.heldBytes < 1_024)
             #expect(desk.app.registry.shardsInMemory == 0)
         }
 
