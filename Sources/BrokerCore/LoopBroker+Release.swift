@@ -21,9 +21,10 @@ struct Housekeeping {
     /// Apps whose table of this loop has memory to give back.
     var tables: [Int] = []
 
-    mutating func beginRound() {
-        next = 0
-        slice = (sweeping.count + Self.ticksPerSweep - 1) / Self.ticksPerSweep
+    /// Sets `slice` for this tick: it does not shrink while shards leave the list, and grows with those that come.
+    mutating func beginSlice() {
+        if next >= sweeping.count { (next, slice) = (0, 0) }
+        slice = max(slice, (sweeping.count + Self.ticksPerSweep - 1) / Self.ticksPerSweep)
     }
 }
 
@@ -46,7 +47,7 @@ extension LoopBroker {
 
     private func sweep() {
         let now = time.milliseconds
-        if housekeeping.next >= housekeeping.sweeping.count { housekeeping.beginRound() }
+        housekeeping.beginSlice()
         for _ in 0..<housekeeping.slice where housekeeping.next < housekeeping.sweeping.count {
             let isDone = door(to: housekeeping.sweeping[housekeeping.next]).withLock { (state: inout ChannelShard) in
                 state.expireCache(nowMilliseconds: now)
