@@ -3,6 +3,9 @@ internal import Wire
 
 /// What the whole process knows of one channel. Lives in a shard, behind its lock.
 struct ChannelRecord: Vacant {
+    // SAFETY: written when it is made, and only read afterwards.
+    nonisolated(unsafe) static let vacant = makeVacant()
+
     /// A loop that has this channel in its table.
     struct LoopEntry {
         var loop: Int

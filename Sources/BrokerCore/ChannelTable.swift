@@ -2,6 +2,9 @@ internal import PusherProtocol
 
 /// The channels that one loop serves for one app: names to dense lists of its subscribers. Touched by its loop only.
 struct ChannelTable: Vacant {
+    // SAFETY: written when it is made, and only read afterwards.
+    nonisolated(unsafe) static let vacant = makeVacant()
+
     private(set) var table: NameTable
     var channels = PagedList<LocalChannel>()
     /// The generation of a place that is made anew: higher than any that a released place of the same number has had, and than that
@@ -71,6 +74,9 @@ struct ChannelTable: Vacant {
 
 /// One channel on one loop.
 struct LocalChannel: Vacant {
+    // SAFETY: written when it is made, and only read afterwards.
+    nonisolated(unsafe) static let vacant = makeVacant()
+
     enum Role: UInt8 { case channel, user, watch }
 
     /// A subscriber that must not see deliveries posted before it joined. Forgotten once those have all been taken.

@@ -1,9 +1,25 @@
 /// What can stand at a number that nobody has.
 protocol Vacant {
     init()
+    /// The one that a read of a number without a page sees. Never written.
+    static var vacant: UnsafeMutablePointer<Self> { get }
 }
 
-extension Array: Vacant {}
+extension Vacant {
+    /// Makes `vacant`, once for each type.
+    static func makeVacant() -> UnsafeMutablePointer<Self> {
+        let made = UnsafeMutablePointer<Self>.allocate(capacity: 1)
+        made.initialize(to: Self())
+        return made
+    }
+}
+
+extension [UInt8]: Vacant {
+    static var vacant: UnsafeMutablePointer<Self> { vacantName }
+}
+
+// SAFETY: written when it is made, and only read afterwards.
+nonisolated(unsafe) private let vacantName = [UInt8].makeVacant()
 
 /// Elements by number, in pages of 64 that come with their first number and go when the last one is free: a late number
 /// that stays pins its page and not the table.
@@ -70,12 +86,11 @@ struct PagedList<Element: Vacant> {
     var indices: Indices { Indices(used: used) }
 
     subscript(number: Int) -> Element {
-        @inline(__always) _read {
-            if let at = address(of: number) { yield at.pointee } else { yield Element() }
-        }
-        @inline(__always) _modify {
+        // Addresses, because coroutines that are not inlined allocate their frames.
+        @inline(__always) unsafeAddress { UnsafePointer(address(of: number) ?? Element.vacant) }
+        @inline(__always) unsafeMutableAddress {
             guard let at = address(of: number) else { preconditionFailure("a number is taken before it is written") }
-            yield &at.pointee
+            return at
         }
     }
 

@@ -6,6 +6,9 @@ internal import PusherProtocol
 /// no more than the bytes that must be sent.
 struct Roster {
     struct Member: Vacant {
+        // SAFETY: written when it is made, and only read afterwards.
+        nonisolated(unsafe) static let vacant = makeVacant()
+
         var connections = 0
         /// As given by the first connection; it wins until the user has left completely. `nil`: none was given.
         var userInfo: [UInt8]?

@@ -4,6 +4,12 @@
 /// In pages that come with their first client and go after their last, so that a client with a late slot keeps one page.
 struct SessionTable: ~Copyable {
     static let pageSize = 64
+    // SAFETY: written when it is made, and only read afterwards.
+    nonisolated(unsafe) private static let free: UnsafeMutablePointer<Session> = {
+        let made = UnsafeMutablePointer<Session>.allocate(capacity: 1)
+        made.initialize(to: Session())
+        return made
+    }()
     /// A page's sessions are all initialized; nil where no slot is open.
     private var directory = UnsafeMutableBufferPointer<UnsafeMutablePointer<Session>?>.allocate(capacity: 0)
     /// Open sessions of each page.
@@ -11,18 +17,17 @@ struct SessionTable: ~Copyable {
     private var hasEmptyPage = false
 
     deinit {
-        for page in directory.indices { Self.free(directory[page]) }
+        for page in directory.indices { Self.freePage(directory[page]) }
         directory.deallocate()
     }
 
     /// To read a slot that nobody has gives a free session.
     subscript(slot: UInt32) -> Session {
-        _read {
-            if let session = address(slot) { yield session.pointee } else { yield Session() }
-        }
-        _modify {
+        // Addresses, because coroutines that are not inlined allocate their frames.
+        @inline(__always) unsafeAddress { UnsafePointer(address(slot) ?? Self.free) }
+        @inline(__always) unsafeMutableAddress {
             guard let session = address(slot) else { preconditionFailure("a slot that is not open") }
-            yield &session.pointee
+            return session
         }
     }
 
@@ -59,7 +64,7 @@ struct SessionTable: ~Copyable {
         guard hasEmptyPage else { return }
         hasEmptyPage = false
         for page in directory.indices where openCounts[page] == 0 {
-            Self.free(directory[page])
+            Self.freePage(directory[page])
             directory[page] = nil
         }
         let kept = openCounts.lastIndex { $0 > 0 }.map { $0 + 1 } ?? 0
@@ -82,7 +87,7 @@ struct SessionTable: ~Copyable {
         directory = resized
     }
 
-    private static func free(_ page: UnsafeMutablePointer<Session>?) {
+    private static func freePage(_ page: UnsafeMutablePointer<Session>?) {
         page?.deinitialize(count: pageSize)
         page?.deallocate()
     }
