@@ -2,7 +2,10 @@ internal import PusherProtocol
 internal import Wire
 
 /// What the whole process knows of one channel. Lives in a shard, behind its lock.
-struct ChannelRecord {
+struct ChannelRecord: Vacant {
+    // SAFETY: written when it is made, and only read afterwards.
+    nonisolated(unsafe) static let vacant = makeVacant()
+
     /// A loop that has this channel in its table.
     struct LoopEntry {
         var loop: Int
@@ -11,7 +14,7 @@ struct ChannelRecord {
         var count: Int
     }
 
-    var kind: ChannelKind
+    var kind = ChannelKind(access: .open, isCache: false)
     /// The number of the last delivery posted; every delivery of the channel draws the next.
     var sequence: UInt64 = 0
     /// Connections on all loops. For a user channel: its signed-in connections.
@@ -25,8 +28,6 @@ struct ChannelRecord {
     var countSentMilliseconds: UInt64 = 0
     var owesCount = false
     var isListedAsOwing = false
-
-    init(kind: ChannelKind) { self.kind = kind }
 
     /// Nobody needs the record any more.
     var isUnused: Bool { subscriberCount == 0 && watchers.isEmpty && cache == nil }

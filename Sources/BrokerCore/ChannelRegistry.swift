@@ -2,40 +2,57 @@ internal import PusherProtocol
 
 /// The channels of one app as all loops share them, split by name so that loops rarely wait for each other.
 ///
-/// Safe from any thread; each shard is reached under its own short lock, and never two at once.
-final class ChannelRegistry: Sendable {
+/// Safe from any thread; each shard is reached under a short lock, and never two at once. An app without channels has none.
+struct ChannelRegistry: Sendable {
     static let shardCount = 64
-    let shards: [Guarded<ChannelShard>]
-    /// One for the registry, its shards and the loops' tables of the app, so that a name is hashed once.
-    let seed: UInt64
+    private let directory: ShardDirectory
+    private let app: Int
+    /// One for all apps, their shards and the loops' tables, so that a name is hashed once.
+    private let key: SecretKey
 
-    init(seed: UInt64) {
-        self.seed = seed
-        shards = (0..<Self.shardCount).map { _ in Guarded(ChannelShard(seed: seed)) }
+    init(app: Int, directory: ShardDirectory) {
+        self.directory = directory
+        self.app = app
+        key = directory.hashing.key
     }
 
-    func hash(of name: Span<UInt8>) -> UInt64 { NameHash.hash64(name, seed: seed) }
+    func hash(of name: Span<UInt8>) -> UInt64 { SipHash.hash(name, key: key) }
 
     /// The shard a name belongs to. Uses other bits of the hash than the tables.
-    func shard(hash: UInt64) -> Guarded<ChannelShard> { shards[Int(hash >> 48) & (Self.shardCount - 1)] }
+    func shard(hash: UInt64) -> ShardDoor { shard(number: Int(hash >> 48) & (Self.shardCount - 1)) }
 
-    func shard(of name: Span<UInt8>) -> Guarded<ChannelShard> { shard(hash: hash(of: name)) }
+    func shard(of name: Span<UInt8>) -> ShardDoor { shard(hash: hash(of: name)) }
+
+    func shard(number: Int) -> ShardDoor { directory.shard(number, app: app) }
+
+    /// All of them, whether they hold something or not.
+    var shards: [ShardDoor] { (0..<Self.shardCount).map(shard(number:)) }
+
+    /// Shards of all apps in memory, for tests and figures.
+    var shardsInMemory: Int { directory.shardCount }
 }
 
 /// One part of the registry: names to records.
 struct ChannelShard {
     private(set) var table: NameTable
-    var records: [ChannelRecord] = []
+    var records = PagedList<ChannelRecord>()
     /// Records that owe their subscribers a count; a record may have been freed or used again meanwhile.
     var owing: [Int] = []
     /// Records with a cached event.
     private(set) var cachedCount = 0
-    private let seed: UInt64
+    /// A loop has it among those that owe counts.
+    private(set) var isListedAsOwing = false
+    /// A loop has it among those it sweeps.
+    private(set) var isListedForSweep = false
+    private let hashing: NameHashing
 
-    init(seed: UInt64) {
-        self.seed = seed
-        table = NameTable(seed: seed)
+    init(hashing: NameHashing) {
+        self.hashing = hashing
+        table = NameTable(hashing: hashing, bytesPerName: 384)
     }
+
+    /// It holds nothing, and no loop will look after it.
+    @inline(__always) var isUnused: Bool { table.count == 0 && !isListedAsOwing && !isListedForSweep }
 
     func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
 
@@ -43,33 +60,33 @@ struct ChannelShard {
 
     func name(of id: Int) -> [UInt8] { table.names[id] }
 
-    mutating func findOrInsert(_ name: Span<UInt8>, kind: ChannelKind) -> Int {
-        if let id = table.find(name) { return Int(id) }
-        let id = Int(table.insert(ChannelTable.copy(name)))
-        var record = ChannelRecord(kind: kind)
-        if kind.isPresence { record.roster = Roster(seed: seed) }
-        if id == records.count { records.append(record) } else { records[id] = record }
+    mutating func findOrInsert(_ name: Span<UInt8>, hash: UInt64, kind: ChannelKind) -> Int {
+        if let id = table.find(name, hash: hash) { return Int(id) }
+        let id = Int(table.insert(ChannelTable.copy(name), hash: hash))
+        records.take(id)
+        records[id].kind = kind
+        if kind.isPresence { records[id].roster = Roster(hashing: hashing) }
         return id
     }
 
     /// Keeps the shard's own books after a record changed: who is owed a count, and whether the record is still needed.
-    mutating func afterChange(of id: Int) {
+    mutating func afterChange(of id: Int, hash: UInt64) {
         if records[id].owesCount, !records[id].isListedAsOwing {
             records[id].isListedAsOwing = true
             owing.append(id)
         }
-        releaseIfUnused(id)
+        releaseIfUnused(id, hash: hash)
     }
 
     /// Forgets a record nobody needs.
-    mutating func releaseIfUnused(_ id: Int) {
+    private mutating func releaseIfUnused(_ id: Int, hash: UInt64) {
         guard records[id].isUnused else { return }
-        records[id] = ChannelRecord(kind: records[id].kind)
-        table.remove(UInt32(id))
+        records[id] = ChannelRecord()
+        records.free(id)
+        table.remove(UInt32(id), hash: hash)
         if table.count == 0 {
-            records = []
+            records = PagedList()
             owing = []
-            table = NameTable(seed: seed)
         }
     }
 
@@ -80,6 +97,7 @@ struct ChannelShard {
             if cachedCount >= countMax { forgetOldestEvent() }
             cachedCount += 1
         }
+        hashing.hold(bytes: event.json.count - (records[id].cache?.json.count ?? 0))
         records[id].cache = event
     }
 
@@ -93,9 +111,11 @@ struct ChannelShard {
     }
 
     private mutating func forgetEvent(of id: Int) {
+        hashing.hold(bytes: -(records[id].cache?.json.count ?? 0))
         records[id].cache = nil
         cachedCount -= 1
-        releaseIfUnused(id)
+        let name = table.names[id]
+        releaseIfUnused(id, hash: table.hash(of: name.span))
     }
 
     /// Drops cached events whose time is over.
@@ -103,12 +123,43 @@ struct ChannelShard {
         for id in records.indices {
             guard let cache = records[id].cache, cache.expiresMilliseconds <= nowMilliseconds else { continue }
             forgetEvent(of: id)
-            if records.isEmpty { return }
         }
     }
 
-    /// Gives back the records behind the last one in use, when most are free.
+    /// Gives back the memory of records that nobody needs.
     mutating func releaseUnused() {
-        if table.releaseUnused(kept: 32) { records = Array(records[..<table.names.count]) }
+        table.releaseUnused()
+        records.releasePages()
+        if owing.isEmpty, owing.capacity > 64 { owing = [] }
+    }
+
+    // MARK: What a loop has to do here later
+
+    /// Whether the caller must list the shard among those that owe counts; nobody else does until `endOwing`.
+    mutating func mustListAsOwing() -> Bool {
+        guard !owing.isEmpty, !isListedAsOwing else { return false }
+        isListedAsOwing = true
+        return true
+    }
+
+    /// - Returns: true when nothing is owed any more, and the caller takes the shard off its list.
+    mutating func endOwing() -> Bool {
+        isListedAsOwing = !owing.isEmpty
+        return !isListedAsOwing
+    }
+
+    private var wantsSweep: Bool { cachedCount > 0 || records.emptyPages > 0 || table.hasUnused }
+
+    /// Whether the caller must list the shard among those it sweeps; nobody else does until `endSweep`.
+    mutating func mustListForSweep() -> Bool {
+        guard wantsSweep, !isListedForSweep else { return false }
+        isListedForSweep = true
+        return true
+    }
+
+    /// - Returns: true when there is nothing to sweep any more, and the caller takes the shard off its list.
+    mutating func endSweep() -> Bool {
+        isListedForSweep = wantsSweep
+        return !isListedForSweep
     }
 }

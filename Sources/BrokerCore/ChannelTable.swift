@@ -1,16 +1,22 @@
 internal import PusherProtocol
 
 /// The channels that one loop serves for one app: names to dense lists of its subscribers. Touched by its loop only.
-struct ChannelTable {
+struct ChannelTable: Vacant {
+    // SAFETY: written when it is made, and only read afterwards.
+    nonisolated(unsafe) static let vacant = makeVacant()
+
     private(set) var table: NameTable
-    var channels: [LocalChannel] = []
-    /// The generation of a place that is made anew: higher than any that a released place of the same number has had.
-    private var firstGeneration: UInt32 = 0
+    var channels = PagedList<LocalChannel>()
+    /// The generation of a place that is made anew: higher than any that a released place of the same number has had, and than that
+    /// of a place without memory, which no delivery means.
+    private var firstGeneration: UInt32 = 1
+    /// A loop has listed this table, because it has memory to give back.
+    var isListed = false
 
-    /// A table never gets smaller than this.
-    static let placesKept = 256
+    /// A table that never gets a name.
+    init() { self.init(hashing: .none) }
 
-    init(seed: UInt64) { table = NameTable(seed: seed) }
+    init(hashing: NameHashing) { table = NameTable(hashing: hashing, bytesPerName: 256) }
 
     func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
 
@@ -18,10 +24,15 @@ struct ChannelTable {
 
     func name(of index: Int) -> [UInt8] { table.names[index] }
 
-    mutating func findOrInsert(_ name: Span<UInt8>, role: LocalChannel.Role, kind: ChannelKind) -> Int {
-        if let known = table.find(name) { return Int(known) }
-        let index = Int(table.insert(Self.copy(name)))
-        if index == channels.count { channels.append(LocalChannel(generation: firstGeneration)) }
+    func hash(of name: Span<UInt8>) -> UInt64 { table.hash(of: name) }
+
+    mutating func findOrInsert(
+        _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind
+    ) -> Int {
+        if let known = table.find(name, hash: hash) { return Int(known) }
+        let index = Int(table.insert(Self.copy(name), hash: hash))
+        channels.take(index)
+        channels[index].generation = max(channels[index].generation, firstGeneration)
         channels[index].role = role
         channels[index].kind = kind
         return index
@@ -29,21 +40,31 @@ struct ChannelTable {
 
     /// Frees the place of a channel that has no subscriber and that the registry no longer counts here.
     /// The place's next user is told apart by its generation.
-    mutating func releaseIfUnused(_ index: Int) {
+    mutating func releaseIfUnused(_ index: Int, hash: UInt64) {
         guard channels[index].registered == 0 else { return }
         precondition(channels[index].subscribers.count == 0, "the registry counts every local subscriber")
         channels[index].subscribers.release()
         channels[index].pendingJoins = []
         channels[index].generation &+= 1
-        table.remove(UInt32(index))
+        table.remove(UInt32(index), hash: hash)
+        channels.free(index)
     }
 
-    /// Gives back the places behind the last one in use, when most are free. Only while no delivery and no departure is on its way:
-    /// those name places by their number.
-    mutating func releaseUnused(kept: Int) {
-        guard table.releaseUnused(kept: kept) else { return }
-        for channel in channels[table.names.count...] { firstGeneration = max(firstGeneration, channel.generation) }
-        channels = Array(channels[..<table.names.count])
+    /// Whether `releaseUnused` has something to do.
+    var hasUnused: Bool { channels.emptyPages > 0 || table.hasUnused }
+
+    /// Gives back the memory of places that nobody has. A delivery that is on its way to one finds another generation there, and a
+    /// departure keeps its place in use.
+    mutating func releaseUnused() {
+        table.releaseUnused()
+        var highest = firstGeneration
+        channels.releasePages { highest = max(highest, $0.generation) }
+        firstGeneration = highest
+    }
+
+    /// Frees the subscriber lists, which no deinitializer knows.
+    mutating func releaseLists() {
+        for index in channels.indices { channels[index].subscribers.release() }
     }
 
     static func copy(_ bytes: Span<UInt8>) -> [UInt8] {
@@ -52,7 +73,10 @@ struct ChannelTable {
 }
 
 /// One channel on one loop.
-struct LocalChannel {
+struct LocalChannel: Vacant {
+    // SAFETY: written when it is made, and only read afterwards.
+    nonisolated(unsafe) static let vacant = makeVacant()
+
     enum Role: UInt8 { case channel, user, watch }
 
     /// A subscriber that must not see deliveries posted before it joined. Forgotten once those have all been taken.

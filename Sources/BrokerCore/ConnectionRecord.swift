@@ -1,7 +1,10 @@
 internal import PusherProtocol
 
 /// What the broker keeps of one connection; the loop's array of these is indexed by slot.
-struct ConnectionRecord {
+struct ConnectionRecord: Vacant {
+    // SAFETY: written when it is made, and only read afterwards.
+    nonisolated(unsafe) static let vacant = makeVacant()
+
     /// The app's number; -1 while the slot is free.
     var app = -1
     var socketID = SocketID(high: 0, low: 0)

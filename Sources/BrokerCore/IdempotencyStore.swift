@@ -46,7 +46,7 @@ public struct IdempotencyStatistics: Sendable, Equatable {
 ///
 /// The lock is held for a look and an entry, never while something is published. A cluster would ask its owner of the key here.
 public final class IdempotencyStore: Sendable {
-    private let table = Guarded(IdempotencyTable())
+    private let table = Mutex(IdempotencyTable())
     /// So that ticks of a process without keys take no lock.
     private let isInUse = Atomic<Bool>(false)
 

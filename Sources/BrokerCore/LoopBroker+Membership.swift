@@ -39,23 +39,27 @@ extension LoopBroker {
     /// Subscribes a connection that is not subscribed yet.
     func join(
         slot: UInt32, name: Span<UInt8>, kind: ChannelKind, role: LocalChannel.Role = .channel,
-        identity: Identity? = nil
+        identity: Identity? = nil, hash known: UInt64? = nil
     ) -> Joined {
         let app = app(of: slot)
-        let local = place(name, role: role, kind: kind, app: app.index)
+        let hash = known ?? app.registry.hash(of: name)
+        let (local, localHash) = place(name, hash: hash, role: role, kind: kind, app: app.index)
         let channel = LocalChannelID(
             app: UInt16(app.index), index: UInt32(local), generation: tables[app.index].channels[local].generation)
-        let shard = app.registry.shard(of: name)
+        let shard = app.registry.shard(hash: hash)
         let joined = shard.withLock { (state: inout ChannelShard) -> Joined in
-            let id = state.findOrInsert(name, kind: kind)
-            defer { state.afterChange(of: id) }
+            let id = state.findOrInsert(name, hash: hash, kind: kind)
+            defer {
+                state.afterChange(of: id, hash: hash)
+                lookAfter(&state, hash: hash, app: app)
+            }
             return
                 role == .watch
                 ? watch(&state.records[id], channel: channel)
                 : join(&state.records[id], channel: channel, app: app, name: name, role: role, identity: identity)
         }
         guard joined.refusal == nil else {
-            tables[app.index].releaseIfUnused(local)
+            releasePlace(local, app: app.index, hash: localHash)
             return joined
         }
         tables[app.index].channels[local].registered += 1
@@ -147,9 +151,10 @@ extension LoopBroker {
         let role = tables[index].channels[local].role
         let place = tables[index].name(of: local)
         let name = role == .watch ? Array(place.dropFirst()) : place
-        let shard = app.registry.shard(of: name.span)
-        shard.withLock { (state: inout ChannelShard) in
-            guard let id = state.find(name.span) else {
+        let localHash = app.registry.hash(of: place.span)
+        let hash = role == .watch ? app.registry.hash(of: name.span) : localHash
+        app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) in
+            guard let id = state.find(name.span, hash: hash) else {
                 preconditionFailure("a record lives while a loop counts in it")
             }
             if role == .watch {
@@ -157,10 +162,11 @@ extension LoopBroker {
             } else {
                 leave(&state.records[id], app: app, name: name.span, role: role, member: member)
             }
-            state.afterChange(of: id)
+            state.afterChange(of: id, hash: hash)
+            lookAfter(&state, hash: hash, app: app)
         }
         tables[index].channels[local].registered -= 1
-        tables[index].releaseIfUnused(local)
+        releasePlace(local, app: index, hash: localHash)
     }
 
     private func leave(
@@ -205,9 +211,15 @@ extension LoopBroker {
 
     /// The place of a channel on this loop. A watched user and a signed-in user share one record but have two places, and
     /// no channel's name begins with `!`.
-    private func place(_ name: Span<UInt8>, role: LocalChannel.Role, kind: ChannelKind, app: Int) -> Int {
-        guard role == .watch else { return tables[app].findOrInsert(name, role: role, kind: kind) }
+    /// - Returns: the place, and the hash of the name it has there.
+    private func place(
+        _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind, app: Int
+    ) -> (local: Int, hash: UInt64) {
+        guard role == .watch else {
+            return (tables[app].findOrInsert(name, hash: hash, role: role, kind: kind), hash)
+        }
         let marked = [UInt8(ascii: "!")] + ChannelTable.copy(name)
-        return tables[app].findOrInsert(marked.span, role: role, kind: kind)
+        let markedHash = tables[app].hash(of: marked.span)
+        return (tables[app].findOrInsert(marked.span, hash: markedHash, role: role, kind: kind), markedHash)
     }
 }

@@ -53,40 +53,21 @@ extension LoopBroker {
         post(json, to: &record)
     }
 
-    /// Housekeeping of this loop's share of the shards: counts that are owed, cached events whose time is over.
-    /// Call it a few times a second; each call looks at one shard of each app for expiry.
-    public func tick() {
-        shared.idempotency.tick(time)
-        for app in shared.apps {
-            var shard = loop
-            while shard < ChannelRegistry.shardCount {
-                if app.settings.subscriptionCountEnabled { payOwedCounts(in: app.registry.shards[shard]) }
-                shard += shared.loopCount
+    /// Sends the counts of a shard that are due now; the others stay owed.
+    func payOwedCounts(in state: inout ChannelShard) {
+        let candidates = state.owing
+        state.owing.removeAll(keepingCapacity: true)
+        for id in candidates where state.records[id].isListedAsOwing {
+            guard state.records[id].owesCount else {
+                state.records[id].isListedAsOwing = false
+                continue
             }
-            let expiring = (loop + expirySweep * shared.loopCount) % ChannelRegistry.shardCount
-            let now = time.milliseconds
-            app.registry.shards[expiring].withLock { $0.expireCache(nowMilliseconds: now) }
-        }
-        expirySweep += 1
-    }
-
-    private func payOwedCounts(in shard: Guarded<ChannelShard>) {
-        shard.withLock { (state: inout ChannelShard) in
-            guard !state.owing.isEmpty else { return }
-            let candidates = state.owing
-            state.owing.removeAll(keepingCapacity: true)
-            for id in candidates where id < state.records.count && state.records[id].isListedAsOwing {
-                guard state.records[id].owesCount else {
-                    state.records[id].isListedAsOwing = false
-                    continue
-                }
-                if time.milliseconds >= state.records[id].countSentMilliseconds + Self.countIntervalMilliseconds {
-                    let name = state.name(of: id)
-                    state.records[id].isListedAsOwing = false
-                    postCount(&state.records[id], name: name.span)
-                } else {
-                    state.owing.append(id)
-                }
+            if time.milliseconds >= state.records[id].countSentMilliseconds + Self.countIntervalMilliseconds {
+                let name = state.name(of: id)
+                state.records[id].isListedAsOwing = false
+                postCount(&state.records[id], name: name.span)
+            } else {
+                state.owing.append(id)
             }
         }
     }

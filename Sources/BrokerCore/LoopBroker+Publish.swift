@@ -64,7 +64,9 @@ extension LoopBroker {
         let bytes = frame
         let hash = app.registry.hash(of: name)
         let audience = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Audience in
-            guard let id = kind.isCache ? state.findOrInsert(name, kind: kind) : state.find(name, hash: hash) else {
+            guard
+                let id = kind.isCache ? state.findOrInsert(name, hash: hash, kind: kind) : state.find(name, hash: hash)
+            else {
                 return Audience()
             }
             if kind.isCache {
@@ -72,6 +74,7 @@ extension LoopBroker {
                 let data = bytes.count - 1 - request.data.range.count..<bytes.count - 1
                 let event = CachedEvent(json: bytes, data: data, expiresMilliseconds: expires)
                 state.cache(event, for: id, countMax: cachesMax)
+                lookAfter(&state, hash: hash, app: app)
             }
             post(bytes, to: &state.records[id], except: exceptTag, exceptLoop: exceptLoop)
             return Audience(

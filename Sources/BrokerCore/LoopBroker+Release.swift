@@ -1,20 +1,111 @@
-/// Tables that were large once give their memory back.
-extension LoopBroker {
-    /// Shrinks what has become mostly empty; called once per tick. Bounded: a table is copied only after three quarters of it fell free.
-    /// - Parameter slots: connections have slots below this number; what is kept for later ones is forgotten.
-    public func releaseUnused(slots: Int) { releaseUnused(slots: slots, placesKept: ChannelTable.placesKept) }
+/// What a loop has to do at its next ticks. Only what has something to do is listed, so that an app costs a tick nothing while it
+/// rests; each shard is on one loop's list, that of the loop that gave it something to do.
+struct Housekeeping {
+    /// A shard of an app's registry.
+    struct Shard {
+        var app: UInt32
+        var number: UInt32
+    }
 
-    /// - Parameter placesKept: a smaller number lets tests shrink small tables.
-    func releaseUnused(slots: Int, placesKept: Int) {
-        if connections.count > slots { connections = Array(connections[..<slots]) }
-        // A delivery or a departure that is on its way names its channel's place by number.
-        if !hasWork, current == nil, unsettled.isEmpty {
-            for app in tables.indices { tables[app].releaseUnused(kept: placesKept) }
+    /// A sweep comes to a shard once in so many ticks, in slices of equal size.
+    static let ticksPerSweep = 32
+
+    /// Shards that owe counts: visited with every tick.
+    var owing: [Shard] = []
+    /// Shards with cached events, or with memory to give back.
+    var sweeping: [Shard] = []
+    /// Where the next slice of `sweeping` begins.
+    var next = 0
+    /// Shards in one slice of this round.
+    var slice = 0
+    /// Apps whose table of this loop has memory to give back.
+    var tables: [Int] = []
+
+    /// Sets `slice` for this tick: it does not shrink while shards leave the list, and grows with those that come.
+    mutating func beginSlice() {
+        if next >= sweeping.count { (next, slice) = (0, 0) }
+        slice = max(slice, (sweeping.count + Self.ticksPerSweep - 1) / Self.ticksPerSweep)
+    }
+}
+
+/// Tables that were large once give their memory back, and what is owed or over is looked after.
+extension LoopBroker {
+    /// Housekeeping of the shards this loop has listed: counts that are owed, cached events whose time is over, memory of records
+    /// that are gone. Call it a few times a second.
+    public func tick() {
+        shared.idempotency.tick(time)
+        let all = housekeeping.owing
+        housekeeping.owing.removeAll(keepingCapacity: all.count < 1_024)
+        for shard in all {
+            let isDone = door(to: shard).withLock { (state: inout ChannelShard) -> Bool in
+                payOwedCounts(in: &state)
+                return state.endOwing()
+            }
+            if !isDone { housekeeping.owing.append(shard) }
         }
-        for app in shared.apps {
-            let sweep = (loop + releaseSweep * shared.loopCount) % ChannelRegistry.shardCount
-            app.registry.shards[sweep].withLock { $0.releaseUnused() }
+        sweep()
+    }
+
+    private func sweep() {
+        let now = time.milliseconds
+        housekeeping.beginSlice()
+        for _ in 0..<housekeeping.slice where housekeeping.next < housekeeping.sweeping.count {
+            let isDone = door(to: housekeeping.sweeping[housekeeping.next]).withLock { (state: inout ChannelShard) in
+                state.expireCache(nowMilliseconds: now)
+                state.releaseUnused()
+                return state.endSweep()
+            }
+            guard isDone else {
+                housekeeping.next += 1
+                continue
+            }
+            housekeeping.sweeping.swapAt(housekeeping.next, housekeeping.sweeping.count - 1)
+            housekeeping.sweeping.removeLast()
         }
-        releaseSweep += 1
+        if housekeeping.sweeping.isEmpty, housekeeping.sweeping.capacity > 1_024 { housekeeping.sweeping = [] }
+    }
+
+    private func door(to shard: Housekeeping.Shard) -> ShardDoor {
+        shared.apps[Int(shard.app)].registry.shard(number: Int(shard.number))
+    }
+
+    /// Lists a shard that has something to do later. Under its lock.
+    @inline(__always)
+    func lookAfter(_ state: inout ChannelShard, hash: UInt64, app: App) {
+        if state.mustListAsOwing() { housekeeping.owing.append(Self.listed(hash: hash, app: app)) }
+        if state.mustListForSweep() { housekeeping.sweeping.append(Self.listed(hash: hash, app: app)) }
+    }
+
+    private static func listed(hash: UInt64, app: App) -> Housekeeping.Shard {
+        Housekeeping.Shard(app: UInt32(app.index), number: UInt32(app.registry.shard(hash: hash).number))
+    }
+
+    /// Frees a channel's place on this loop if nobody needs it.
+    func releasePlace(_ local: Int, app: Int, hash: UInt64) {
+        tables[app].releaseIfUnused(local, hash: hash)
+        guard !tables[app].isListed, tables[app].hasUnused else { return }
+        tables[app].isListed = true
+        housekeeping.tables.append(app)
+    }
+
+    /// Gives back storage that is kept to be used again, unless what a command asked for has not been carried out. Between two commands.
+    public func releaseScratch() {
+        guard effects.actions.isEmpty else { return }
+        json = []
+        decoded = []
+        literal = []
+        effects = Effects()
+        pool.release()
+    }
+
+    /// Gives back the memory of places and connections that are gone; called once per tick.
+    public func releaseUnused() {
+        connections.releasePages()
+        for app in housekeeping.tables {
+            tables[app].releaseUnused()
+            tables[app].isListed = false
+        }
+        housekeeping.tables.removeAll(keepingCapacity: housekeeping.tables.count < 1_024)
+        if unsettled.isEmpty, unsettled.capacity > 1_024 { unsettled = [] }
     }
 }

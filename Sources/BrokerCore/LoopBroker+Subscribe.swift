@@ -135,9 +135,13 @@ extension LoopBroker {
         slot: UInt32, name: Span<UInt8>, kind: ChannelKind, identity: Identity?
     ) throws(SubscriptionRefusal) {
         let app = app(of: slot)
-        if let local = tables[app.index].find(name), let known = entry(of: slot, in: local, app: app.index) {
+        let hash = app.registry.hash(of: name)
+        if let local = tables[app.index].find(name, hash: hash),
+            let known = entry(of: slot, in: local, app: app.index)
+        {
             let member = connections[Int(slot)].subscriptions[known].member
-            try answerAgain(slot: slot, local: local, name: name, kind: kind, member: member, identity: identity)
+            try answerAgain(
+                slot: slot, local: local, name: name, hash: hash, kind: kind, member: member, identity: identity)
             return
         }
         let limit = app.settings.limits.channelsPerConnectionMax
@@ -145,7 +149,7 @@ extension LoopBroker {
             throw SubscriptionRefusal(
                 .limitReached, "This connection has \(limit) subscriptions, the most it may have")
         }
-        let joined = join(slot: slot, name: name, kind: kind, identity: identity)
+        let joined = join(slot: slot, name: name, kind: kind, identity: identity, hash: hash)
         switch joined.refusal {
         case .presenceFull:
             throw SubscriptionRefusal(
@@ -166,14 +170,17 @@ extension LoopBroker {
     ///
     /// It goes through the loop's own queue, so that it keeps its place among the channel's events.
     private func answerAgain(
-        slot: UInt32, local: Int, name: Span<UInt8>, kind: ChannelKind, member: UInt32, identity: Identity?
+        slot: UInt32, local: Int, name: Span<UInt8>, hash: UInt64, kind: ChannelKind, member: UInt32,
+        identity: Identity?
     ) throws(SubscriptionRefusal) {
         let app = app(of: slot)
         let channel = LocalChannelID(
             app: UInt16(app.index), index: UInt32(local), generation: tables[app.index].channels[local].generation)
         let target = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
-        let isSameUser = app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> Bool in
-            guard let id = state.find(name) else { preconditionFailure("a record lives while a loop counts in it") }
+        let isSameUser = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Bool in
+            guard let id = state.find(name, hash: hash) else {
+                preconditionFailure("a record lives while a loop counts in it")
+            }
             if let identity, state.records[id].roster?.find(identity.userID.span) != member { return false }
             // A number of its own tells it from a later subscription of the same connection.
             state.records[id].sequence += 1

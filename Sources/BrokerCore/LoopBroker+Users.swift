@@ -85,8 +85,9 @@ extension LoopBroker {
     public func terminateConnections(of userID: Span<UInt8>, app: App) {
         let name = Self.userChannel(userID)
         let empty: [UInt8] = []
-        app.registry.shard(of: name.span).withLock { (state: inout ChannelShard) in
-            guard let id = state.find(name.span) else { return }
+        let hash = app.registry.hash(of: name.span)
+        app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) in
+            guard let id = state.find(name.span, hash: hash) else { return }
             state.records[id].post(
                 .terminate, json: empty.span, over: shared.queues, wakes: &effects.wakes, pool: &pool)
         }

@@ -25,8 +25,9 @@ public final class LoopBroker {
         return queuedAnswerBytes
     }
 
-    var tables: [ChannelTable]
-    var connections: [ConnectionRecord] = []
+    /// By app; one that never had a connection here has none.
+    var tables = PagedList<ChannelTable>()
+    var connections = PagedList<ConnectionRecord>()
     let workspace = HMACWorkspace()
     var time = BrokerTime(milliseconds: 0, unixSeconds: 0)
 
@@ -47,20 +48,17 @@ public final class LoopBroker {
     var json: [UInt8] = []
     var decoded: [UInt8] = []
     var literal: [UInt8] = []
-    var expirySweep = 0
-    var releaseSweep = 0
+    /// What the next ticks have to do.
+    var housekeeping = Housekeeping()
 
     public init(shared: SharedBroker, loop: Int) {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")
         self.shared = shared
         self.loop = loop
-        tables = shared.apps.map { ChannelTable(seed: $0.registry.seed) }
     }
 
     deinit {
-        for table in tables.indices {
-            for index in tables[table].channels.indices { tables[table].channels[index].subscribers.release() }
-        }
+        for table in tables.indices { tables[table].releaseLists() }
         for slot in connections.indices { connections[slot].subscriptions.release() }
         while let node = chain {
             chain = node.pointee.next
@@ -86,8 +84,12 @@ public final class LoopBroker {
     /// Opens a connection that was admitted and holds its place in the quota, and queues `connection_established` (PW-001…PW-005).
     /// - Parameter random: the random half of its socket id.
     public func open(slot: UInt32, app: App, random: UInt32) {
-        while connections.count <= Int(slot) { connections.append(ConnectionRecord()) }
-        precondition(connections[Int(slot)].app < 0, "a slot is opened once and closed once")
+        precondition(!isOpen(slot), "a slot is opened once and closed once")
+        connections.take(Int(slot))
+        if !tables.isUsed(app.index) {
+            tables.take(app.index)
+            tables[app.index] = ChannelTable(hashing: shared.hashing)
+        }
         let id = shared.socketIDs.socketID(loop: loop, slot: slot, random: random)
         connections[Int(slot)].app = app.index
         connections[Int(slot)].socketID = id
@@ -112,10 +114,11 @@ public final class LoopBroker {
         connections[Int(slot)].subscriptions.release()
         connections[Int(slot)].user = nil
         connections[Int(slot)].app = -1
+        connections.free(Int(slot))
         shared.apps[app].connections.giveBack()
     }
 
-    public func isOpen(_ slot: UInt32) -> Bool { Int(slot) < connections.count && connections[Int(slot)].app >= 0 }
+    public func isOpen(_ slot: UInt32) -> Bool { connections[Int(slot)].app >= 0 }
 
     public func socketID(of slot: UInt32) -> SocketID { connections[Int(slot)].socketID }
 

@@ -2,8 +2,9 @@ internal import Wire
 
 /// Gives every byte string a small dense number, and finds it again.
 ///
-/// Open addressing with linear probing and deletion by shifting back, so that it needs no tombstones. The hash is seeded,
-/// because the names are chosen by peers (hash flooding). Numbers of removed names are used again.
+/// Open addressing with linear probing and deletion by shifting back, so that it needs no tombstones. The hash has a secret key,
+/// because the names are chosen by peers (hash flooding), and no search looks at more than `probesMax` cells.
+/// Numbers of removed names are used again.
 ///
 /// Owned by one thread, or reached under its owner's lock.
 struct NameTable {
@@ -13,27 +14,42 @@ struct NameTable {
         static let empty = Cell(hash: 0, id: .max)
     }
 
+    /// How far from its home a name may be; by chance one insertion in a hundred million would have to go farther in a table
+    /// that is three quarters full. The table grows instead, unless it is all but empty already.
+    static let probesMax = 512
+    /// Cells a name may cost before the table stops growing for the sake of `probesMax`.
+    private static let cellsPerNameMax = 16
+
     /// The name of each number in use; empty for a free number.
-    private(set) var names: [[UInt8]] = []
+    private(set) var names = PagedList<[UInt8]>()
     private var cells: [Cell] = []
     private var mask = 0
-    private var freeIDs: [UInt32] = []
-    /// The last number in use when `releaseUnused` looked for it. While it is, and lies late, nothing can go.
-    private var late = 0
-    private let seed: UInt64
+    /// No name is farther from its home.
+    private var longestProbe = 0
+    /// Pages with a free number, each once; the last is used next.
+    private var openPages: [UInt32] = []
     private(set) var count = 0
+    private let hashing: NameHashing
+    /// What one name and its owner's record hold, besides the name's bytes; an estimate for `TableStatistics`.
+    private let bytesPerName: Int
 
-    init(seed: UInt64) { self.seed = seed }
+    init(hashing: NameHashing, bytesPerName: Int = 64) {
+        self.hashing = hashing
+        self.bytesPerName = bytesPerName
+    }
+
+    func hash(of name: Span<UInt8>) -> UInt64 { hashing.hash(of: name) }
 
     /// The number of `name`, if it is here.
-    func find(_ name: Span<UInt8>) -> UInt32? { find(name, hash: NameHash.hash64(name, seed: seed)) }
+    func find(_ name: Span<UInt8>) -> UInt32? { count > 0 ? find(name, hash: hash(of: name)) : nil }
 
-    /// The same when the name was hashed before, with this table's seed.
+    /// The same when the name was hashed before, by the same `NameHashing`.
     func find(_ name: Span<UInt8>, hash full: UInt64) -> UInt32? {
         guard count > 0 else { return nil }
         let hash = UInt32(truncatingIfNeeded: full)
         var index = Int(hash) & mask
-        while true {
+        var left = longestProbe
+        while left >= 0 {
             let cell = cells[index]
             if cell.id == .max { return nil }
             if cell.hash == hash {
@@ -41,30 +57,60 @@ struct NameTable {
                 if stored.span.equals(name) { return cell.id }
             }
             index = (index + 1) & mask
+            left -= 1
         }
+        return nil
+    }
+
+    /// Cells a search for a name that is not here looks at, for tests and figures.
+    func cellsLookedAt(for hash: UInt64) -> Int {
+        guard count > 0 else { return 0 }
+        let home = Int(UInt32(truncatingIfNeeded: hash)) & mask
+        return (0...longestProbe).first { cells[(home + $0) & mask].id == .max }.map { $0 + 1 } ?? longestProbe + 1
     }
 
     /// Adds a name that is not here yet and returns its number; the array is kept, not copied.
-    mutating func insert(_ name: [UInt8]) -> UInt32 {
+    mutating func insert(_ name: [UInt8]) -> UInt32 { insert(name, hash: hash(of: name.span)) }
+
+    mutating func insert(_ name: [UInt8], hash: UInt64) -> UInt32 {
         if (count + 1) * 4 > cells.count * 3 { rehash(size: max(8, cells.count * 2)) }
-        let id: UInt32
-        if let reused = freeIDs.popLast() {
-            id = reused
-            names[Int(id)] = name
-        } else {
-            id = UInt32(names.count)
-            names.append(name)
-        }
-        place(Cell(hash: NameHash.hash32(name.span, seed: seed), id: id))
+        let id = takeNumber()
+        names[id] = name
         count += 1
-        return id
+        place(Cell(hash: UInt32(truncatingIfNeeded: hash), id: UInt32(id)))
+        while longestProbe >= Self.probesMax, cells.count < count * Self.cellsPerNameMax {
+            hashing.noticeOverlong()
+            rehash(size: cells.count * 2)
+        }
+        hashing.notice(probe: longestProbe)
+        hashing.hold(bytes: bytesPerName + name.count)
+        return UInt32(id)
     }
 
     mutating func remove(_ id: UInt32) {
         let name = names[Int(id)]
-        var index = Int(NameHash.hash32(name.span, seed: seed)) & mask
-        while cells[index].id != id { index = (index + 1) & mask }
-        // Shift back every later cell of the run that would still be found from its home.
+        remove(id, hash: hash(of: name.span))
+    }
+
+    mutating func remove(_ id: UInt32, hash: UInt64) {
+        var index = Int(UInt32(truncatingIfNeeded: hash)) & mask
+        while cells[index].id != id {
+            precondition(cells[index].id != .max, "the hash is that of the number's name")
+            index = (index + 1) & mask
+        }
+        closeHole(at: index)
+        hashing.hold(bytes: -bytesPerName - names[Int(id)].count)
+        names[Int(id)] = []
+        count -= 1
+        giveBack(Int(id))
+        if count == 0 {
+            cells = []
+            (mask, longestProbe) = (0, 0)
+        }
+    }
+
+    /// Shifts back every later cell of the run that would still be found from its home.
+    private mutating func closeHole(at index: Int) {
         var hole = index
         var next = (hole + 1) & mask
         while cells[next].id != .max {
@@ -76,74 +122,60 @@ struct NameTable {
             next = (next + 1) & mask
         }
         cells[hole] = .empty
-        names[Int(id)] = []
-        freeIDs.append(id)
-        count -= 1
+    }
+
+    /// Whether `releaseUnused` has something to do.
+    var hasUnused: Bool { names.emptyPages > 0 || count * 8 <= cells.count && cells.count > 64 }
+
+    /// Gives back the pages whose numbers are all free, and the cells when most are empty. Bounded by the removals that went before.
+    mutating func releaseUnused() {
+        if names.emptyPages > 0 {
+            names.releasePages()
+            openPages = openPages.filter { $0 < names.pageCount }
+        }
+        guard count * 8 <= cells.count, cells.count > 64 else { return }
+        guard count > 0 else { return }
+        var size = 8
+        while (count + 1) * 4 > size * 2 { size *= 2 }
+        if size < cells.count { rehash(size: size) }
+    }
+
+    // MARK: Numbers
+
+    private mutating func takeNumber() -> Int {
+        if openPages.isEmpty { openPages.append(UInt32(names.pageCount)) }
+        let page = Int(openPages[openPages.count - 1])
+        let number = page < names.pageCount ? names.freeNumber(in: page) : page * PagedList<[UInt8]>.pageSize
+        guard let number else { preconditionFailure("an open page has a free number") }
+        names.take(number)
+        if names.freeNumber(in: page) == nil { openPages.removeLast() }
+        return number
+    }
+
+    private mutating func giveBack(_ number: Int) {
+        let page = number / PagedList<[UInt8]>.pageSize
+        if names.freeNumber(in: page) == nil { openPages.append(UInt32(page)) }
+        names.free(number)
         if count == 0 {
-            cells = []
-            mask = 0
+            names = PagedList()
+            openPages = []
         }
     }
 
-    /// Gives back the numbers behind the last one in use, when at most a quarter of more than `kept` numbers is in use. Costs one look
-    /// while a late number stays in use, and the copy is paid for by the removals that went before.
-    ///
-    /// The owner cuts what it keeps by number to `names.count`. For tables without an empty name.
-    /// - Returns: true when numbers went.
-    mutating func releaseUnused(kept: Int) -> Bool {
-        guard names.count > kept, count * 4 <= names.count else { return false }
-        if late < names.count, !names[late].isEmpty, (late + 1) * 2 > names.count { return false }
-        var needed = names.count
-        while needed > 0, names[needed - 1].isEmpty { needed -= 1 }
-        late = max(0, needed - 1)
-        guard max(needed, kept) * 2 <= names.count else { return false }
-        names = Array(names[..<needed])
-        freeIDs = freeIDs.filter { $0 < needed }
-        guard count > 0 else { return true }
-        var size = 8
-        while (count + 1) * 4 > size * 3 { size *= 2 }
-        if size < cells.count { rehash(size: size) }
-        return true
-    }
+    // MARK: Cells
 
     private mutating func rehash(size: Int) {
         let old = cells
         cells = Array(repeating: .empty, count: size)
-        mask = cells.count - 1
+        (mask, longestProbe) = (size - 1, 0)
         for cell in old where cell.id != .max { place(cell) }
     }
 
     private mutating func place(_ cell: Cell) {
-        var index = Int(cell.hash) & mask
+        let home = Int(cell.hash) & mask
+        var index = home
         while cells[index].id != .max { index = (index + 1) & mask }
         cells[index] = cell
-    }
-}
-
-/// A seeded hash of bytes, eight at a time.
-enum NameHash {
-    static func hash64(_ bytes: Span<UInt8>, seed: UInt64) -> UInt64 {
-        var state = seed ^ (UInt64(truncatingIfNeeded: bytes.count) &* 0x9E37_79B9_7F4A_7C15)
-        let raw = bytes.bytes
-        var offset = 0
-        while offset + 8 <= raw.byteCount {
-            state = mix(state ^ raw.unsafeLoadUnaligned(fromByteOffset: offset, as: UInt64.self))
-            offset += 8
-        }
-        var tail: UInt64 = 0
-        while offset < raw.byteCount {
-            tail = tail << 8 | UInt64(bytes[offset])
-            offset += 1
-        }
-        return mix(state ^ tail)
-    }
-
-    static func hash32(_ bytes: Span<UInt8>, seed: UInt64) -> UInt32 {
-        UInt32(truncatingIfNeeded: hash64(bytes, seed: seed))
-    }
-
-    private static func mix(_ value: UInt64) -> UInt64 {
-        let product = value.multipliedFullWidth(by: 0xD6E8_FEB8_6659_FD93)
-        return product.low ^ product.high
+        longestProbe = max(longestProbe, (index &- home) & mask)
     }
 }

@@ -5,20 +5,30 @@ internal import PusherProtocol
 /// Every member keeps its two snapshot fragments already escaped, so that a snapshot is a concatenation and a join costs
 /// no more than the bytes that must be sent.
 struct Roster {
-    struct Member {
-        var connections: Int
+    struct Member: Vacant {
+        // SAFETY: written when it is made, and only read afterwards.
+        nonisolated(unsafe) static let vacant = makeVacant()
+
+        var connections = 0
         /// As given by the first connection; it wins until the user has left completely. `nil`: none was given.
         var userInfo: [UInt8]?
         /// `\"u1\"`
-        var idFragment: [UInt8]
+        var idFragment: [UInt8] = []
         /// `\"u1\":{…}`
-        var hashFragment: [UInt8]
+        var hashFragment: [UInt8] = []
+
+        /// Bytes of the texts.
+        var heldBytes: Int { (userInfo?.count ?? 0) + idFragment.count + hashFragment.count }
     }
 
     private var index: NameTable
-    private var members: [Member] = []
+    private var members = PagedList<Member>()
+    private let hashing: NameHashing
 
-    init(seed: UInt64) { index = NameTable(seed: seed) }
+    init(hashing: NameHashing) {
+        self.hashing = hashing
+        index = NameTable(hashing: hashing, bytesPerName: 256)
+    }
 
     /// Distinct users.
     var count: Int { index.count }
@@ -30,19 +40,22 @@ struct Roster {
     /// One more connection of a user.
     /// - Returns: the member's number, and whether the user was not here before.
     mutating func join(_ userID: [UInt8], userInfo: [UInt8]?) -> (member: UInt32, isNew: Bool) {
-        if let known = index.find(userID.span) {
+        let hash = index.hash(of: userID.span)
+        if let known = index.find(userID.span, hash: hash) {
             members[Int(known)].connections += 1
             return (known, false)
         }
-        let id = index.insert(userID)
-        var fresh = Member(connections: 1, userInfo: userInfo, idFragment: [], hashFragment: [])
+        let id = index.insert(userID, hash: hash)
+        var fresh = Member(connections: 1, userInfo: userInfo)
         ServerFrame.appendIDFragment(userID: userID.span, to: &fresh.idFragment)
         if let userInfo {
             ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: userInfo.span, to: &fresh.hashFragment)
         } else {
             ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: nil, to: &fresh.hashFragment)
         }
-        if Int(id) == members.count { members.append(fresh) } else { members[Int(id)] = fresh }
+        hashing.hold(bytes: fresh.heldBytes)
+        members.take(Int(id))
+        members[Int(id)] = fresh
         return (id, true)
     }
 
@@ -53,15 +66,23 @@ struct Roster {
         guard members[Int(member)].connections == 0 else { return nil }
         let userID = index.names[Int(member)]
         index.remove(member)
-        members[Int(member)] = Member(connections: 0, userInfo: nil, idFragment: [], hashFragment: [])
-        if index.releaseUnused(kept: 32) { members = Array(members[..<index.names.count]) }
+        hashing.hold(bytes: -members[Int(member)].heldBytes)
+        members[Int(member)] = Member()
+        members.free(Int(member))
+        if index.hasUnused { releaseUnused() }
         return userID
+    }
+
+    private mutating func releaseUnused() {
+        index.releaseUnused()
+        members.releasePages()
     }
 
     /// `ids` and `hash` of a snapshot, escaped for the inside of a JSON string.
     func appendSnapshot(ids: inout [UInt8], hash: inout [UInt8]) {
         var isFirst = true
-        for member in members where member.connections > 0 {
+        for number in members.indices {
+            let member = members[number]
             if !isFirst {
                 ids.append(UInt8(ascii: ","))
                 hash.append(UInt8(ascii: ","))
@@ -74,15 +95,13 @@ struct Roster {
 
     /// The ids of all users.
     var userIDs: [[UInt8]] {
-        members.indices.filter { members[$0].connections > 0 }.map { index.names[$0] }
+        members.indices.map { index.names[$0] }
     }
 
     /// Each user with its number of connections: for tests.
     var connectionsByUser: [[UInt8]: Int] {
         var all: [[UInt8]: Int] = [:]
-        for (id, member) in members.enumerated() where member.connections > 0 {
-            all[index.names[id]] = member.connections
-        }
+        for id in members.indices { all[index.names[id]] = members[id].connections }
         return all
     }
 }

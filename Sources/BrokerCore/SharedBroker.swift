@@ -29,11 +29,11 @@ public final class App: Sendable {
     let readRequests = WindowCounter()
     let messagesToday = WindowCounter()
 
-    init(index: Int, settings: AppSettings, seed: UInt64) {
+    init(index: Int, settings: AppSettings, shards: ShardDirectory) {
         self.index = index
         self.settings = settings
         keys = settings.keys.map { AppKey(key: $0.key, secret: $0.secret) }
-        registry = ChannelRegistry(seed: seed)
+        registry = ChannelRegistry(app: index, directory: shards)
     }
 
     /// Connections open now. Any thread.
@@ -52,7 +52,7 @@ public final class SharedBroker: Sendable {
     /// Publishes that had a key, so that repeating one is harmless.
     public let idempotency = IdempotencyStore()
     let socketIDs: SocketIDCodec
-    let seed: UInt64
+    let hashing: NameHashing
     private let byKey: NameTable
     private let byID: NameTable
     private let appOfKey: [Int]
@@ -61,16 +61,18 @@ public final class SharedBroker: Sendable {
     /// - Parameters:
     ///   - settings: checked settings: keys and ids are unique over all apps.
     ///   - loopCount: 1...64.
-    ///   - seed: random, one per process: hashes of names that peers choose depend on it.
-    public init(settings: [AppSettings], loopCount: Int, seed: UInt64, queueBytesMax: Int = 64 << 20) {
+    ///   - secrets: random, new for each process.
+    public init(settings: [AppSettings], loopCount: Int, secrets: BrokerSecrets, queueBytesMax: Int = 64 << 20) {
         precondition((1...64).contains(loopCount), "a mask of loops is one 64-bit word")
-        self.seed = seed
+        let hashing = NameHashing(key: secrets.names)
+        self.hashing = hashing
         self.queueBytesMax = queueBytesMax
         queues = DeliveryQueues(count: loopCount)
-        socketIDs = SocketIDCodec(seed: seed)
-        apps = settings.enumerated().map { App(index: $0, settings: $1, seed: seed &+ UInt64($0) &* 0x1_0001) }
+        socketIDs = SocketIDCodec(key: secrets.socketIDs)
+        let shards = ShardDirectory(hashing: hashing)
+        apps = settings.enumerated().map { App(index: $0, settings: $1, shards: shards) }
         precondition(settings.count <= Int(UInt16.max), "a delivery names its app in 16 bits")
-        var (keys, ids) = (NameTable(seed: seed), NameTable(seed: seed))
+        var (keys, ids) = (NameTable(hashing: hashing), NameTable(hashing: hashing))
         var (keyApps, idApps): ([Int], [Int]) = ([], [])
         for app in apps {
             for key in app.settings.keys {
@@ -103,36 +105,9 @@ public final class SharedBroker: Sendable {
     /// The app of an id or alias. Any thread.
     public func app(id: Span<UInt8>) -> App? { byID.find(id).map { apps[appOfID[Int($0)]] } }
 
+    /// Longest probes and memory of all tables of names. Any thread.
+    public var tableStatistics: TableStatistics { hashing.statistics }
+
     /// True while some loop is so far behind that taking more events would let its queue grow without a bound.
     public var isOverloaded: Bool { queues.isAnyAbove(queueBytesMax) }
-}
-
-/// Puts a connection's place into its socket id, so that an excluded `socket_id` is found without a table.
-///
-/// `high` is (loop, slot) scrambled by a bijection that is secret to the process; `low` is random.
-struct SocketIDCodec: Sendable {
-    private static let slotBits: UInt32 = 26
-    private let multiplier: UInt32
-    private let inverse: UInt32
-    private let mask: UInt32
-
-    init(seed: UInt64) {
-        multiplier = UInt32(truncatingIfNeeded: seed) | 1
-        mask = UInt32(truncatingIfNeeded: seed >> 32)
-        // Newton's iteration doubles the correct low bits each time: 3, 6, 12, 24, 48.
-        var inverse = multiplier
-        for _ in 0..<4 { inverse = inverse &* (2 &- multiplier &* inverse) }
-        self.inverse = inverse
-    }
-
-    func socketID(loop: Int, slot: UInt32, random: UInt32) -> SocketID {
-        SocketID(high: (UInt32(loop) << Self.slotBits | slot) &* multiplier ^ mask, low: random)
-    }
-
-    func place(of id: SocketID) -> (loop: Int, connection: ConnectionTag) {
-        let plain = (id.high ^ mask) &* inverse
-        return (
-            Int(plain >> Self.slotBits), ConnectionTag(slot: plain & ((1 << Self.slotBits) - 1), tag: id.low)
-        )
-    }
 }

@@ -165,7 +165,7 @@ final class LoopServer: LoopHandler {
     func closed(_ slot: UInt32, _ why: TransportClose) {
         logTransport(slot, why)
         end(slot, .transport(why))
-        sessions[slot] = Session()
+        sessions.close(slot)
     }
 
     func turn() -> Bool {

@@ -12,7 +12,7 @@ extension Server {
         if isSeen { writeBanner() }
         guard !isSeen || isatty(STDERR_FILENO) != 1 else { return }
         Log.info(
-            "listening", ("address", listening.addresses.joined(separator: ",")), ("apps", settings.apps.count),
+            "listening", ("address", listening.addresses.joined(separator: ",")), ("apps", appCount),
             ("connections", webSocketsMax), ("loops", loopCount), ("version", version), ("pid", getpid()))
     }
 

@@ -29,11 +29,12 @@ public final class Server {
     public var port: UInt16 { listening.port }
     var settings: ServerSettings { state.settings }
     var webSocketsMax: Int { state.webSocketsMax }
+    var appCount: Int { state.broker.apps.count }
     /// Loops that serve.
     let loopCount: Int
     /// Opens the listeners and starts the loops; returns when all of them serve.
-    public init(_ configuration: Configuration) throws(StartFailure) {
-        let settings = configuration.settings
+    public init(_ configuration: consuming Configuration) throws(StartFailure) {
+        var settings = configuration.settings
         Log.level = LogLevel(name: settings.logLevel.rawValue) ?? .info
         Self.warn(configuration.warnings)
         let plan = ListenPlan(
@@ -47,8 +48,11 @@ public final class Server {
         let room = descriptors - used - settings.apiReserve
         Self.warnOfRoom(settings, room: room, descriptors: descriptors)
         let fits = max(1, min(room, settings.connectionsMax ?? .max))
-        let broker = SharedBroker(settings: settings.apps, loopCount: loopCount, seed: Randomness.uint64())
-        state = ServerState(settings: settings, broker: broker, webSocketsMax: fits)
+        let broker = SharedBroker(settings: settings.apps, loopCount: loopCount, secrets: Self.secrets())
+        let secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
+        // The broker has them all; the banner shows the first.
+        settings.apps = Array(settings.apps.prefix(1))
+        state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
@@ -58,6 +62,12 @@ public final class Server {
             throw Self.failure(error, settings, plan)
         }
         state.isServing = true
+    }
+
+    private static func secrets() -> BrokerSecrets {
+        BrokerSecrets(
+            names: SecretKey(Randomness.uint64(), Randomness.uint64()),
+            socketIDs: SecretKey(Randomness.uint64(), Randomness.uint64()))
     }
 
     private static func loopOptions(_ state: ServerState) -> LoopOptions {
@@ -143,6 +153,8 @@ public final class Server {
 
     /// Blocks until the server has stopped: by a signal, in good order. A second signal ends it at once.
     public func run() {
+        // What reading the configuration left behind: with many apps that is as much as they hold.
+        clinux_trim_heap()
         while let signal = signals.wait() {
             switch signal {
             case .terminate, .interrupt: return drain()
@@ -159,6 +171,10 @@ public final class Server {
                 "state", ("app", app.settings.id), ("connections", app.connectionCount),
                 ("channels", app.channelCount))
         }
+        let tables = state.broker.tableStatistics
+        Log.info(
+            "tables of names", ("longest_probe", tables.longestProbe), ("overlong_probes", tables.overlongProbes),
+            ("held_bytes", tables.heldBytes))
     }
 
     /// Takes no more clients, sends every client away with 4200 over the grace period, and ends when they are gone (PW-037).

@@ -20,12 +20,12 @@ final class ServerState: Sendable {
     private let serving = Atomic<Bool>(false)
     private let loopHandles = Mutex<[LoopHandle]>([])
 
-    init(settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int) {
+    init(settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int, secrets: SecretFilter) {
         self.settings = settings
         self.broker = broker
         self.webSocketsMax = webSocketsMax
         refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
-        secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
+        self.secrets = secrets
         pathPrefix = Array(settings.pathPrefix.utf8)
         // Whatever the total, one request of the largest legal size must fit.
         let largest = max(settings.requestHeadBytesMax + settings.requestBodyBytesMax, settings.messageBytesMax)

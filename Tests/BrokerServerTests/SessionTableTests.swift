@@ -31,15 +31,23 @@
             }
         }
 
-        @Test func onlySlotsBehindTheCountAreForgottenAndNotUntilTheyAreTheMost() {
+        @Test(arguments: [UInt32(0), 63, 64, 9_999])
+        func onlyThePageOfWhoStaysIsKept(survivor: UInt32) {
             var sessions = SessionTable()
-            for slot in UInt32(0)..<8 { sessions.open(slot, milliseconds: 0) }
-            sessions.shrink(to: 4)
-            #expect(sessions.slots(in: .http) == Array(0..<8))
-            sessions.shrink(to: 3)
-            #expect(sessions.slots(in: .http) == [0, 1, 2])
-            sessions.open(3, milliseconds: 0)
-            #expect(sessions.slots(in: .http) == [0, 1, 2, 3])
+            for slot in UInt32(0)..<10_000 { sessions.open(slot, milliseconds: slot) }
+            for slot in UInt32(0)..<10_000 where slot != survivor {
+                sessions[slot].phase = .ending
+                sessions.close(slot)
+                sessions.close(slot)
+            }
+            #expect(sessions.slots(in: .http) == [survivor] && sessions.slots(in: .ending).isEmpty)
+            sessions.releaseUnused()
+            #expect(sessions.pageCount == 1)
+            #expect(sessions[survivor].sinceMilliseconds == survivor)
+            #expect(sessions[survivor ^ 1].phase == .free && sessions[5_000].phase == .free)
+            sessions.open(5_000, milliseconds: 7)
+            sessions.releaseUnused()
+            #expect(sessions.slots(in: .http) == [survivor, 5_000].sorted() && sessions.pageCount == 2)
         }
     }
 #endif

@@ -14,7 +14,9 @@
             }
             for app in brokers[0].shared.apps {
                 if let fault = records(app, brokers) { return "registry of app \(app.index): " + fault }
-                let open = brokers.reduce(0) { $0 + $1.connections.count { $0.app == app.index } }
+                let open = brokers.reduce(0) { sum, broker in
+                    sum + broker.connections.indices.count { broker.connections[$0].app == app.index }
+                }
                 if app.connections.count != open { return "\(open) connections are open, not \(app.connections.count)" }
             }
             return nil
@@ -23,7 +25,11 @@
         /// What a loop still remembers although it has taken and carried out everything; nil when there is nothing.
         static func leftover(in brokers: [LoopBroker]) -> String? {
             for broker in brokers {
-                let joins = broker.tables.reduce(0) { $0 + $1.channels.reduce(0) { $0 + $1.pendingJoins.count } }
+                var joins = 0
+                for app in broker.tables.indices {
+                    let channels = broker.tables[app].channels
+                    for index in channels.indices { joins += channels[index].pendingJoins.count }
+                }
                 guard joins == 0, broker.unsettled.isEmpty else { return "loop \(broker.loop) keeps \(joins) joins" }
                 guard broker.departuresWaiting == 0, broker.chain == nil, broker.current == nil else {
                     return "loop \(broker.loop) keeps deliveries or departures"
@@ -34,8 +40,12 @@
 
         /// Each entry of a connection points at the place in the channel's list that points back.
         private static func connections(_ broker: LoopBroker) -> String? {
-            for (slot, connection) in broker.connections.enumerated() {
+            for slot in 0..<broker.connections.count {
+                let connection = broker.connections[slot]
                 let own = connection.subscriptions
+                guard broker.connections.isUsed(slot) == (connection.app >= 0) else {
+                    return "slot \(slot) is half open"
+                }
                 if connection.app < 0, own.count > 0 || connection.user != nil {
                     return "the free slot \(slot) holds something"
                 }
@@ -53,8 +63,9 @@
         /// Each subscriber is in its connection's list, and the registry counts what the place says it counts.
         private static func places(_ broker: LoopBroker, _ app: App) -> String? {
             let table = broker.tables[app.index]
-            for (index, channel) in table.channels.enumerated() {
-                let marked = table.name(of: index)
+            for index in 0..<table.channels.count {
+                let (channel, marked) = (table.channels[index], table.name(of: index))
+                guard table.channels.isUsed(index) == !marked.isEmpty else { return "place \(index) is half free" }
                 let list = channel.subscribers
                 if marked.isEmpty {
                     guard channel.registered == 0, list.count == 0, channel.pendingJoins.isEmpty else {
@@ -105,8 +116,9 @@
             var occupied = 0
             for shard in app.registry.shards {
                 let fault = shard.withLock { (state: inout ChannelShard) -> String? in
-                    for (id, record) in state.records.enumerated() {
-                        let name = state.name(of: id)
+                    for id in 0..<state.records.count {
+                        let (record, name) = (state.records[id], state.name(of: id))
+                        guard state.records.isUsed(id) == !name.isEmpty else { return "record \(id) is half free" }
                         if name.isEmpty {
                             guard record.isUnused, record.loops.isEmpty else { return "a free record holds something" }
                             continue

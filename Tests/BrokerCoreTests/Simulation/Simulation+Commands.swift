@@ -237,12 +237,7 @@ extension Simulation {
     /// What nobody can notice: every table gives back what it can, however small it is.
     private func release() throws {
         for loop in brokers.indices {
-            let slots = clientAt[loop].keys.max().map { Int($0) + 1 } ?? 0
-            #if DEBUG
-                try command(on: loop) { $0.releaseUnused(slots: slots, placesKept: 2) }
-            #else
-                try command(on: loop) { $0.releaseUnused(slots: slots) }
-            #endif
+            try command(on: loop) { $0.releaseUnused() }
         }
     }
 

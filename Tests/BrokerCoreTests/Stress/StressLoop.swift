@@ -81,12 +81,7 @@ final class StressLoop {
 
     /// Nobody may notice that a table gave back what it could.
     private func release() {
-        let slots = clients.keys.max().map { Int($0) + 1 } ?? 0
-        #if DEBUG
-            broker.releaseUnused(slots: slots, placesKept: 2)
-        #else
-            broker.releaseUnused(slots: slots)
-        #endif
+        broker.releaseUnused()
     }
 
     @discardableResult func open(app: Int, isWitness: Bool = false) -> UInt32 {

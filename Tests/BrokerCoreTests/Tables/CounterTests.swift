@@ -81,7 +81,7 @@
 
         @Test(arguments: 0..<50) func aSocketIDNamesItsPlace(seed: Int) {
             var random = SeededRandom(seed: seed)
-            let codec = SocketIDCodec(seed: random.next())
+            let codec = SocketIDCodec(key: SecretKey(random.next(), random.next()))
             for _ in 0..<200 {
                 let loop = random.int(0...63), slot = UInt32(random.int(0...(1 << 26) - 1))
                 let low = UInt32(truncatingIfNeeded: random.next())
@@ -91,7 +91,7 @@
         }
 
         @Test func anySocketIDHasAPlaceAndNoneTraps() {
-            let codec = SocketIDCodec(seed: .max)
+            let codec = SocketIDCodec(key: SecretKey(.max, .max))
             for high in [0, 1, UInt32.max, 1 << 31] {
                 let place = codec.place(of: SocketID(high: high, low: 0))
                 #expect(0...63 ~= place.loop && place.connection.slot < 1 << 26)

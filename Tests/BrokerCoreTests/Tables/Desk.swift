@@ -76,11 +76,16 @@ final class Desk {
     }
 
     func publish(_ name: String, _ channels: [String], data: String = "d", except: String? = nil) throws {
+        try postOnly(name, channels, data: data, except: except)
+        carryOut()
+    }
+
+    /// Publishes, and leaves the deliveries in the loops' queues.
+    func postOnly(_ name: String, _ channels: [String], data: String = "d", except: String? = nil) throws {
         let body = Array(Text.publish(name, channels, data: data, except: except).utf8)
         let none: [UInt8] = []
         let request = try PublishRequest.parse(body: body.span, query: APIQuery(none.span), limits: PayloadLimits())
         for index in channels.indices { brokers[0].publish(app: app, request, channel: index, body: body.span) }
-        carryOut()
     }
 
     func terminate(_ user: String) {
@@ -106,7 +111,7 @@ final class Desk {
     }
 
     /// Carries out effects and deliveries until all is quiet.
-    private func carryOut() {
+    func carryOut() {
         repeat {
             for broker in brokers {
                 write(broker)

@@ -21,33 +21,18 @@
                     table.remove(id)
                     known[name] = nil
                 }
-                let before = table.names.count
-                if table.releaseUnused(kept: 8) {
-                    releases += 1
-                    #expect(table.names.count <= before / 2)
-                }
-                #expect(table.count == known.count)
+                let before = table.names.capacity
+                table.releaseUnused()
+                if table.names.capacity < before { releases += 1 }
+                #expect(table.names.capacity <= known.count * PagedList<[UInt8]>.pageSize)
+                #expect(!table.hasUnused && table.count == known.count && table.names.usedCount == known.count)
                 #expect(known.allSatisfy { table.find($0.key.span) == $0.value })
                 #expect(known.allSatisfy { table.names[Int($0.value)] == $0.key })
                 #expect(Set(known.values).count == known.count)
             }
             for id in known.values { table.remove(id) }
-            _ = table.releaseUnused(kept: 8)
-            #expect(table.names.count <= 8 && table.count == 0)
+            #expect(table.names.capacity == 0 && table.count == 0)
             #expect(releases > 0)
-        }
-
-        @Test func aTableThatIsMoreThanAQuarterFullOrHasALateNameKeepsItsNumbers() {
-            var table = NameTable(seed: 3)
-            func release(kept: Int) -> Bool { table.releaseUnused(kept: kept) }
-            let ids = (0..<100).map { table.insert(Array("n\($0)".utf8)) }
-            for id in ids[..<70] { table.remove(id) }
-            #expect(!release(kept: 8), "30 of 100 are in use")
-            for id in ids[70..<99] { table.remove(id) }
-            #expect(!release(kept: 8), "the last number is in use")
-            table.remove(ids[99])
-            #expect(!release(kept: 100), "so many are kept")
-            #expect(release(kept: 8) && table.names.isEmpty)
         }
 
         /// Opens and subscribes, hangs up but the first few, and releases.
@@ -58,44 +43,92 @@
             return Array(peers[..<staying])
         }
 
-        @Test func aLoopForgetsPlacesAndRecordsThatNobodyNeeds() throws {
-            let desk = Desk()
-            let broker = desk.brokers[0]
-            let staying = crowd(desk, connections: 1_500, staying: 3)
-            for _ in 0..<ChannelRegistry.shardCount { broker.releaseUnused(slots: 3) }
-            #expect(broker.connections.count == 3)
-            #expect(broker.tables[0].channels.count == 3)
-            #expect(desk.app.registry.shards.allSatisfy { $0.withLock { $0.records.count <= 32 } })
-            #expect(InvariantWalker.fault(in: desk.brokers) == nil)
-            for (number, peer) in staying.enumerated() {
-                try desk.publish("e", ["room-\(number)"])
-                #expect(desk.hear(peer).count == 1)
+        /// All memory that connections, places and records have, in elements.
+        private func held(_ desk: Desk) -> (connections: Int, places: Int, records: Int) {
+            let records = desk.app.registry.shards.map { $0.withLock { $0.records.capacity } }
+            return desk.brokers.reduce((0, 0, records.reduce(0, +))) {
+                ($0.0 + $1.connections.capacity, $0.1 + $1.tables[0].channels.capacity, $0.2)
             }
+        }
+
+        /// As many ticks as a sweep over everything takes.
+        private func sweep(_ desk: Desk) {
+            for _ in 0...Housekeeping.ticksPerSweep {
+                for broker in desk.brokers {
+                    broker.tick()
+                    broker.releaseUnused()
+                }
+            }
+        }
+
+        @Test(arguments: [0, 7, 1_499])
+        func aLoopForgetsPlacesAndRecordsThatNobodyNeedsWhoeverStays(survivor: Int) throws {
+            let desk = Desk()
+            let peers = (0..<1_500).map { _ in desk.connect() }
+            // So many names that every shard has several pages of records.
+            for (number, peer) in peers.enumerated() {
+                for room in 0..<20 { desk.subscribe(peer, "room-\(number)-\(room)") }
+            }
+            #expect(held(desk).records >= 30_000 && held(desk).connections >= 1_500)
+            for (number, peer) in peers.enumerated() where number != survivor { desk.hangUp(peer) }
+            sweep(desk)
+            let left = held(desk)
+            let page = PagedList<LocalChannel>.pageSize
+            #expect(left.connections <= page && left.places <= 2 * page && left.records <= 20 * page, "\(left)")
+            #expect(InvariantWalker.fault(in: desk.brokers) == nil)
+            for room in 0..<20 { try desk.publish("e", ["room-\(survivor)-\(room)"]) }
+            #expect(desk.hear(peers[survivor]).count == 20)
+            desk.hangUp(peers[survivor])
+            sweep(desk)
+            #expect(held(desk) == (0, 0, 0))
+            #expect(desk.shared.tableStatistics.heldBytes < 1_024)
+            #expect(desk.app.registry.shardsInMemory == 0)
+        }
+
+        @Test func recordsOfEveryShardAreGivenBackWhereEachKeepsOne() {
+            let desk = Desk()
+            let (stays, leaves) = (desk.connect(), desk.connect())
+            for number in 0..<9_600 { desk.subscribe(number % 64 == 0 ? stays : leaves, "room-\(number)") }
+            desk.hangUp(leaves)
+            sweep(desk)
+            for shard in desk.app.registry.shards {
+                let (held, used) = shard.withLock { ($0.records.capacity, $0.table.count) }
+                #expect(held <= used * PagedList<ChannelRecord>.pageSize, "shard \(shard.number)")
+            }
+            let pages = desk.app.registry.shards.reduce(0) { $0 + $1.withLock { $0.records.emptyPages } }
+            #expect(pages == 0)
         }
 
         @Test func aPlaceThatIsMadeAgainIsNotTheOneADeliveryMeant() {
             let desk = Desk()
             let broker = desk.brokers[0]
-            _ = crowd(desk, connections: 600, staying: 1)
+            let peers = (0..<600).map { _ in desk.connect() }
+            for (number, peer) in peers.enumerated() { desk.subscribe(peer, "room-\(number)") }
+            for peer in peers[1...] { desk.hangUp(peer) }
             let before = broker.tables[0].channels[599].generation
-            broker.releaseUnused(slots: 1)
-            #expect(broker.tables[0].channels.count == 1)
-            _ = (1...600).map { desk.subscribe(desk.connect(), "again-\($0)") }
+            broker.releaseUnused()
+            #expect(broker.tables[0].channels[599].generation == 0, "its page is gone")
+            #expect(broker.tables[0].channels.capacity <= PagedList<LocalChannel>.pageSize)
+            for number in 1...600 { desk.subscribe(desk.connect(), "again-\(number)") }
             #expect(broker.tables[0].channels[599].generation >= before)
             #expect(InvariantWalker.fault(in: desk.brokers) == nil)
         }
 
-        @Test func placesStayWhileDeliveriesOrDeparturesAreOnTheirWay() throws {
-            let desk = Desk()
-            let broker = desk.brokers[0]
-            let peers = (0..<600).map { _ in desk.connect() }
+        @Test func aDeliveryToAPlaceThatIsGoneReachesNobodyAndPlacesOfDeparturesStay() throws {
+            let desk = Desk(loops: 2)
+            let broker = desk.brokers[1]
+            let peers = (0..<600).map { _ in desk.connect(loop: 1) }
             for (number, peer) in peers.enumerated() { desk.subscribe(peer, "room-\(number)") }
+            try desk.postOnly("e", ["room-599"])
             for peer in peers { broker.close(slot: peer.slot) }
-            broker.releaseUnused(slots: 0)
-            #expect(broker.tables[0].channels.count == 600 && broker.departuresWaiting == 600)
+            broker.releaseUnused()
+            #expect(broker.tables[0].channels.usedCount == 600 && broker.departuresWaiting == 600)
+            #expect(broker.connections.capacity == 0)
             broker.settleDepartures(limit: .max)
-            broker.releaseUnused(slots: 0)
-            #expect(broker.tables[0].channels.isEmpty && broker.connections.isEmpty)
+            broker.releaseUnused()
+            #expect(broker.tables[0].channels.capacity == 0)
+            desk.carryOut()
+            #expect(peers.allSatisfy { desk.hear($0).isEmpty })
         }
 
         @Test func aRosterThatEmptiesForgetsItsMembers() {
@@ -104,7 +137,7 @@
             for member in members[1...] { _ = roster.leave(member) }
             #expect(roster.count == 1 && roster.userIDs == [Array("user-0".utf8)])
             let (again, isNew) = roster.join(Array("user-7".utf8), userInfo: nil)
-            #expect(isNew && again < 64, "the high numbers are gone")
+            #expect(isNew)
             let left = roster.leave(again)
             #expect(left == Array("user-7".utf8))
         }
@@ -170,10 +203,12 @@
                     known[name] = nil
                 case nil: break
                 }
-                let before = shard.records.count
+                let before = shard.records.capacity
                 shard.releaseUnused()
-                if shard.records.count < before { shrinks += 1 }
-                if shard.table.count != known.count || shard.records.count < known.count { faults.append("\(step)") }
+                if shard.records.capacity < before { shrinks += 1 }
+                if shard.table.count != known.count || shard.records.usedCount != known.count {
+                    faults.append("\(step)")
+                }
             }
             #expect(faults.isEmpty, "\(faults.prefix(3))")
             #expect(shrinks > 0)
@@ -181,19 +216,42 @@
             #expect(known.allSatisfy { shard.records[$0.value].subscriberCount == 1 })
         }
 
-        @Test func aLateNumberKeepsTheTableUntilItIsFreeAndThenItGoes() {
+        @Test func aLateNumberKeepsItsPageOnly() {
             var table = NameTable(seed: 9)
-            let ids = (0..<1_000).map { table.insert(Array("n\($0)".utf8)) }
-            for id in ids where id != 100 && id != 600 { table.remove(id) }
-            func release() -> Bool { table.releaseUnused(kept: 8) }
-            #expect(!release() && !release() && table.names.count == 1_000, "600 is in use")
-            // A number behind it is used again, and goes again.
-            let again = table.insert(Array("again".utf8))
-            #expect(again > 600 && !release())
-            table.remove(again)
-            table.remove(600)
-            #expect(release() && table.names.count == 101)
-            #expect(table.find(Array("n100".utf8).span) == 100)
+            let ids = (0..<10_000).map { table.insert(Array("n\($0)".utf8)) }
+            for id in ids where id != 9_999 { table.remove(id) }
+            table.releaseUnused()
+            #expect(table.names.capacity == PagedList<[UInt8]>.pageSize)
+            #expect(table.find(Array("n9999".utf8).span) == 9_999)
+            // A number whose page has gone is used again.
+            let again = (0..<200).map { table.insert(Array("again-\($0)".utf8)) }
+            #expect(Set(again).count == 200 && again.allSatisfy { $0 < 9_999 })
+            #expect((0..<200).allSatisfy { table.find(Array("again-\($0)".utf8).span) == again[$0] })
+        }
+
+        @Test(arguments: 0..<16) func aPagedListAgreesWithADictionaryWhilePagesComeAndGo(seed: Int) {
+            var random = SeededRandom(seed: seed)
+            var list = PagedList<[UInt8]>()
+            var known: [Int: [UInt8]] = [:]
+            for step in 0..<4_000 {
+                let number = random.int(0...(step % 1_000 < 500 ? 700 : 70))
+                if known[number] != nil {
+                    #expect(list[number] == known[number])
+                    list[number] = []
+                    list.free(number)
+                    known[number] = nil
+                } else {
+                    list.take(number)
+                    known[number] = random.bytes(5)
+                    list[number] = known[number] ?? []
+                }
+                if random.oneIn(100) { list.releasePages() }
+            }
+            list.releasePages()
+            #expect(Array(list.indices) == known.keys.sorted() && list.usedCount == known.count)
+            #expect(known.allSatisfy { list[$0.key] == $0.value })
+            let pages = Set(known.keys.map { $0 / PagedList<[UInt8]>.pageSize }).count
+            #expect(list.capacity <= pages * PagedList<[UInt8]>.pageSize && list.emptyPages == 0)
         }
     }
 #endif

@@ -1,0 +1,100 @@
+#if DEBUG
+    @testable import BrokerCore
+    import PusherProtocol
+    import TestSupport
+    import Testing
+
+    @Suite("A tick visits what has something to do") struct HousekeepingTests {
+        private func sweep(_ desk: Desk) {
+            for _ in 0...Housekeeping.ticksPerSweep { desk.tick() }
+        }
+
+        private func isIdle(_ desk: Desk) -> Bool {
+            desk.brokers.allSatisfy { $0.housekeeping.owing.isEmpty && $0.housekeeping.sweeping.isEmpty }
+        }
+
+        @Test func anAppThatRestsHasNoShardAndIsOnNoList() throws {
+            let desk = Desk { $0.subscriptionCountEnabled = true }
+            try desk.publish("e", ["nobody-here"])
+            #expect(desk.app.registry.shardsInMemory == 0 && isIdle(desk))
+            let peer = desk.connect()
+            desk.subscribe(peer, "room")
+            #expect(desk.app.registry.shardsInMemory == 1 && isIdle(desk), "a quiet channel wants no visit")
+            desk.hangUp(peer)
+            #expect(desk.app.registry.shardsInMemory == 0 && isIdle(desk))
+        }
+
+        @Test(arguments: 1...3) func cachedEventsOfEveryShardExpire(loops: Int) throws {
+            let desk = Desk(loops: loops) { $0.limits.cacheSeconds = 1 }
+            for number in 0..<1_000 { try desk.publish("e", ["cache-\(number)"]) }
+            #expect(desk.app.registry.shardsInMemory == ChannelRegistry.shardCount)
+            sweep(desk)
+            #expect(desk.app.registry.shards.reduce(0) { $0 + $1.withLock { $0.table.count } } == 1_000)
+            desk.pass(milliseconds: 1_001)
+            sweep(desk)
+            #expect(desk.app.registry.shardsInMemory == 0 && isIdle(desk))
+        }
+
+        @Test func aShardThatEmptiesAndFillsAgainIsOnOneListOnce() throws {
+            let desk = Desk(loops: 2) { $0.limits.cacheSeconds = 1 }
+            for _ in 0..<5 {
+                for number in 0..<1_000 { try desk.publish("e", ["cache-\(number)"]) }
+                let listed = desk.brokers.reduce(0) { $0 + $1.housekeeping.sweeping.count }
+                #expect(listed == ChannelRegistry.shardCount)
+                desk.pass(milliseconds: 1_001)
+                sweep(desk)
+            }
+        }
+
+        /// Makes 101 subscribers of each of 200 channels, after which one more is not told to all at once.
+        @Test func countsOwedInEveryShardArePaid() {
+            let desk = Desk { $0.subscriptionCountEnabled = true }
+            let rooms = (0..<200).map { "room-\($0)" }
+            let peers = (0..<103).map { _ in desk.connect() }
+            for peer in peers { for room in rooms { desk.subscribe(peer, room) } }
+            for peer in peers { _ = desk.hear(peer) }
+            desk.tick()
+            #expect(desk.hear(peers[0]).isEmpty && !isIdle(desk))
+            desk.pass(milliseconds: 5_001)
+            desk.tick()
+            let heard = desk.hear(peers[0])
+            #expect(heard.count == rooms.count && heard.allSatisfy { $0.contains("subscription_count") })
+            #expect(isIdle(desk))
+        }
+
+        @Test func aShardThatOwesACountToNobodyAnyMoreIsForgotten() {
+            let desk = Desk { $0.subscriptionCountEnabled = true }
+            let peers = (0..<103).map { _ in desk.connect() }
+            for peer in peers { desk.subscribe(peer, "room") }
+            for peer in peers { desk.hangUp(peer) }
+            desk.tick()
+            #expect(isIdle(desk) && desk.app.registry.shardsInMemory == 0)
+        }
+
+        @Test(arguments: 0..<8) func theShardsOfManyAppsAreFoundAmongEachOther(seed: Int) {
+            var random = SeededRandom(seed: seed)
+            let directory = ShardDirectory(hashing: NameHashing(seed: random.next()))
+            // 4,001 apps share the stripes, so that a stripe holds many shards.
+            let apps = (0..<400).map { _ in random.int(0...4_000) }
+            var known: [Int: Set<String>] = [:]
+            for _ in 0..<6_000 {
+                let (app, number, room) = (random.pick(apps), random.int(0...3), "r\(random.int(0...2))")
+                let (key, name) = (app * 64 + number, Array(room.utf8))
+                directory.shard(number, app: app).withLock { state in
+                    let here = Set((0..<3).map { "r\($0)" }.filter { state.find(Array($0.utf8).span) != nil })
+                    #expect(here == known[key, default: []])
+                    if let id = state.find(name.span) {
+                        state.records[id].subscriberCount = 0
+                        state.afterChange(of: id)
+                        known[key]?.remove(room)
+                    } else {
+                        let id = state.findOrInsert(name.span, kind: .init(access: .open, isCache: false))
+                        state.records[id].subscriberCount = 1
+                        known[key, default: []].insert(room)
+                    }
+                }
+            }
+            #expect(directory.shardCount == known.values.count { !$0.isEmpty })
+        }
+    }
+#endif
