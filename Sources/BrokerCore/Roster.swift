@@ -9,14 +9,21 @@ struct Roster {
         var connections: Int
         /// As given by the first connection; it wins until the user has left completely. `nil`: none was given.
         var userInfo: [UInt8]?
-        /// `\"u1\"`
-        var idFragment: [UInt8]
-        /// `\"u1\":{…}`
-        var hashFragment: [UInt8]
+        var fragments = Fragments()
     }
 
-    private var index: NameTable
-    private var members: [Member] = []
+    /// A member's part of a snapshot.
+    struct Fragments: Equatable {
+        /// `\"u1\"`
+        var id: [UInt8] = []
+        /// `\"u1\":{…}`
+        var hash: [UInt8] = []
+    }
+
+    private(set) var index: NameTable
+    private(set) var members: [Member] = []
+    /// Loops whose subscribers were not told everything; empty but for the time after a queue was full.
+    var views: [LoopView] = []
 
     init(seed: UInt64) { index = NameTable(seed: seed) }
 
@@ -35,46 +42,58 @@ struct Roster {
             return (known, false)
         }
         let id = index.insert(userID)
-        var fresh = Member(connections: 1, userInfo: userInfo, idFragment: [], hashFragment: [])
-        ServerFrame.appendIDFragment(userID: userID.span, to: &fresh.idFragment)
+        var fresh = Member(connections: 1, userInfo: userInfo)
+        ServerFrame.appendIDFragment(userID: userID.span, to: &fresh.fragments.id)
         if let userInfo {
-            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: userInfo.span, to: &fresh.hashFragment)
+            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: userInfo.span, to: &fresh.fragments.hash)
         } else {
-            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: nil, to: &fresh.hashFragment)
+            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: nil, to: &fresh.fragments.hash)
         }
         if Int(id) == members.count { members.append(fresh) } else { members[Int(id)] = fresh }
         return (id, true)
     }
 
     /// One connection fewer.
-    /// - Returns: the user's id when that was the last one.
-    mutating func leave(_ member: UInt32) -> [UInt8]? {
+    /// - Returns: who the user was when that was the last one.
+    mutating func leave(_ member: UInt32) -> (userID: [UInt8], fragments: Fragments)? {
         members[Int(member)].connections -= 1
         guard members[Int(member)].connections == 0 else { return nil }
-        let userID = index.names[Int(member)]
+        let gone = (userID: index.names[Int(member)], fragments: members[Int(member)].fragments)
         index.remove(member)
-        members[Int(member)] = Member(connections: 0, userInfo: nil, idFragment: [], hashFragment: [])
+        members[Int(member)] = Member(connections: 0, userInfo: nil)
         if index.releaseUnused(kept: 32) { members = Array(members[..<index.names.count]) }
-        return userID
+        return gone
     }
 
-    /// `ids` and `hash` of a snapshot, escaped for the inside of a JSON string.
-    func appendSnapshot(ids: inout [UInt8], hash: inout [UInt8]) {
-        var isFirst = true
-        for member in members where member.connections > 0 {
-            if !isFirst {
-                ids.append(UInt8(ascii: ","))
-                hash.append(UInt8(ascii: ","))
-            }
-            isFirst = false
-            ids.append(contentsOf: member.idFragment)
-            hash.append(contentsOf: member.hashFragment)
+    /// `ids` and `hash` of a snapshot for a member's connection on a loop, escaped for the inside of a JSON string.
+    /// - Returns: how many members it names.
+    func appendSnapshot(for loop: Int, asking member: UInt32, ids: inout [UInt8], hash: inout [UInt8]) -> Int {
+        if let view = views.first(where: { $0.loop == loop }) {
+            return appendSnapshot(of: view, asking: member, ids: &ids, hash: &hash)
         }
+        var listed = 0
+        for member in members where member.connections > 0 {
+            Self.append(member.fragments, number: &listed, ids: &ids, hash: &hash)
+        }
+        return listed
+    }
+
+    static func append(_ fragments: Fragments, number: inout Int, ids: inout [UInt8], hash: inout [UInt8]) {
+        if number > 0 {
+            ids.append(UInt8(ascii: ","))
+            hash.append(UInt8(ascii: ","))
+        }
+        number += 1
+        ids.append(contentsOf: fragments.id)
+        hash.append(contentsOf: fragments.hash)
     }
 
     /// The ids of all users.
     var userIDs: [[UInt8]] {
-        members.indices.filter { members[$0].connections > 0 }.map { index.names[$0] }
+        var all: [[UInt8]] = []
+        all.reserveCapacity(count)
+        for id in members.indices where members[id].connections > 0 { all.append(index.names[id]) }
+        return all
     }
 
     /// Each user with its number of connections: for tests.

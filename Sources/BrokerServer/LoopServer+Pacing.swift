@@ -6,20 +6,24 @@ internal import Wire
 ///
 /// Requests and messages may come many at once, and their answers may be large.
 extension LoopServer {
-    /// Whether input of a peer may be looked at now. If answers of an earlier turn still wait for it, it is paused instead.
+    /// Whether input of a peer may be looked at now. If answers of an earlier turn still wait for it, or are still made, it is
+    /// paused instead.
     func mayBeRead(_ slot: UInt32, waiting: Int) -> Bool {
         pacing.answeredBytes = 0
-        guard loop.backlogBytes(slot) > 0 else { return true }
+        guard loop.backlogBytes(slot) > 0 || isReplying(slot) else { return true }
         pause(slot, waiting: waiting)
         return false
     }
 
     /// Whether the peer may be answered once more in this turn. If not, it is paused; `waiting` bytes of its input are left.
     func mayBeReadOn(_ slot: UInt32, waiting: Int) -> Bool {
-        guard waiting > 0, pacing.isEnough(broker.answeredBytes) else { return true }
+        guard waiting > 0, isReplying(slot) || pacing.isEnough(broker.answeredBytes) else { return true }
         pause(slot, waiting: waiting)
         return false
     }
+
+    /// A long reply to the peer is under way.
+    func isReplying(_ slot: UInt32) -> Bool { sessions[slot].replyNumber != 0 }
 
     private func pause(_ slot: UInt32, waiting: Int) {
         loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
@@ -32,7 +36,7 @@ extension LoopServer {
         pacing.resume { slot in
             // Another connection may have the slot by now.
             guard sessions[slot].isPaused else { return true }
-            guard loop.backlogBytes(slot) == 0 else { return false }
+            guard loop.backlogBytes(slot) == 0, !isReplying(slot) else { return false }
             sessions[slot].isPaused = false
             loop.resumeReading(slot)
             return true

@@ -25,6 +25,10 @@ final class LoopServer: LoopHandler {
     var leavingPerTick = 0
     var pacing = Pacing()
     var trimming = TrimPolicy()
+    var longReplies = LongReplies()
+    /// Channels and users that lists may still look at in this turn.
+    var listWork = LoopServer.listWorkPerTurn
+    var memory = MemoryGauge()
     private var toldTime = MonotonicTime(nanoseconds: 0)
     /// The wall clock, read with every tick.
     private(set) var unixSeconds = WallClock.seconds()
@@ -45,6 +49,10 @@ final class LoopServer: LoopHandler {
     static let keepAliveMilliseconds: UInt32 = 75_000
     /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
     static let turnBytesMax = 4 << 20
+    /// They also stop when so many frames were handed to connections, about a millisecond's work, however small the frames are.
+    static let turnFramesMax = 1 << 19
+    /// What taking a delivery costs besides, in frames.
+    static let deliveryFrames = 32
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 2_000
 
@@ -85,6 +93,7 @@ final class LoopServer: LoopHandler {
     }
 
     func endOfStream(_ slot: UInt32) {
+        if isReplying(slot) { return longReplies.endConnection(after: sessions[slot].replyNumber) }
         // A peer that will send no more gets what is queued and is gone: no client half-closes and keeps listening.
         end(slot)
         loop.finish(slot, lingerNanoseconds: Self.second)
@@ -121,7 +130,11 @@ final class LoopServer: LoopHandler {
     func turn() -> Bool {
         syncTime()
         resumePaused()
-        while loop.outbox.bytesThisTurn < Self.turnBytesMax, let delivery = broker.nextDelivery() {
+        var frames = 0
+        while frames < Self.turnFramesMax, loop.outbox.bytesThisTurn < Self.turnBytesMax,
+            let delivery = broker.nextDelivery()
+        {
+            frames += delivery.recipients.count + Self.deliveryFrames
             let frame = loop.outbox.frame(delivery.bytes)
             if delivery.except == .max {
                 loop.outbox.queue(frame, to: delivery.recipients)
@@ -131,8 +144,9 @@ final class LoopServer: LoopHandler {
         }
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
+        let mayAdvance = advanceLongReplies()
         let mayResume = pacing.endTurn()
-        return broker.hasWork || mayResume
+        return broker.hasWork || mayAdvance || mayResume
     }
 
     func hasWork() -> Bool { broker.hasWork }

@@ -15,6 +15,8 @@ struct Session {
     var isReceiving = false
     /// Input waits until the answers to what came before have been taken; see `Pacing`.
     var isPaused = false
+    /// The long reply that is under way; 0 for none. See `LoopServer+LongReplies`.
+    var replyNumber: UInt32 = 0
     /// The request or frame that is being received has at least this many bytes; not worth a look before.
     var bytesAwaited = 0
     /// Loop time, truncated: the last byte heard, and when the present phase or request began.
