@@ -92,8 +92,16 @@ struct ChannelShard {
 
     private mutating func unchain(_ id: Int) {
         guard let cache = records[id].cache else { return }
-        if let earlier = cache.earlier { records[earlier].cache?.later = cache.later } else { oldestCached = cache.later }
-        if let later = cache.later { records[later].cache?.earlier = cache.earlier } else { newestCached = cache.earlier }
+        if let earlier = cache.earlier {
+            records[earlier].cache?.later = cache.later
+        } else {
+            oldestCached = cache.later
+        }
+        if let later = cache.later {
+            records[later].cache?.earlier = cache.earlier
+        } else {
+            newestCached = cache.earlier
+        }
     }
 
     private mutating func forgetEvent(of id: Int) {
@@ -106,7 +114,8 @@ struct ChannelShard {
     /// Drops at most `limit` cached events whose time is over.
     mutating func expireCache(nowMilliseconds: UInt64, limit: Int) {
         for _ in 0..<limit {
-            guard let id = oldestCached, let cache = records[id].cache, cache.expiresMilliseconds <= nowMilliseconds else {
+            guard let id = oldestCached, let cache = records[id].cache, cache.expiresMilliseconds <= nowMilliseconds
+            else {
                 return
             }
             forgetEvent(of: id)

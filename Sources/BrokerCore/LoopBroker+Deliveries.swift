@@ -81,7 +81,8 @@ extension LoopBroker {
             let slot = slot(of: node.pointee.connection)
             guard slot != .max, let known = entry(of: slot, in: index, app: app) else { return nil }
             // It left and came back meanwhile: the answer is older than the one it got then.
-            guard connections[Int(slot)].subscriptions[known].number == UInt32(truncatingIfNeeded: node.pointee.sequence)
+            guard
+                connections[Int(slot)].subscriptions[known].number == UInt32(truncatingIfNeeded: node.pointee.sequence)
             else { return nil }
             single.initialize(to: slot)
             return Delivery(
@@ -131,7 +132,9 @@ extension LoopBroker {
         let first = Self.firstLate(of: pending, for: node.pointee.sequence)
         if member == .max {
             let settled = list.slots.count - (pending.count - first)
-            if settled >= 0, (first..<pending.count).allSatisfy({ list.slots[settled + $0 - first] == pending[$0].slot }) {
+            if settled >= 0,
+                (first..<pending.count).allSatisfy({ list.slots[settled + $0 - first] == pending[$0].slot })
+            {
                 return UnsafeBufferPointer(rebasing: list.slots[..<settled])
             }
             if filtered == FilteredRecipients(channel: channel, firstLate: first) { return filter.elements }

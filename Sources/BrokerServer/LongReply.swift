@@ -36,7 +36,7 @@ struct LongReply {
             switch source {
             case .channels(let app, let wanted, let part):
                 makeChannels(app, wanted, part: part, with: broker, work: &work)
-            case .users(let ids, let next): makeUsers(ids, from: next, textBytesMax: textBytesMax, work: &work)
+            case .users: makeUsers(textBytesMax: textBytesMax, work: &work)
             }
         }
     }
@@ -60,8 +60,9 @@ struct LongReply {
         isWhole = true
     }
 
-    private mutating func makeUsers(_ ids: [[UInt8]], from first: Int, textBytesMax: Int, work: inout Int) {
-        var next = first
+    /// The part of `make` that needs no registry.
+    mutating func makeUsers(textBytesMax: Int, work: inout Int) {
+        guard case .users(let ids, var next) = source, !isWhole else { return }
         while next < ids.count, work > 0, text.count < textBytesMax {
             APIReply.append(user: ids[next], isFirst: next == 0, to: &text)
             next += 1

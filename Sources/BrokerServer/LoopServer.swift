@@ -47,12 +47,6 @@ final class LoopServer: LoopHandler {
     static let requestMilliseconds: UInt32 = 8_000
     /// An API connection without a request is closed after this long.
     static let keepAliveMilliseconds: UInt32 = 75_000
-    /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
-    static let turnBytesMax = 4 << 20
-    /// They also stop when so many frames were handed to connections, about a millisecond's work, however small the frames are.
-    static let turnFramesMax = 1 << 19
-    /// What taking a delivery costs besides, in frames.
-    static let deliveryFrames = 32
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 2_000
 
@@ -130,11 +124,9 @@ final class LoopServer: LoopHandler {
     func turn() -> Bool {
         syncTime()
         resumePaused()
-        var frames = 0
-        while frames < Self.turnFramesMax, loop.outbox.bytesThisTurn < Self.turnBytesMax,
-            let delivery = broker.nextDelivery()
-        {
-            frames += delivery.recipients.count + Self.deliveryFrames
+        var allowance = TurnAllowance()
+        while allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn), let delivery = broker.nextDelivery() {
+            allowance.spend(recipients: delivery.recipients.count)
             let frame = loop.outbox.frame(delivery.bytes)
             if delivery.except == .max {
                 loop.outbox.queue(frame, to: delivery.recipients)

@@ -92,7 +92,9 @@
                     return nil
                 }
                 if let fault { return "place \(index) " + fault }
-                guard !channel.hasTooManyJoins else { return "place \(index) keeps \(channel.pendingJoins.count) joins" }
+                guard !channel.hasTooManyJoins else {
+                    return "place \(index) keeps \(channel.pendingJoins.count) joins"
+                }
             }
             return nil
         }
@@ -100,7 +102,9 @@
         /// Only a loop with subscribers may be behind, and only about users that the roster or those subscribers have.
         private static func views(of roster: Roster, _ record: ChannelRecord) -> String? {
             for view in roster.views {
-                guard record.loops.contains(where: { $0.loop == view.loop }) else { return "the gone loop \(view.loop) is behind" }
+                guard record.loops.contains(where: { $0.loop == view.loop }) else {
+                    return "the gone loop \(view.loop) is behind"
+                }
                 for (userID, held) in view.held where held == .nothing && roster.find(userID.span) == nil {
                     return "loop \(view.loop) is behind about nothing"
                 }

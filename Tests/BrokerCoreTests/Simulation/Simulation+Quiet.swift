@@ -51,7 +51,8 @@ extension Simulation {
             case .watch:
                 let user = String(place.channel.dropFirst("#server-to-user-".count))
                 guard client.online[user] == (count > 0) else {
-                    throw fail("client \(client.id) believes that \(user) is \(String(describing: client.online[user]))")
+                    throw fail(
+                        "client \(client.id) believes that \(user) is \(String(describing: client.online[user]))")
                 }
             case .channel:
                 let isCounted =
@@ -74,7 +75,8 @@ extension Simulation {
             var listed: [String: [Int]] = [:]
             let everything: [UInt8] = []
             for part in 0..<LoopBroker.channelParts {
-                brokers[0].occupiedChannels(app: app, part: part, prefix: everything.span) { name, subscriptions, users in
+                brokers[0].occupiedChannels(app: app, part: part, prefix: everything.span) {
+                    name, subscriptions, users in
                     listed[String(decoding: name, as: UTF8.self)] = [subscriptions, users]
                 }
             }

@@ -97,7 +97,8 @@ final class Simulation {
         try checkQueues()
         guard got.count == wanted.count else { throw fail("answers \(got.map(\.text)), expected \(wanted)") }
         for (frame, answer) in zip(got, wanted) {
-            guard clientAt[loop][frame.slot] == answer.client, matches(frame.text, answer.frame, of: answer.client) else {
+            guard clientAt[loop][frame.slot] == answer.client, matches(frame.text, answer.frame, of: answer.client)
+            else {
                 throw fail("answer \(frame), expected \(answer)")
             }
             believe(frame.text, answer.frame, client: answer.client)
@@ -233,7 +234,8 @@ final class Simulation {
             return
         }
         if case .statuses = expected {
-            model.clients[id]?.online = Dictionary(uniqueKeysWithValues: Self.statuses(text).map { ($0.user, $0.isOnline) })
+            model.clients[id]?.online = Dictionary(
+                uniqueKeysWithValues: Self.statuses(text).map { ($0.user, $0.isOnline) })
             return
         }
         if let change = Self.memberChange(text) { believe(change, Self.key(of: text), client: id) }
