@@ -12,14 +12,15 @@ from http_tools import Caller, Raw, assert_success, plain
 from rawclient import RawClient, text
 from signing import target
 
-CHANNELS = [f"room-{number}" for number in range(12_000)]
+# With these names a list has 1.6 MB, more than any backlog holds.
+CHANNELS = [f"room-{number}-{'x' * 120}" for number in range(12_000)]
 USERS = [f"user-{number}" for number in range(200)]
 
 
 @pytest.fixture(scope="module")
 def broker():
     limits = {"channelsPerConnection": 20_000, "presenceMembers": 10_000}
-    with Broker({"loops": 1, "apps": [app(limits=limits), named_app("empty")]}) as running:
+    with Broker({"loops": 1, "backlogBytes": 262_144, "apps": [app(limits=limits), named_app("empty")]}) as running:
         yield running
 
 
@@ -89,7 +90,7 @@ def test_short_lists_have_a_length(broker, crowd):
 
 def test_requests_behind_a_long_list_are_answered_after_it_in_their_order(crowd, broker):
     with Raw(broker) as connection:
-        connection.send(list_request() + plain() + list_request(filter_by_prefix="room-11999") + plain("GET", "/up"))
+        connection.send(list_request() + plain() + list_request(filter_by_prefix="room-11999-") + plain("GET", "/up"))
         assert connection.head().status == 200
         pieces = read_chunks(connection)
         assert len(pieces) > 2 and sorted(names(b"".join(pieces))) == sorted(CHANNELS)
@@ -97,7 +98,7 @@ def test_requests_behind_a_long_list_are_answered_after_it_in_their_order(crowd,
         head = connection.head()
         found = read_chunks(connection) if "transfer-encoding" in head.headers else [
             connection.buffer[:int(head.headers["content-length"])]]
-        assert names(b"".join(found)) == ["room-11999"]
+        assert names(b"".join(found)) == [CHANNELS[-1]]
 
 
 def test_others_are_served_between_two_pieces(crowd, broker):
@@ -116,6 +117,17 @@ def test_others_are_served_between_two_pieces(crowd, broker):
     finally:
         for one in callers:
             one.socket.close()
+
+
+def test_a_caller_that_reads_late_gets_all_of_a_list_that_no_backlog_would_hold(crowd, broker):
+    """The next piece is made when the last has been taken."""
+    with Raw(broker) as connection, broker.client() as bystander:
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.send(list_request())
+        for _ in range(50):
+            bystander.nothing_until_pong()
+        assert connection.head().status == 200
+        assert sorted(names(b"".join(read_chunks(connection)))) == sorted(CHANNELS)
 
 
 def test_a_caller_that_ends_its_side_gets_the_whole_list(crowd, broker):
