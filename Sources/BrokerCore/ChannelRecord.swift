@@ -10,9 +10,14 @@ struct ChannelRecord: Vacant {
     struct LoopEntry {
         var loop: Int
         var channel: LocalChannelID
+        /// Watchers only.
+        var told = Told.everything
         /// Subscribers of that loop, as this record counts them.
         var count: Int
     }
+
+    /// What a loop that was not told everything was told last of a watched user.
+    enum Told: UInt8 { case everything, online, offline }
 
     var kind = ChannelKind(access: .open, isCache: false)
     /// The number of the last delivery posted; every delivery of the channel draws the next.
@@ -42,18 +47,6 @@ struct ChannelRecord: Vacant {
             let excluded = entry.loop == exceptLoop ? except : .none
             queues[entry.loop].pointee.push(
                 pool.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json))
-            wakes |= 1 << UInt64(entry.loop)
-        }
-    }
-
-    /// The same for those who watch a user.
-    mutating func postToWatchers(
-        json: Span<UInt8>, over queues: DeliveryQueues, wakes: inout UInt64, pool: inout DeliveryPool
-    ) {
-        sequence += 1
-        for entry in watchers {
-            queues[entry.loop].pointee.push(
-                pool.make(.fanOut, to: entry.channel, sequence: sequence, connection: .none, json: json))
             wakes |= 1 << UInt64(entry.loop)
         }
     }
@@ -89,4 +82,7 @@ struct CachedEvent {
     /// Where the event's data stands in it, as a JSON string literal.
     var data: Range<Int>
     var expiresMilliseconds: UInt64
+    /// The records whose events expire before and after it; nil at the ends. The shard's own.
+    var earlier: Int?
+    var later: Int?
 }

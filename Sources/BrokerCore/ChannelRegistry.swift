@@ -38,8 +38,10 @@ struct ChannelShard {
     var records = PagedList<ChannelRecord>()
     /// Records that owe their subscribers a count; a record may have been freed or used again meanwhile.
     var owing: [Int] = []
-    /// Records with a cached event.
+    /// Records with a cached event, in a chain: an app's events all live equally long, so they expire in the order they came.
     private(set) var cachedCount = 0
+    private var oldestCached: Int?
+    private var newestCached: Int?
     /// A loop has it among those that owe counts.
     private(set) var isListedAsOwing = false
     /// A loop has it among those it sweeps.
@@ -94,23 +96,34 @@ struct ChannelShard {
     /// first makes room.
     mutating func cache(_ event: CachedEvent, for id: Int, countMax: Int) {
         if records[id].cache == nil {
-            if cachedCount >= countMax { forgetOldestEvent() }
+            if cachedCount >= countMax, let oldestCached { forgetEvent(of: oldestCached) }
             cachedCount += 1
+        } else {
+            unchain(id)
         }
         hashing.hold(bytes: event.json.count - (records[id].cache?.json.count ?? 0))
         records[id].cache = event
+        records[id].cache?.earlier = newestCached
+        if let newestCached { records[newestCached].cache?.later = id } else { oldestCached = id }
+        newestCached = id
     }
 
-    private mutating func forgetOldestEvent() {
-        var oldest: (id: Int, expires: UInt64)?
-        for id in records.indices {
-            guard let cache = records[id].cache, cache.expiresMilliseconds < oldest?.expires ?? .max else { continue }
-            oldest = (id, cache.expiresMilliseconds)
+    private mutating func unchain(_ id: Int) {
+        guard let cache = records[id].cache else { return }
+        if let earlier = cache.earlier {
+            records[earlier].cache?.later = cache.later
+        } else {
+            oldestCached = cache.later
         }
-        if let oldest { forgetEvent(of: oldest.id) }
+        if let later = cache.later {
+            records[later].cache?.earlier = cache.earlier
+        } else {
+            newestCached = cache.earlier
+        }
     }
 
     private mutating func forgetEvent(of id: Int) {
+        unchain(id)
         hashing.hold(bytes: -(records[id].cache?.json.count ?? 0))
         records[id].cache = nil
         cachedCount -= 1
@@ -118,10 +131,13 @@ struct ChannelShard {
         releaseIfUnused(id, hash: table.hash(of: name.span))
     }
 
-    /// Drops cached events whose time is over.
-    mutating func expireCache(nowMilliseconds: UInt64) {
-        for id in records.indices {
-            guard let cache = records[id].cache, cache.expiresMilliseconds <= nowMilliseconds else { continue }
+    /// Drops at most `limit` cached events whose time is over.
+    mutating func expireCache(nowMilliseconds: UInt64, limit: Int) {
+        for _ in 0..<limit {
+            guard let id = oldestCached, let cache = records[id].cache, cache.expiresMilliseconds <= nowMilliseconds
+            else {
+                return
+            }
             forgetEvent(of: id)
         }
     }

@@ -93,7 +93,13 @@ struct LocalChannel: Vacant {
     var subscribers = SubscriberList()
     /// Subscribers the registry counts for this loop: the list, and connections that closed and wait for their slice.
     var registered = 0
+    /// In the order of their sequence. Those of subscribers who have left stay until their time has come, or until `hasTooManyJoins`.
     var pendingJoins: [PendingJoin] = []
+
+    /// Most joins are of subscribers who have left again. Seldom, so that dropping them costs no more than the joins did.
+    var hasTooManyJoins: Bool { pendingJoins.count > Self.joinsMin + 2 * subscribers.count }
+
+    static let joinsMin = 32
 }
 
 /// A dense list of slots with, for each, where the connection's own list mentions this channel, so that leaving is a swap
@@ -165,4 +171,6 @@ struct Subscription {
     var position: UInt32
     /// Presence channels: the number of the member in the roster.
     var member: UInt32
+    /// Which of the loop's subscriptions it is; see `LoopBroker.subscriptionsMade`.
+    var number: UInt32
 }

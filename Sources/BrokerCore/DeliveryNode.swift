@@ -5,7 +5,7 @@ struct DeliveryNode {
     var next: UnsafeMutablePointer<DeliveryNode>?
     var sequence: UInt64
     var channel: LocalChannelID
-    /// `fanOut`: the connection that gets nothing. `single`: the one that gets it.
+    /// `fanOut`: the connection that gets nothing. `single`: the one that gets it. `member`: the slot is the member's number.
     var connection: ConnectionTag
     var byteCount: UInt32
     var kind: DeliveryKind
@@ -20,7 +20,7 @@ struct DeliveryNode {
 /// A loop's own. A node made by one loop ends in the pool of the loop that took it; each keeps a bounded number.
 struct DeliveryPool {
     /// Blocks of this size are kept; a node whose frame needs more is allocated and freed.
-    private static let blockBytes = 512
+    static let blockBytes = 512
     /// 128 KiB.
     static let blocksMax = 256
 
@@ -51,10 +51,7 @@ struct DeliveryPool {
 
     /// Takes back a processed node.
     mutating func give(_ node: UnsafeMutablePointer<DeliveryNode>) {
-        guard count < Self.blocksMax, Self.isBlock(MemoryLayout<DeliveryNode>.stride + Int(node.pointee.byteCount))
-        else {
-            return node.deallocate()
-        }
+        guard count < Self.blocksMax, Self.isBlock(Self.bytesNeeded(for: node)) else { return node.deallocate() }
         node.pointee.next = top
         top = node
         count += 1
@@ -66,6 +63,15 @@ struct DeliveryPool {
             node.deallocate()
         }
         count = 0
+    }
+
+    /// The memory a node occupies.
+    static func heldBytes(of node: UnsafeMutablePointer<DeliveryNode>) -> Int {
+        max(blockBytes, bytesNeeded(for: node))
+    }
+
+    private static func bytesNeeded(for node: UnsafeMutablePointer<DeliveryNode>) -> Int {
+        MemoryLayout<DeliveryNode>.stride + Int(node.pointee.byteCount)
     }
 
     /// What a node's size says about the block it lies in: every small one has a whole block.

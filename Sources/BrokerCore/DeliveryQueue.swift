@@ -18,8 +18,12 @@ struct ConnectionTag: Equatable {
 enum DeliveryKind: UInt8 {
     /// Give the frame to every subscriber of the channel that had joined before it.
     case fanOut
+    /// The same, but for the connections of one member of the channel, whose number stands in `connection.slot`.
+    case member
     /// Give the frame to one subscriber: the answer to a repeated subscribe, in order with the channel's events.
     case single
+    /// No frame: while this loop's queue was full the channel changed, and its subscribers here must be told (`payOwed`).
+    case owed
     /// Close every connection of the user (terminate_connections).
     case terminate
 }
@@ -80,11 +84,11 @@ struct DeliveryQueue: ~Copyable, @unchecked Sendable {
     /// True when nothing waits. Any thread.
     var isEmpty: Bool { head.load(ordering: .sequentiallyConsistent) == nil }
 
-    /// Bytes that wait, headers included. Any thread.
+    /// Bytes of memory that wait: whole blocks, not only what they hold. Any thread.
     var queuedBytes: Int { bytes.load(ordering: .relaxed) }
 
     func push(_ node: UnsafeMutablePointer<DeliveryNode>) {
-        bytes.wrappingAdd(Self.cost(node), ordering: .relaxed)
+        bytes.wrappingAdd(DeliveryPool.heldBytes(of: node), ordering: .relaxed)
         var seen = head.load(ordering: .relaxed)
         while true {
             node.pointee.next = seen
@@ -109,10 +113,6 @@ struct DeliveryQueue: ~Copyable, @unchecked Sendable {
 
     /// The owning loop has processed this node, which is its own to use again.
     func finished(_ node: UnsafeMutablePointer<DeliveryNode>) {
-        bytes.wrappingSubtract(Self.cost(node), ordering: .relaxed)
-    }
-
-    private static func cost(_ node: UnsafeMutablePointer<DeliveryNode>) -> Int {
-        MemoryLayout<DeliveryNode>.stride + Int(node.pointee.byteCount)
+        bytes.wrappingSubtract(DeliveryPool.heldBytes(of: node), ordering: .relaxed)
     }
 }

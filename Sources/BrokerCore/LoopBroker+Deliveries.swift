@@ -14,66 +14,99 @@ extension LoopBroker {
 
     /// True while deliveries or departures wait.
     public var hasWork: Bool {
-        chain != nil || !shared.queues[loop].pointee.isEmpty || departuresDone < departures.count
+        chain != nil || isUnfinished || !shared.queues[loop].pointee.isEmpty || !departures.isEmpty || !owed.isEmpty
     }
 
-    /// The next delivery with at least one recipient, or nil when the queue is empty.
+    /// Deliveries to nobody that one call of `nextDelivery` passes over.
+    private static let fruitlessMax = 4_096
+
+    /// The next delivery with at least one recipient, or nil: the queue is empty, or this turn has done enough (`hasWork`).
     ///
-    /// Deliveries that close connections become effects on the way.
+    /// Deliveries that close connections become effects on the way, a bounded number at a time.
     public func nextDelivery() -> Delivery? {
-        while true {
-            if let done = current {
-                current = nil
-                shared.queues[loop].pointee.finished(done)
-                pool.give(done)
-                if chain == nil { settleJoins() }
+        for _ in 0..<Self.fruitlessMax {
+            if !isUnfinished {
+                finishCurrent()
+                guard takeNext() else { return nil }
             }
-            if chain == nil {
-                takes += 1
-                chain = shared.queues[loop].pointee.takeAll()
-                if chain == nil {
-                    settleJoins()
-                    return nil
-                }
-            }
-            guard let node = chain else { preconditionFailure("the chain was filled above") }
-            chain = node.pointee.next
-            current = node
+            guard let node = current else { preconditionFailure("a delivery was taken above, or is unfinished") }
+            isUnfinished = false
             if let delivery = resolve(node) { return delivery }
+            if isUnfinished { return nil }
         }
+        return nil
+    }
+
+    private func finishCurrent() {
+        guard let done = current else { return }
+        current = nil
+        shared.queues[loop].pointee.finished(done)
+        pool.give(done)
+        if chain == nil { settleJoins() }
+    }
+
+    /// Makes the oldest delivery the current one; false when there is none.
+    private func takeNext() -> Bool {
+        if chain == nil {
+            if !owed.isEmpty { payOwed() }
+            takes += 1
+            chain = shared.queues[loop].pointee.takeAll()
+        }
+        guard let node = chain else {
+            settleJoins()
+            return false
+        }
+        chain = node.pointee.next
+        current = node
+        return true
     }
 
     private func resolve(_ node: UnsafeMutablePointer<DeliveryNode>) -> Delivery? {
         let (app, index) = (Int(node.pointee.channel.app), Int(node.pointee.channel.index))
         // The place may have been emptied, and even used again, since the delivery was posted.
         guard tables[app].channels[index].generation == node.pointee.channel.generation else { return nil }
-        let list = tables[app].channels[index].subscribers.slots
         switch node.pointee.kind {
         case .fanOut:
             let recipients =
                 tables[app].channels[index].pendingJoins.isEmpty
-                ? list : joinedBefore(node.pointee.sequence, list, tables[app].channels[index].pendingJoins)
+                ? tables[app].channels[index].subscribers.slots : joined(before: node)
             guard recipients.count > 0 else { return nil }
             return Delivery(
                 bytes: DeliveryNode.bytes(of: node), recipients: recipients, except: slot(of: node.pointee.connection))
+        case .member:
+            let recipients = joined(before: node, butNotAs: node.pointee.connection.slot)
+            guard recipients.count > 0 else { return nil }
+            return Delivery(bytes: DeliveryNode.bytes(of: node), recipients: recipients, except: .max)
         case .single:
             let slot = slot(of: node.pointee.connection)
-            guard slot != .max, entry(of: slot, in: index, app: app) != nil else { return nil }
+            guard slot != .max, let known = entry(of: slot, in: index, app: app) else { return nil }
             // It left and came back meanwhile: the answer is older than the one it got then.
-            let sequence = node.pointee.sequence
-            let isStale = tables[app].channels[index].pendingJoins.contains {
-                $0.slot == slot && $0.sequence >= sequence
-            }
-            guard !isStale else { return nil }
+            guard
+                connections[Int(slot)].subscriptions[known].number == UInt32(truncatingIfNeeded: node.pointee.sequence)
+            else { return nil }
             single.initialize(to: slot)
             return Delivery(
                 bytes: DeliveryNode.bytes(of: node), recipients: UnsafeBufferPointer(start: single, count: 1),
                 except: .max)
-        case .terminate:
-            // Whoever signed in afterwards stays (PW-118).
-            let pending = tables[app].channels[index].pendingJoins
-            for slot in joinedBefore(node.pointee.sequence, list, pending) { terminate(slot: slot) }
+        case .owed:
+            owed.append(node.pointee.channel)
             return nil
+        case .terminate:
+            terminateSome(node)
+            return nil
+        }
+    }
+
+    /// Closes the next of the user's connections. Whoever signed in afterwards stays (PW-118).
+    private func terminateSome(_ node: UnsafeMutablePointer<DeliveryNode>) {
+        var left = terminationsPerSlice
+        for slot in joined(before: node) where !connections[Int(slot)].isEnding {
+            guard left > 0 else {
+                isUnfinished = true
+                return
+            }
+            left -= 1
+            terminate(slot: slot)
         }
     }
 
@@ -85,29 +118,57 @@ extension LoopBroker {
         return connection.slot
     }
 
-    /// Leaves out subscribers that joined after the delivery was posted.
+    /// Leaves out subscribers that joined after the delivery was posted, and those that are there as one member.
     ///
     /// Joins are listed in the order of their sequence, and a fresh subscriber stands at the end of the list, so those that
     /// came too late are nearly always its last ones; only a leave in between can have moved them.
-    private func joinedBefore(
-        _ sequence: UInt64, _ list: UnsafeBufferPointer<UInt32>, _ pending: [LocalChannel.PendingJoin]
+    private func joined(
+        before node: UnsafeMutablePointer<DeliveryNode>, butNotAs member: UInt32 = .max
     ) -> UnsafeBufferPointer<UInt32> {
-        var late = 0
-        while late < pending.count, pending[pending.count - 1 - late].sequence >= sequence { late += 1 }
-        guard late > 0 else { return list }
-        let first = list.count - late
-        if first >= 0, (0..<late).allSatisfy({ list[first + $0] == pending[pending.count - late + $0].slot }) {
-            return UnsafeBufferPointer(rebasing: list[..<first])
+        let channel = node.pointee.channel
+        let (app, index) = (Int(channel.app), Int(channel.index))
+        let pending = tables[app].channels[index].pendingJoins
+        let list = tables[app].channels[index].subscribers
+        let first = Self.firstLate(of: pending, for: node.pointee.sequence)
+        if member == .max {
+            let settled = list.slots.count - (pending.count - first)
+            if settled >= 0,
+                (first..<pending.count).allSatisfy({ list.slots[settled + $0 - first] == pending[$0].slot })
+            {
+                return UnsafeBufferPointer(rebasing: list.slots[..<settled])
+            }
+            if filtered == FilteredRecipients(channel: channel, firstLate: first) { return filter.elements }
         }
-        let lateSlots = Set(pending.suffix(late).map(\.slot))
-        filtered.removeAll()
-        for slot in list where !lateSlots.contains(slot) { filtered.append(slot) }
-        return filtered.elements
+        leftOut.removeAll(keepingCapacity: true)
+        for join in pending[first...] { leftOut.append(join.slot) }
+        if member != .max { leaveOut(member, of: list) }
+        filter.select(from: list.slots, without: leftOut)
+        filtered = member == .max ? FilteredRecipients(channel: channel, firstLate: first) : nil
+        return filter.elements
+    }
+
+    private func leaveOut(_ member: UInt32, of list: SubscriberList) {
+        for position in 0..<list.count {
+            let slot = list.slot(at: position)
+            let own = connections[Int(slot)].subscriptions
+            if own[Int(list.entry(at: position))].member == member { leftOut.append(slot) }
+        }
+    }
+
+    /// The index of the first join that came after a delivery.
+    private static func firstLate(of pending: [LocalChannel.PendingJoin], for sequence: UInt64) -> Int {
+        var (low, high) = (0, pending.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if pending[middle].sequence < sequence { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     /// Everything posted before the joins of an earlier take has now been carried out.
     private func settleJoins() {
         guard !unsettled.isEmpty else { return }
+        filtered = nil
         var kept = 0
         for join in unsettled {
             guard join.takes < takes else {
@@ -122,5 +183,18 @@ extension LoopBroker {
             if tables[app].channels[index].pendingJoins.isEmpty { tables[app].channels[index].pendingJoins = [] }
         }
         unsettled.removeLast(unsettled.count - kept)
+    }
+
+    static let unsettledMin = 1_024
+
+    /// Remembers that a channel's joins must be settled after the next take.
+    func settleLater(_ channel: LocalChannelID) {
+        if unsettled.count >= unsettledMax {
+            unsettled.removeAll {
+                tables[Int($0.channel.app)].channels[Int($0.channel.index)].generation != $0.channel.generation
+            }
+            unsettledMax = max(Self.unsettledMin, unsettled.count * 2)
+        }
+        unsettled.append(UnsettledJoin(channel: channel, takes: takes))
     }
 }

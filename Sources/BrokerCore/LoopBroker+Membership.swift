@@ -64,17 +64,25 @@ extension LoopBroker {
         }
         tables[app.index].channels[local].registered += 1
         let list = tables[app.index].channels[local].subscribers
-        let mine = Subscription(channel: UInt32(local), position: UInt32(list.count), member: joined.member)
+        subscriptionsMade &+= 1
+        let mine = Subscription(
+            channel: UInt32(local), position: UInt32(list.count), member: joined.member, number: subscriptionsMade)
         tables[app.index].channels[local].subscribers.append(
             slot: slot, entry: UInt32(connections[Int(slot)].subscriptions.count))
         connections[Int(slot)].subscriptions.append(mine)
-        if joined.sequence > 0 {
-            let isFirst = tables[app.index].channels[local].pendingJoins.last?.takes != takes
-            tables[app.index].channels[local].pendingJoins.append(
-                .init(slot: slot, sequence: joined.sequence, takes: takes))
-            if isFirst { unsettled.append(UnsettledJoin(channel: channel, takes: takes)) }
-        }
+        filtered = nil
+        if joined.sequence > 0 { remember(.init(slot: slot, sequence: joined.sequence, takes: takes), in: channel) }
         return joined
+    }
+
+    private func remember(_ join: LocalChannel.PendingJoin, in channel: LocalChannelID) {
+        let (app, local) = (Int(channel.app), Int(channel.index))
+        let isFirst = tables[app].channels[local].pendingJoins.last?.takes != takes
+        tables[app].channels[local].pendingJoins.append(join)
+        if isFirst { settleLater(channel) }
+        guard tables[app].channels[local].hasTooManyJoins else { return }
+        tables[app].channels[local].pendingJoins = filter.newest(
+            of: tables[app].channels[local].pendingJoins, in: tables[app].channels[local].subscribers.slots)
     }
 
     private func join(
@@ -95,7 +103,10 @@ extension LoopBroker {
         if let identity {
             let (member, isNew) = record.roster?.join(identity.userID, userInfo: identity.userInfo) ?? (.max, false)
             joined.member = member
-            if isNew, record.subscriberCount > 0 { postMemberAdded(&record, name: name, identity: identity) }
+            if isNew, record.subscriberCount > 0 {
+                encodeMemberAdded(name: name, userID: identity.userID, userInfo: identity.userInfo)
+                postChange(&record, of: identity.userID, held: .nothing)
+            }
         }
         ChannelRecord.add(channel, loop: loop, to: &record.loops)
         record.subscriberCount += 1
@@ -109,8 +120,8 @@ extension LoopBroker {
     /// Roster and cached event as they are at this sequence.
     func readAnswer(of record: inout ChannelRecord, into joined: inout Joined) {
         if let roster = record.roster {
-            joined.memberCount = roster.count
-            roster.appendSnapshot(ids: &joined.ids, hash: &joined.hash)
+            joined.memberCount = roster.appendSnapshot(
+                for: loop, asking: joined.member, ids: &joined.ids, hash: &joined.hash)
         }
         if let cache = record.cache, cache.expiresMilliseconds > time.milliseconds { joined.cached = cache.json }
     }
@@ -119,7 +130,7 @@ extension LoopBroker {
         var joined = Joined()
         ChannelRecord.add(channel, loop: loop, to: &record.watchers)
         joined.sequence = record.sequence
-        joined.memberCount = record.subscriberCount
+        joined.memberCount = isTold(online: record.subscriberCount > 0, in: record.watchers) ? 1 : 0
         return joined
     }
 
@@ -139,9 +150,7 @@ extension LoopBroker {
             let moved = connections[Int(slot)].subscriptions[entry]
             tables[app].channels[Int(moved.channel)].subscribers.setEntry(at: Int(moved.position), to: UInt32(entry))
         }
-        if !tables[app].channels[channel].pendingJoins.isEmpty {
-            tables[app].channels[channel].pendingJoins.removeAll { $0.slot == slot }
-        }
+        filtered = nil
         return left
     }
 
@@ -172,15 +181,13 @@ extension LoopBroker {
     private func leave(
         _ record: inout ChannelRecord, app: App, name: Span<UInt8>, role: LocalChannel.Role, member: UInt32
     ) {
-        _ = ChannelRecord.remove(loop: loop, from: &record.loops)
+        if ChannelRecord.remove(loop: loop, from: &record.loops) { record.roster?.forgetView(of: loop) }
         record.subscriberCount -= 1
-        if member != .max, let userID = record.roster?.leave(member), record.subscriberCount > 0 {
-            json.removeAll(keepingCapacity: true)
-            ServerFrame.memberRemoved(channel: name, userID: userID.span, to: &json)
-            post(json, to: &record)
+        if member != .max, let gone = record.roster?.leave(member), record.subscriberCount > 0 {
+            encodeMemberRemoved(name: name, userID: gone.userID)
+            postChange(&record, of: gone.userID, held: .member(gone.fragments))
         }
         if record.subscriberCount == 0 {
-            record.countSentMilliseconds = 0
             record.owesCount = false
             if role == .channel { app.channels.giveBack() } else { postStatus(&record, name: name, online: false) }
         } else {
@@ -190,24 +197,14 @@ extension LoopBroker {
 
     /// Carries out at most `limit` of the departures that closed connections left behind.
     public func settleDepartures(limit: Int) {
-        let end = departuresDone + min(limit, departures.count - departuresDone)
-        while departuresDone < end {
-            let next = departures[departuresDone]
-            departuresDone += 1
+        for _ in 0..<min(limit, departures.count) {
+            guard let next = departures.popFirst() else { return }
             leaveRegistry(app: next.app, channel: Int(next.channel), member: next.member)
-        }
-        if departuresDone == departures.count {
-            departures.removeAll(keepingCapacity: departures.capacity <= 4_096)
-            departuresDone = 0
-        } else if departuresDone >= 4_096, departuresDone * 2 > departures.count {
-            // Where connections never stop leaving, the list is never empty.
-            departures.removeFirst(departuresDone)
-            departuresDone = 0
         }
     }
 
     /// Departures that wait for their slice.
-    public var departuresWaiting: Int { departures.count - departuresDone }
+    public var departuresWaiting: Int { departures.count }
 
     /// The place of a channel on this loop. A watched user and a signed-in user share one record but have two places, and
     /// no channel's name begins with `!`.

@@ -5,6 +5,8 @@ extension LoopBroker {
     /// Above this many connections a channel's count is sent at most every `countIntervalMilliseconds` (PW-181).
     static let countThrottleAbove = 100
     static let countIntervalMilliseconds: UInt64 = 5_000
+    /// Cached events that a tick forgets in one shard, which is locked meanwhile.
+    static let expiriesPerTick = 512
 
     func post(_ json: [UInt8], to record: inout ChannelRecord, except: ConnectionTag = .none, exceptLoop: Int = -1) {
         record.post(
@@ -12,24 +14,27 @@ extension LoopBroker {
             pool: &pool)
     }
 
-    func postMemberAdded(_ record: inout ChannelRecord, name: Span<UInt8>, identity: Identity) {
+    /// Puts `member_added` into `json`.
+    func encodeMemberAdded(name: Span<UInt8>, userID: [UInt8], userInfo: [UInt8]?) {
         json.removeAll(keepingCapacity: true)
-        if let info = identity.userInfo {
-            ServerFrame.memberAdded(channel: name, userID: identity.userID.span, userInfoJSON: info.span, to: &json)
+        if let userInfo {
+            ServerFrame.memberAdded(channel: name, userID: userID.span, userInfoJSON: userInfo.span, to: &json)
         } else {
-            ServerFrame.memberAdded(channel: name, userID: identity.userID.span, userInfoJSON: nil, to: &json)
+            ServerFrame.memberAdded(channel: name, userID: userID.span, userInfoJSON: nil, to: &json)
         }
-        post(json, to: &record)
     }
 
-    /// Tells those who watch a user that it came online or went offline (PW-120).
-    func postStatus(_ record: inout ChannelRecord, name: Span<UInt8>, online: Bool) {
-        guard !record.watchers.isEmpty else { return }
+    /// Puts `member_removed` into `json`.
+    func encodeMemberRemoved(name: Span<UInt8>, userID: [UInt8]) {
+        json.removeAll(keepingCapacity: true)
+        ServerFrame.memberRemoved(channel: name, userID: userID.span, to: &json)
+    }
+
+    /// Puts what those who watch a user are told of it into `json`.
+    func encodeStatus(name: Span<UInt8>, online: Bool) {
         let userID = Self.userID(ofUserChannel: name)
         json.removeAll(keepingCapacity: true)
         ServerFrame.watchlistEvents(online: online ? [userID] : [], offline: online ? [] : [userID], to: &json)
-        let frame = json
-        record.postToWatchers(json: frame.span, over: shared.queues, wakes: &effects.wakes, pool: &pool)
     }
 
     /// The number of subscribers changed: says so now, or owes it (Pusher protocol §3.9).
@@ -38,7 +43,8 @@ extension LoopBroker {
             return
         }
         let isDue = time.milliseconds >= record.countSentMilliseconds + Self.countIntervalMilliseconds
-        guard record.subscriberCount <= Self.countThrottleAbove || isDue || record.countSentMilliseconds == 0 else {
+        // Only the newest count matters, so a queue that is full gets it later.
+        guard record.subscriberCount <= Self.countThrottleAbove || isDue, !shared.isOverloaded else {
             record.owesCount = true
             return
         }
@@ -62,7 +68,8 @@ extension LoopBroker {
                 state.records[id].isListedAsOwing = false
                 continue
             }
-            if time.milliseconds >= state.records[id].countSentMilliseconds + Self.countIntervalMilliseconds {
+            let isDue = time.milliseconds >= state.records[id].countSentMilliseconds + Self.countIntervalMilliseconds
+            if isDue, !shared.isOverloaded {
                 let name = state.name(of: id)
                 state.records[id].isListedAsOwing = false
                 postCount(&state.records[id], name: name.span)

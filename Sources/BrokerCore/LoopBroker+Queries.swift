@@ -30,21 +30,28 @@ extension LoopBroker {
 
     /// The occupied channels whose names begin with `prefix`; user channels are never among them (PW-123, PW-158).
     ///
-    /// Takes one shard's lock after the other, so the list is exact for each channel but not one instant.
+    /// Takes one part's lock after the other, so the list is exact for each channel but not one instant. A channel is always in
+    /// the same part, so that a list made over several turns names none twice.
+    /// - Parameter part: below `channelParts`.
+    /// - Returns: how many channels were looked at.
+    @discardableResult
     public func occupiedChannels(
-        app: App, prefix: Span<UInt8>, _ body: (_ name: [UInt8], _ subscriptions: Int, _ users: Int) -> Void
-    ) {
-        for shard in app.registry.shards {
-            shard.withLock { (state: inout ChannelShard) in
-                for id in state.records.indices where state.records[id].subscriberCount > 0 {
-                    guard state.records[id].kind.access != .user else { continue }
-                    let name = state.name(of: id)
-                    guard Self.begins(name.span, with: prefix) else { continue }
-                    body(name, state.records[id].subscriberCount, state.records[id].roster?.count ?? 0)
-                }
+        app: App, part: Int, prefix: Span<UInt8>,
+        _ body: (_ name: [UInt8], _ subscriptions: Int, _ users: Int) -> Void
+    ) -> Int {
+        app.registry.shards[part].withLock { (state: inout ChannelShard) -> Int in
+            for id in state.records.indices where state.records[id].subscriberCount > 0 {
+                guard state.records[id].kind.access != .user else { continue }
+                let name = state.name(of: id)
+                guard Self.begins(name.span, with: prefix) else { continue }
+                body(name, state.records[id].subscriberCount, state.records[id].roster?.count ?? 0)
             }
+            return state.records.count
         }
     }
+
+    /// The parts of `occupiedChannels`.
+    public static var channelParts: Int { ChannelRegistry.shardCount }
 
     private static func begins(_ name: Span<UInt8>, with prefix: Span<UInt8>) -> Bool {
         guard name.count >= prefix.count else { return false }

@@ -51,7 +51,7 @@ extension LoopBroker {
         housekeeping.beginSlice()
         for _ in 0..<housekeeping.slice where housekeeping.next < housekeeping.sweeping.count {
             let isDone = door(to: housekeeping.sweeping[housekeeping.next]).withLock { (state: inout ChannelShard) in
-                state.expireCache(nowMilliseconds: now)
+                state.expireCache(nowMilliseconds: now, limit: Self.expiriesPerTick)
                 state.releaseUnused()
                 return state.endSweep()
             }

@@ -139,9 +139,9 @@ extension LoopBroker {
         if let local = tables[app.index].find(name, hash: hash),
             let known = entry(of: slot, in: local, app: app.index)
         {
-            let member = connections[Int(slot)].subscriptions[known].member
-            try answerAgain(
-                slot: slot, local: local, name: name, hash: hash, kind: kind, member: member, identity: identity)
+            let known = connections[Int(slot)].subscriptions[known]
+            if isFull(loop) { return fail(slot: slot, code: nil, "The server is overloaded; subscribe again later") }
+            try answerAgain(slot: slot, known: known, name: name, hash: hash, kind: kind, identity: identity)
             return
         }
         let limit = app.settings.limits.channelsPerConnectionMax
@@ -170,30 +170,27 @@ extension LoopBroker {
     ///
     /// It goes through the loop's own queue, so that it keeps its place among the channel's events.
     private func answerAgain(
-        slot: UInt32, local: Int, name: Span<UInt8>, hash: UInt64, kind: ChannelKind, member: UInt32,
-        identity: Identity?
+        slot: UInt32, known: Subscription, name: Span<UInt8>, hash: UInt64, kind: ChannelKind, identity: Identity?
     ) throws(SubscriptionRefusal) {
         let app = app(of: slot)
         let channel = LocalChannelID(
-            app: UInt16(app.index), index: UInt32(local), generation: tables[app.index].channels[local].generation)
+            app: UInt16(app.index), index: known.channel,
+            generation: tables[app.index].channels[Int(known.channel)].generation)
         let target = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
         let isSameUser = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Bool in
             guard let id = state.find(name, hash: hash) else {
                 preconditionFailure("a record lives while a loop counts in it")
             }
-            if let identity, state.records[id].roster?.find(identity.userID.span) != member { return false }
-            // A number of its own tells it from a later subscription of the same connection.
-            state.records[id].sequence += 1
-            let sequence = state.records[id].sequence
-            var joined = Joined()
+            if let identity, state.records[id].roster?.find(identity.userID.span) != known.member { return false }
+            var joined = Joined(member: known.member)
             readAnswer(of: &state.records[id], into: &joined)
             var answer: [UInt8] = []
             Self.appendSuccess(name: name, kind: kind, joined: joined, to: &answer)
-            postSingle(answer, to: channel, target, sequence: sequence)
+            postSingle(answer, to: channel, target, subscription: known.number)
             if kind.isCache {
                 answer.removeAll(keepingCapacity: true)
                 Self.appendCached(name: name, joined: joined, to: &answer)
-                postSingle(answer, to: channel, target, sequence: sequence)
+                postSingle(answer, to: channel, target, subscription: known.number)
             }
             return true
         }
@@ -202,10 +199,13 @@ extension LoopBroker {
         }
     }
 
-    private func postSingle(_ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag, sequence: UInt64) {
+    /// - Parameter subscription: the number of the subscription that is answered; a later one is not.
+    private func postSingle(
+        _ json: [UInt8], to channel: LocalChannelID, _ target: ConnectionTag, subscription: UInt32
+    ) {
         queuedAnswerBytes += json.count
         shared.queues[loop].pointee.push(
-            pool.make(.single, to: channel, sequence: sequence, connection: target, json: json.span))
+            pool.make(.single, to: channel, sequence: UInt64(subscription), connection: target, json: json.span))
     }
 
     private static func appendSuccess(

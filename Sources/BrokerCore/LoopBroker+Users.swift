@@ -82,7 +82,10 @@ extension LoopBroker {
     }
 
     /// Ends every signed-in connection of a user, on all loops (PW-116…PW-118).
-    public func terminateConnections(of userID: Span<UInt8>, app: App) {
+    /// - Returns: why not, as of a publish.
+    @discardableResult
+    public func terminateConnections(of userID: Span<UInt8>, app: App) -> PublishRefusal? {
+        if shared.isOverloaded { return .overloaded }
         let name = Self.userChannel(userID)
         let empty: [UInt8] = []
         let hash = app.registry.hash(of: name.span)
@@ -91,6 +94,7 @@ extension LoopBroker {
             state.records[id].post(
                 .terminate, json: empty.span, over: shared.queues, wakes: &effects.wakes, pool: &pool)
         }
+        return nil
     }
 
     /// Carries out one termination on the loop that holds the connection.

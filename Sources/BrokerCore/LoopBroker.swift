@@ -32,8 +32,7 @@ public final class LoopBroker {
     var time = BrokerTime(milliseconds: 0, unixSeconds: 0)
 
     /// Registry memberships of closed connections, given back a bounded number at a time.
-    var departures: [Departure] = []
-    var departuresDone = 0
+    var departures = SliceQueue<Departure>()
 
     // Deliveries taken and not yet carried out; see `LoopBroker+Deliveries`.
     var chain: UnsafeMutablePointer<DeliveryNode>?
@@ -41,7 +40,21 @@ public final class LoopBroker {
     var pool = DeliveryPool()
     var takes: UInt64 = 0
     var unsettled: [UnsettledJoin] = []
-    var filtered = RawList<UInt32>()
+    /// Above so many it is looked whether some of their channels are gone.
+    var unsettledMax = LoopBroker.unsettledMin
+    /// Draws a number for each subscription, which tells it from a later one of the same connection to the same channel.
+    var subscriptionsMade: UInt32 = 0
+    var filter = RecipientFilter()
+    var leftOut: [UInt32] = []
+    /// For which deliveries `filter` still holds the recipients.
+    var filtered: FilteredRecipients?
+    /// The delivery in `current` is a termination that closes more connections in the next slice.
+    var isUnfinished = false
+    /// Channels whose subscribers here have not been told everything; see `LoopBroker+Owed`.
+    var owed = SliceQueue<LocalChannelID>()
+    /// Connections that one slice of a termination closes, and changes that one slice of `payOwed` tells.
+    var terminationsPerSlice = 128
+    var changesPerSlice = 64
     let single = UnsafeMutablePointer<UInt32>.allocate(capacity: 1)
 
     // Storage used again by every command.
@@ -66,7 +79,7 @@ public final class LoopBroker {
         }
         if let current { pool.give(current) }
         pool.release()
-        filtered.release()
+        filter.release()
         single.deallocate()
     }
 
@@ -147,6 +160,13 @@ struct Departure {
     var app: Int
     var channel: UInt32
     var member: UInt32
+}
+
+/// The last answer of `LoopBroker.filter`: good until somebody joins or leaves.
+struct FilteredRecipients: Equatable {
+    var channel: LocalChannelID
+    /// The index of the first pending join that was too late.
+    var firstLate: Int
 }
 
 /// A channel whose joins must still be compared with deliveries that were posted before them.

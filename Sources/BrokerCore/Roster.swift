@@ -12,17 +12,24 @@ struct Roster {
         var connections = 0
         /// As given by the first connection; it wins until the user has left completely. `nil`: none was given.
         var userInfo: [UInt8]?
-        /// `\"u1\"`
-        var idFragment: [UInt8] = []
-        /// `\"u1\":{…}`
-        var hashFragment: [UInt8] = []
+        var fragments = Fragments()
 
         /// Bytes of the texts.
-        var heldBytes: Int { (userInfo?.count ?? 0) + idFragment.count + hashFragment.count }
+        var heldBytes: Int { (userInfo?.count ?? 0) + fragments.id.count + fragments.hash.count }
     }
 
-    private var index: NameTable
-    private var members = PagedList<Member>()
+    /// A member's part of a snapshot.
+    struct Fragments: Equatable {
+        /// `\"u1\"`
+        var id: [UInt8] = []
+        /// `\"u1\":{…}`
+        var hash: [UInt8] = []
+    }
+
+    private(set) var index: NameTable
+    private(set) var members = PagedList<Member>()
+    /// Loops whose subscribers were not told everything; empty but for the time after a queue was full.
+    var views: [LoopView] = []
     private let hashing: NameHashing
 
     init(hashing: NameHashing) {
@@ -47,11 +54,11 @@ struct Roster {
         }
         let id = index.insert(userID, hash: hash)
         var fresh = Member(connections: 1, userInfo: userInfo)
-        ServerFrame.appendIDFragment(userID: userID.span, to: &fresh.idFragment)
+        ServerFrame.appendIDFragment(userID: userID.span, to: &fresh.fragments.id)
         if let userInfo {
-            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: userInfo.span, to: &fresh.hashFragment)
+            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: userInfo.span, to: &fresh.fragments.hash)
         } else {
-            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: nil, to: &fresh.hashFragment)
+            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: nil, to: &fresh.fragments.hash)
         }
         hashing.hold(bytes: fresh.heldBytes)
         members.take(Int(id))
@@ -60,17 +67,17 @@ struct Roster {
     }
 
     /// One connection fewer.
-    /// - Returns: the user's id when that was the last one.
-    mutating func leave(_ member: UInt32) -> [UInt8]? {
+    /// - Returns: who the user was when that was the last one.
+    mutating func leave(_ member: UInt32) -> (userID: [UInt8], fragments: Fragments)? {
         members[Int(member)].connections -= 1
         guard members[Int(member)].connections == 0 else { return nil }
-        let userID = index.names[Int(member)]
+        let gone = (userID: index.names[Int(member)], fragments: members[Int(member)].fragments)
         index.remove(member)
         hashing.hold(bytes: -members[Int(member)].heldBytes)
         members[Int(member)] = Member()
         members.free(Int(member))
         if index.hasUnused { releaseUnused() }
-        return userID
+        return gone
     }
 
     private mutating func releaseUnused() {
@@ -78,19 +85,27 @@ struct Roster {
         members.releasePages()
     }
 
-    /// `ids` and `hash` of a snapshot, escaped for the inside of a JSON string.
-    func appendSnapshot(ids: inout [UInt8], hash: inout [UInt8]) {
-        var isFirst = true
-        for number in members.indices {
-            let member = members[number]
-            if !isFirst {
-                ids.append(UInt8(ascii: ","))
-                hash.append(UInt8(ascii: ","))
-            }
-            isFirst = false
-            ids.append(contentsOf: member.idFragment)
-            hash.append(contentsOf: member.hashFragment)
+    /// `ids` and `hash` of a snapshot for a member's connection on a loop, escaped for the inside of a JSON string.
+    /// - Returns: how many members it names.
+    func appendSnapshot(for loop: Int, asking member: UInt32, ids: inout [UInt8], hash: inout [UInt8]) -> Int {
+        if let view = views.first(where: { $0.loop == loop }) {
+            return appendSnapshot(of: view, asking: member, ids: &ids, hash: &hash)
         }
+        var listed = 0
+        for number in members.indices {
+            Self.append(members[number].fragments, number: &listed, ids: &ids, hash: &hash)
+        }
+        return listed
+    }
+
+    static func append(_ fragments: Fragments, number: inout Int, ids: inout [UInt8], hash: inout [UInt8]) {
+        if number > 0 {
+            ids.append(UInt8(ascii: ","))
+            hash.append(UInt8(ascii: ","))
+        }
+        number += 1
+        ids.append(contentsOf: fragments.id)
+        hash.append(contentsOf: fragments.hash)
     }
 
     /// The ids of all users.

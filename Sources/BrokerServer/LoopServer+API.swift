@@ -38,7 +38,11 @@ extension LoopServer {
             return respondError(slot, status: 401, "auth_key is missing, or no app has this key", for: request)
         }
         guard isAuthentic(slot, request, app, query) else { return }
-        terminate(slot, request, app, user)
+        do throws(APIError) {
+            try terminate(slot, request, app, user)
+        } catch {
+            respondError(slot, status: error.status, error.text, for: request)
+        }
         carryOut()
     }
 
@@ -88,13 +92,13 @@ extension LoopServer {
         switch call {
         case .events: return respond(slot, to: try publish(request, app, query), request)
         case .batchEvents: return respond(slot, to: try publishBatch(request, app, query), request)
-        case .channels: try listChannels(app, query)
+        case .channels: return try listChannels(slot, request, app, query)
         case .channel(let name): try showChannel(request, name, app, query)
-        case .users(let name): try listUsers(request, name, app)
+        case .users(let name): return try listUsers(slot, request, name, app)
         case .connections:
             try takeRead(app)
             APIReply.connections(app.connectionCount, to: &reply)
-        case .terminate(let user): return terminate(slot, request, app, user)
+        case .terminate(let user): return try terminate(slot, request, app, user)
         }
         respondReply(slot, for: request)
     }
@@ -199,18 +203,12 @@ extension LoopServer {
 
     // MARK: State
 
-    private func listChannels(_ app: App, _ query: APIQuery) throws(APIError) {
+    private func listChannels(
+        _ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery
+    ) throws(APIError) {
         try takeRead(app)
         let wanted = try StateRequest.channels(query)
-        var reports: [ChannelReport] = []
-        let prefix = wanted.prefix
-        broker.occupiedChannels(app: app, prefix: prefix.span) { name, subscriptions, users in
-            reports.append(
-                ChannelReport(
-                    name: name, userCount: wanted.info.contains(.userCount) ? users : nil,
-                    subscriptionCount: wanted.info.contains(.subscriptionCount) ? subscriptions : nil))
-        }
-        APIReply.channels(reports, to: &reply)
+        try respondList(slot, for: request, .channels(app: app, wanted, nextPart: 0))
     }
 
     private func channel(_ request: RequestView, _ range: Range<Int>, _ app: App) throws(APIError) -> (
@@ -238,14 +236,18 @@ extension LoopServer {
             subscriptionCount: info.contains(.subscriptionCount) ? now.subscriptions : nil, cache: cache, to: &reply)
     }
 
-    private func listUsers(_ request: RequestView, _ range: Range<Int>, _ app: App) throws(APIError) {
+    private func listUsers(
+        _ slot: UInt32, _ request: RequestView, _ range: Range<Int>, _ app: App
+    ) throws(APIError) {
         try takeRead(app)
         let (name, kind) = try channel(request, range, app)
         try StateRequest.users(kind)
-        APIReply.users(broker.users(of: name.span, app: app), to: &reply)
+        try respondList(slot, for: request, .users(broker.users(of: name.span, app: app), next: 0))
     }
 
-    private func terminate(_ slot: UInt32, _ request: RequestView, _ app: App, _ user: Range<Int>) {
+    private func terminate(
+        _ slot: UInt32, _ request: RequestView, _ app: App, _ user: Range<Int>
+    ) throws(APIError) {
         let segment = request.slice(user)
         let userID: [UInt8]
         do throws(APIError) {
@@ -254,7 +256,7 @@ extension LoopServer {
         } catch {
             return respondError(slot, status: error.status, error.text, for: request)
         }
-        broker.terminateConnections(of: userID.span, app: app)
+        if let refusal = broker.terminateConnections(of: userID.span, app: app) { throw Self.error(refusal) }
         reply.removeAll(keepingCapacity: true)
         APIReply.empty(to: &reply)
         respondReply(slot, for: request)

@@ -5,7 +5,7 @@ internal import Wire
 /// From a whole request to its route; what every answer of the HTTP side has in common.
 extension LoopServer {
     /// Cosmetic, as soketi sends them: the API must never be called from a browser, because that takes the secret.
-    private static let crossOrigin =
+    static let crossOrigin =
         "Access-Control-Allow-Origin: *\r\n"
         + "Access-Control-Allow-Methods: GET, POST, PUT, DELETE, OPTIONS\r\n"
         + "Access-Control-Allow-Headers: Origin, Content-Type, X-Auth-Token, X-Requested-With, Accept, "

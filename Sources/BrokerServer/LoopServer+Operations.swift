@@ -1,5 +1,6 @@
 internal import Configuration
 internal import BrokerCore
+internal import Reactor
 internal import Wire
 
 /// The unsigned endpoints for people, load balancers and orchestrators (Pusher protocol §6.10, PW-185).
@@ -25,18 +26,18 @@ extension LoopServer {
             }
             json(slot, request, status: 200, #"{"health":"OK"}"#)
         case .usage:
-            let memory = ProcessMemory.read()
+            let now = memory.read(milliseconds: loop.now.nanoseconds / 1_000_000)
             json(
                 slot, request, status: 200,
-                #"{"memory":{"free":\#(memory.freeBytes),"used":\#(memory.usedBytes),"total":\#(memory.totalBytes),"#
-                    + #""percent":\#(memory.percentText)}}"#)
+                #"{"memory":{"free":\#(now.freeBytes),"used":\#(now.usedBytes),"total":\#(now.totalBytes),"#
+                    + #""percent":\#(now.percentText)}}"#)
         case .acceptTraffic:
-            let memory = ProcessMemory.read()
-            let isBelow = memory.usedBytes * 100 < memory.totalBytes * state.settings.memoryThresholdPercent
+            let now = memory.read(milliseconds: loop.now.nanoseconds / 1_000_000)
+            let isBelow = now.usedBytes * 100 < now.totalBytes * state.settings.memoryThresholdPercent
             json(
                 slot, request, status: isBelow ? 200 : 500,
-                #"{"memory":{"usedSize":\#(memory.usedBytes),"totalSize":\#(memory.totalBytes),"#
-                    + #""percentUsage":\#(memory.percentText)}}"#)
+                #"{"memory":{"usedSize":\#(now.usedBytes),"totalSize":\#(now.totalBytes),"#
+                    + #""percentUsage":\#(now.percentText)}}"#)
         }
     }
 

@@ -7,23 +7,26 @@ internal import Wire
 /// Requests and messages may come many at once, and their answers may be large. What others publish to the peer does not count: one that
 /// is behind with its channels is still heard, so that it can answer a ping, leave a channel or close.
 extension LoopServer {
-    /// Whether input of a peer may be looked at now. If too many answers of earlier turns still wait for it, it is paused instead.
+    /// Whether input of a peer may be looked at now. If too many answers of earlier turns still wait for it, or one is still being made, it
+    /// is paused instead.
     func mayBeRead(_ slot: UInt32, waiting: Int) -> Bool {
         pacing.begin(owedBytes: 0)
-        guard sessions[slot].owedBytes > 0 else { return true }
-        guard loop.hasUnsentAnswers(slot) else {
-            sessions[slot].owedBytes = 0
-            return true
+        if !isReplying(slot) {
+            guard sessions[slot].owedBytes > 0 else { return true }
+            guard loop.hasUnsentAnswers(slot) else {
+                sessions[slot].owedBytes = 0
+                return true
+            }
+            pacing.begin(owedBytes: Int(sessions[slot].owedBytes))
+            guard pacing.isEnough(0) else { return true }
         }
-        pacing.begin(owedBytes: Int(sessions[slot].owedBytes))
-        guard pacing.isEnough(0) else { return true }
         pause(slot, waiting: waiting)
         return false
     }
 
     /// Whether the peer may be answered once more in this turn. If not, it is paused; `waiting` bytes of its input are left.
     func mayBeReadOn(_ slot: UInt32, waiting: Int) -> Bool {
-        guard waiting > 0, pacing.isEnough(broker.answeredBytes) else { return true }
+        guard waiting > 0, isReplying(slot) || pacing.isEnough(broker.answeredBytes) else { return true }
         pause(slot, waiting: waiting)
         return false
     }
@@ -34,6 +37,8 @@ extension LoopServer {
         sessions[slot].owedBytes = UInt32(clamping: Int(sessions[slot].owedBytes) + pacing.answeredBytes)
         loop.markAnswered(slot)
     }
+    /// A long reply to the peer is under way.
+    func isReplying(_ slot: UInt32) -> Bool { sessions[slot].replyNumber != 0 }
 
     private func pause(_ slot: UInt32, waiting: Int) {
         loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
@@ -46,7 +51,7 @@ extension LoopServer {
         pacing.resume { slot in
             // Another connection may have the slot by now.
             guard sessions[slot].isPaused else { return true }
-            guard !loop.hasUnsentAnswers(slot) else { return false }
+            guard !loop.hasUnsentAnswers(slot), !isReplying(slot) else { return false }
             sessions[slot].isPaused = false
             loop.resumeReading(slot)
             return true

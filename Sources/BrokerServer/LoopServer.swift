@@ -33,6 +33,10 @@ final class LoopServer: LoopHandler {
     /// Connections whose request is answered again in the next turn; see `postpone`.
     var postponed: [UInt32] = []
     var trimming = TrimPolicy()
+    var longReplies = LongReplies()
+    /// Channels and users that lists may still look at in this turn.
+    var listWork = LoopServer.listWorkPerTurn
+    var memory = MemoryGauge()
     private var toldTime = MonotonicTime(nanoseconds: 0)
     /// The wall clock, read once a turn and again for each request: who signs is told to the second.
     private(set) var unixSeconds = WallClock.seconds()
@@ -50,8 +54,6 @@ final class LoopServer: LoopHandler {
     static let lingerNanoseconds = 5 * second
     /// A request must be whole so long after its first byte (reliability goal B5).
     static let requestMilliseconds: UInt32 = 8_000
-    /// Deliveries stop for this turn above so many arena bytes, so that the turn flushes.
-    static let turnBytesMax = 4 << 20
     /// What a connection may hold of a request or message that is not whole although everybody together holds too much.
     static let inputGraceBytes = LoopOptions().inputGraceBytes
     /// The rest of a body that nobody wants is read and passed over up to so many bytes; before a longer one the connection ends.
@@ -104,6 +106,7 @@ final class LoopServer: LoopHandler {
     }
 
     func endOfStream(_ slot: UInt32) {
+        if isReplying(slot) { return longReplies.endConnection(after: sessions[slot].replyNumber) }
         // A peer that will send no more gets what is queued and is gone: no client half-closes and keeps listening.
         end(slot, .transport(.peerClosed))
         loop.finish(slot, lingerNanoseconds: Self.second)
@@ -172,7 +175,9 @@ final class LoopServer: LoopHandler {
         syncTime()
         resumePaused()
         answerPostponed()
-        while loop.outbox.bytesThisTurn < Self.turnBytesMax, let delivery = broker.nextDelivery() {
+        var allowance = TurnAllowance()
+        while allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn), let delivery = broker.nextDelivery() {
+            allowance.spend(recipients: delivery.recipients.count)
             let frame = loop.outbox.frame(delivery.bytes)
             if delivery.except == .max {
                 loop.outbox.queue(frame, to: delivery.recipients)
@@ -183,8 +188,9 @@ final class LoopServer: LoopHandler {
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
         if broker.hasNotes { logNotes() }
+        let mayAdvance = advanceLongReplies()
         let mayResume = pacing.endTurn()
-        return broker.hasWork || mayResume || !postponed.isEmpty
+        return broker.hasWork || mayAdvance || mayResume || !postponed.isEmpty
     }
 
     func hasWork() -> Bool { broker.hasWork }

@@ -18,6 +18,8 @@ struct Session {
     var isBodyAdmitted = false
     /// Input waits until the answers to what came before have been taken; see `Pacing`.
     var isPaused = false
+    /// The long reply that is under way; 0 for none. See `LoopServer+LongReplies`.
+    var replyNumber: UInt32 = 0
     /// The request or frame that is being received has at least this many bytes; not worth a look before.
     var bytesAwaited = 0
     /// A whole request waits in `chunked` for another loop that has begun the same publish; see `postpone`.

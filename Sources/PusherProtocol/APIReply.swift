@@ -47,15 +47,24 @@ public enum APIReply {
 
     /// `GET …/channels`, and a publish with `info` (PW-148): one entry per channel, `{}` where nothing applies.
     public static func channels(_ reports: [ChannelReport], to out: inout [UInt8]) {
-        out.append(text: #"{"channels":{"#)
-        for (index, report) in reports.enumerated() {
-            if index > 0 { out.append(UInt8(ascii: ",")) }
-            JSON.appendQuoted(report.name.span, to: &out)
-            out.append(UInt8(ascii: ":"))
-            appendAttributes(report, to: &out)
-        }
-        out.append(text: "}}")
+        channelsStart(to: &out)
+        for (index, report) in reports.enumerated() { append(report, isFirst: index == 0, to: &out) }
+        channelsEnd(to: &out)
     }
+
+    /// The same in pieces, for a list that one turn cannot make: start, each channel, end.
+    public static func channelsStart(to out: inout [UInt8]) { out.append(text: #"{"channels":{"#) }
+
+    /// One channel of the list.
+    public static func append(_ report: ChannelReport, isFirst: Bool, to out: inout [UInt8]) {
+        if !isFirst { out.append(UInt8(ascii: ",")) }
+        JSON.appendQuoted(report.name.span, to: &out)
+        out.append(UInt8(ascii: ":"))
+        appendAttributes(report, to: &out)
+    }
+
+    /// The end of the list.
+    public static func channelsEnd(to out: inout [UInt8]) { out.append(text: "}}") }
 
     /// A publish with `info` has the same body.
     public static func publishInfo(_ reports: [ChannelReport], to out: inout [UInt8]) {
@@ -108,15 +117,23 @@ public enum APIReply {
 
     /// `GET …/channels/{name}/users`: distinct ids, as text (PW-163).
     public static func users(_ ids: [[UInt8]], to out: inout [UInt8]) {
-        out.append(text: #"{"users":["#)
-        for index in ids.indices {
-            let id = ids[index]
-            out.append(text: index > 0 ? #",{"id":"# : #"{"id":"#)
-            JSON.appendQuoted(id.span, to: &out)
-            out.append(UInt8(ascii: "}"))
-        }
-        out.append(text: "]}")
+        usersStart(to: &out)
+        for index in ids.indices { append(user: ids[index], isFirst: index == 0, to: &out) }
+        usersEnd(to: &out)
     }
+
+    /// The same in pieces, for a list that one turn cannot make: start, each user, end.
+    public static func usersStart(to out: inout [UInt8]) { out.append(text: #"{"users":["#) }
+
+    /// One user of the list.
+    public static func append(user id: [UInt8], isFirst: Bool, to out: inout [UInt8]) {
+        out.append(text: isFirst ? #"{"id":"# : #",{"id":"#)
+        JSON.appendQuoted(id.span, to: &out)
+        out.append(UInt8(ascii: "}"))
+    }
+
+    /// The end of the list.
+    public static func usersEnd(to out: inout [UInt8]) { out.append(text: "]}") }
 
     /// `GET …/connections` (Pusher protocol §6.10).
     public static func connections(_ count: Int, to out: inout [UInt8]) {

@@ -31,6 +31,33 @@ public enum HTTPResponse {
         if !isBodiless, !omitBody { out.append(bytes: body) }
     }
 
+    /// Appends the head of a 200 whose length is not known yet: the body follows in chunks, or up to the end of the connection
+    /// where the client speaks HTTP/1.0 (RFC 9112 §6.3).
+    public static func appendOpenHead(
+        contentType: StaticString, extraHeaders: String, isChunked: Bool, keepAlive: Bool, to out: inout [UInt8]
+    ) {
+        assert(extraHeaders.isEmpty || extraHeaders.utf8.last == Byte.lineFeed, "extra headers are whole lines")
+        assert(isChunked || !keepAlive, "only the end of the connection ends a body without chunks")
+        out.append(text: "HTTP/1.1 200 OK\r\nContent-Type: ")
+        out.append(text: contentType)
+        out.append(text: keepAlive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n")
+        if isChunked { out.append(text: "Transfer-Encoding: chunked\r\n") }
+        out.append(contentsOf: extraHeaders.utf8)
+        out.append(text: "\r\n")
+    }
+
+    /// Appends one chunk (RFC 9112 §7.1). One without bytes would end the body: it is left out.
+    public static func appendChunk(_ bytes: ArraySlice<UInt8>, to out: inout [UInt8]) {
+        guard !bytes.isEmpty else { return }
+        out.append(contentsOf: String(bytes.count, radix: 16).utf8)
+        out.append(text: "\r\n")
+        out.append(contentsOf: bytes)
+        out.append(text: "\r\n")
+    }
+
+    /// Appends the end of a body in chunks.
+    public static func appendLastChunk(to out: inout [UInt8]) { out.append(text: "0\r\n\r\n") }
+
     /// Appends the interim answer to `Expect: 100-continue`.
     public static func appendContinue(to out: inout [UInt8]) {
         out.append(text: "HTTP/1.1 100 Continue\r\n\r\n")

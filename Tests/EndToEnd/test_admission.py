@@ -134,6 +134,19 @@ def test_refused_connections_do_not_use_up_the_quota(broker):
             client.close()
 
 
+def test_connections_that_an_app_refuses_take_no_place_of_the_process():
+    """PW-011 PW-020: an app that is full costs the other apps nothing"""
+    apps = [named_app("full", limits={"connections": 1}), named_app("other")]
+    with Broker({"connections": 3, "apps": apps}) as small:
+        with small.client_of("full"):
+            for _ in range(5):
+                refused(small, 4004, **credentials("full"))
+            with small.client_of("other") as first, small.client_of("other") as second:
+                refused(small, 4100, **credentials("other"))
+                first.nothing_until_pong()
+                second.nothing_until_pong()
+
+
 def test_a_refused_connection_never_enters_a_channel(broker):
     """PW-020: what it wrote along with its request is not carried out"""
     early = text({"event": "pusher:subscribe", "data": {"channel": "public-room"}})

@@ -31,9 +31,8 @@
                     for index in channels.indices { joins += channels[index].pendingJoins.count }
                 }
                 guard joins == 0, broker.unsettled.isEmpty else { return "loop \(broker.loop) keeps \(joins) joins" }
-                guard broker.departuresWaiting == 0, broker.chain == nil, broker.current == nil else {
-                    return "loop \(broker.loop) keeps deliveries or departures"
-                }
+                guard broker.departuresWaiting == 0, broker.chain == nil, broker.current == nil, broker.owed.isEmpty
+                else { return "loop \(broker.loop) keeps deliveries or departures" }
             }
             return nil
         }
@@ -81,7 +80,7 @@
                         return "subscriber \(at) of place \(index) is unknown to its connection"
                     }
                 }
-                let leaving = broker.departures[broker.departuresDone...].count {
+                let leaving = broker.departures.waiting.count {
                     $0.app == app.index && $0.channel == UInt32(index)
                 }
                 guard channel.registered == list.count + leaving, channel.registered > 0 else {
@@ -104,8 +103,21 @@
                     return nil
                 }
                 if let fault { return "place \(index) " + fault }
-                for join in channel.pendingJoins where !list.slots.contains(join.slot) {
-                    return "slot \(join.slot) joined place \(index) and is not there"
+                guard !channel.hasTooManyJoins else {
+                    return "place \(index) keeps \(channel.pendingJoins.count) joins"
+                }
+            }
+            return nil
+        }
+
+        /// Only a loop with subscribers may be behind, and only about users that the roster or those subscribers have.
+        private static func views(of roster: Roster, _ record: ChannelRecord) -> String? {
+            for view in roster.views {
+                guard record.loops.contains(where: { $0.loop == view.loop }) else {
+                    return "the gone loop \(view.loop) is behind"
+                }
+                for (userID, held) in view.held where held == .nothing && roster.find(userID.span) == nil {
+                    return "loop \(view.loop) is behind about nothing"
                 }
             }
             return nil
@@ -139,6 +151,7 @@
                             }
                         }
                         guard let roster = record.roster else { continue }
+                        if let fault = views(of: roster, record) { return "\(text): " + fault }
                         let connections = roster.connectionsByUser
                         guard connections.values.reduce(0, +) == record.subscriberCount,
                             roster.count == connections.count

@@ -25,6 +25,8 @@ extension Model {
         }
         let place = Place(app: client.app, channel: channel.name)
         if let known = client.memberships.first(where: { $0.place == place }) {
+            // Its place among the channel's frames is in a queue that takes no more.
+            guard !isFull(client.loop) else { return answer(id, .failure(code: nil)) }
             guard known.user == member?.user else {
                 return refuse(id, channel.name, type: "AuthError", status: 401, code: nil)
             }
@@ -99,7 +101,7 @@ extension Model {
             (channels[Place(app: client.app, channel: Self.userChannel(user))]?.count ?? 0) > 0
         }
         let offline = watched.filter { !online.contains($0) }
-        if !watched.isEmpty { answer(id, .text(Text.watchlist(online: online, offline: offline))) }
+        if !watched.isEmpty { answer(id, .statuses(online: online, offline: offline)) }
         if watched.count < watchlist.count { answer(id, .failure(code: 4302)) }
     }
 
@@ -119,7 +121,7 @@ extension Model {
             clients[id]?.tokens = tokens >= 1_000 ? tokens - 1_000 : tokens
             guard tokens >= 1_000 else { return answer(id, .failure(code: 4301)) }
         }
-        guard takeMessages(1, app: client.app) else { return answer(id, .failure(code: 4301)) }
+        guard !isOverloaded, takeMessages(1, app: client.app) else { return answer(id, .failure(code: 4301)) }
         post(Text.event(name, channel.name, data: data, user: membership.user), to: place, except: id)
     }
 
@@ -133,6 +135,7 @@ extension Model {
 
     /// All or nothing: a publish that the day refuses takes nothing from the second either.
     mutating func admitPublish(app: Int, events: Int) -> LoopBroker.PublishRefusal? {
+        if isOverloaded { return .overloaded }
         let limits = settings[app].limits
         if backend[app].window != now / 1_000 { backend[app] = (now / 1_000, 0) }
         if let limit = limits.backendEventsPerSecondMax, backend[app].used + events > limit {
@@ -160,6 +163,7 @@ extension Model {
     }
 
     mutating func terminate(app: Int, user: String) {
+        guard !isOverloaded else { return }
         for id in channels[Place(app: app, channel: Self.userChannel(user))]?.listeners ?? [] {
             clients[id]?.terminations += 1
         }

@@ -21,6 +21,8 @@ struct Model {
         case text(String)
         /// `subscription_succeeded` of a presence channel: each user with its `user_info`; the order is the broker's own.
         case snapshot(String, [String: String])
+        /// The answer to a watchlist.
+        case statuses(online: [String], offline: [String])
         case failure(code: Int?)
         case refusal(String, type: String, status: Int)
     }
@@ -40,8 +42,12 @@ struct Model {
         var tokens = 0
         var tokensAt = 0
         var terminations = 0
-        /// Presence channels: who it believes is there, from the frames it got.
-        var believed: [String: Set<String>] = [:]
+        /// Presence channels: who it believes is there and with which `user_info`, from the frames it got.
+        var believed: [String: [String: String]] = [:]
+        /// Watched users: what it was told last.
+        var online: [String: Bool] = [:]
+        /// Public channels: the last subscription count it got.
+        var counted: [String: Int] = [:]
     }
 
     struct Channel {
@@ -57,6 +63,11 @@ struct Model {
     }
 
     let settings: [AppSettings]
+    /// Queues are full most of the time. What then comes late, or never because something newer does, is not owed frame by frame:
+    /// member events, statuses and counts. Each must make sense to the client that gets it, and in the end all must be true.
+    var isTight = false
+    /// Whether a loop's queue is full: the broker is asked, everything else follows from that.
+    var isFull: (Int) -> Bool = { _ in false }
     var now = 1_000_000
     var unixSeconds = 1_700_000_000
     var clients: [Int: Client] = [:]
@@ -67,6 +78,8 @@ struct Model {
     var answers: [(client: Int, frame: Expected)] = []
     var backend: [(window: Int, used: Int)]
     var today: [(window: Int, used: Int)]
+
+    var isOverloaded: Bool { departures.indices.contains(where: isFull) }
 
     init(settings: [AppSettings], loops: Int) {
         self.settings = settings
@@ -97,12 +110,13 @@ struct Model {
 
     mutating func postStatus(_ place: Place, online: Bool) {
         let user = String(place.channel.dropFirst("#server-to-user-".count))
+        guard !isTight else { return }
         let text = Text.watchlist(online: online ? [user] : [], offline: online ? [] : [user])
         for id in channels[place]?.watchers ?? [] { clients[id]?.inbox[Self.watchKey(user)]?.append(.text(text)) }
     }
 
     mutating func countChanged(_ place: Place, isTick: Bool = false) {
-        guard settings[place.app].subscriptionCountEnabled, !place.channel.hasPrefix("#"),
+        guard !isTight, settings[place.app].subscriptionCountEnabled, !place.channel.hasPrefix("#"),
             !place.channel.hasPrefix("presence-"), let channel = channels[place]
         else { return }
         let isDue = channel.countSent.map { now >= $0 + 5_000 } ?? true
@@ -130,7 +144,7 @@ struct Model {
         if let member {
             if channel.members[member] == nil {
                 channel.members[member] = (info ?? "null", 0)
-                post(Text.memberAdded(place.channel, member, info: info), to: place)
+                if !isTight { post(Text.memberAdded(place.channel, member, info: info), to: place) }
             }
             channel.members[member]?.connections += 1
         }
@@ -151,6 +165,8 @@ struct Model {
         let name = left.place.channel
         client.inbox[left.role == .watch ? Self.watchKey(String(name.dropFirst(16))) : name] = nil
         client.believed[name] = nil
+        client.counted[name] = nil
+        if left.role == .watch { client.online[String(name.dropFirst(16))] = nil }
         clients[id] = client
         if left.role == .watch {
             channels[left.place]?.watchers.removeAll { $0 == id }
@@ -168,7 +184,7 @@ struct Model {
             channels[left.place]?.members[user]?.connections -= 1
             if channels[left.place]?.members[user]?.connections == 0 {
                 channels[left.place]?.members[user] = nil
-                post(Text.memberRemoved(left.place.channel, user), to: left.place)
+                if !isTight { post(Text.memberRemoved(left.place.channel, user), to: left.place) }
             }
         }
         if remaining > 0 { return countChanged(left.place) }

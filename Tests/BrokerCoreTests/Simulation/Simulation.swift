@@ -1,4 +1,8 @@
-import BrokerCore
+#if DEBUG
+    @testable import BrokerCore
+#else
+    import BrokerCore
+#endif
 import PusherProtocol
 import TestSupport
 
@@ -18,6 +22,7 @@ final class Simulation {
     var model: Model
     var random: SeededRandom
     let clientsMax: Int
+    let queueBytesMax: Int
     /// Most subscribes name one public channel, so that it passes the hundred connections of PW-181.
     let isCrowd: Bool
 
@@ -29,16 +34,24 @@ final class Simulation {
     private var history: [String] = []
     private var wasEmpty: [Bool] = []
 
-    init(seed: Int) {
+    /// - Parameter isTight: every queue is full as soon as a few deliveries wait.
+    init(seed: Int, isTight: Bool = false) {
         random = SeededRandom(seed: seed)
         isCrowd = seed % 8 == 7
         let loops = 1 + seed % 4
         clientsMax = isCrowd ? 150 : random.int(3...24)
-        shared = SharedBroker(settings: SimulatedWorld.apps, loopCount: loops, seed: random.next())
+        queueBytesMax = isTight ? random.int(0...6) * 512 : 64 << 20
+        shared = SharedBroker(
+            settings: SimulatedWorld.apps, loopCount: loops, seed: random.next(), queueBytesMax: queueBytesMax)
         let shared = shared
         brokers = (0..<loops).map { LoopBroker(shared: shared, loop: $0) }
         signers = SimulatedWorld.apps.map(Signer.init)
         model = Model(settings: SimulatedWorld.apps, loops: loops)
+        model.isTight = isTight
+        model.isFull = { [queueBytesMax] loop in shared.queuedBytes(of: loop) > queueBytesMax }
+        #if DEBUG
+            for broker in brokers { (broker.terminationsPerSlice, broker.changesPerSlice) = (2, 2) }
+        #endif
         freeSlots = Array(repeating: [], count: loops)
         clientAt = Array(repeating: [:], count: loops)
         setTime()
@@ -81,9 +94,11 @@ final class Simulation {
         brokers[loop].effects.clear()
         let wanted = model.answers
         model.answers = []
+        try checkQueues()
         guard got.count == wanted.count else { throw fail("answers \(got.map(\.text)), expected \(wanted)") }
         for (frame, answer) in zip(got, wanted) {
-            guard clientAt[loop][frame.slot] == answer.client, matches(frame.text, answer.frame) else {
+            guard clientAt[loop][frame.slot] == answer.client, matches(frame.text, answer.frame, of: answer.client)
+            else {
                 throw fail("answer \(frame), expected \(answer)")
             }
             believe(frame.text, answer.frame, client: answer.client)
@@ -105,15 +120,24 @@ final class Simulation {
                 }
             }
             try carryOutTerminations(loop)
+            try checkQueues()
             if delivery == nil { return }
         }
     }
 
+    /// However much happens, what waits is bounded: by the limit, one publish, and one delivery for each channel that is behind.
+    private func checkQueues() throws {
+        for loop in brokers.indices where shared.queuedBytes(of: loop) > queueBytesMax + 64 * 512 {
+            throw fail("\(shared.queuedBytes(of: loop)) bytes wait for loop \(loop)")
+        }
+    }
+
     private func receive(_ text: String, key: String, client id: Int) throws {
+        if model.isTight, try receiveLate(text, key: key, client: id) { return }
         guard let next = model.clients[id]?.inbox[key]?.first else {
             throw fail("client \(id) got \(text), but is owed nothing on \(key)")
         }
-        guard matches(text, next) else { throw fail("client \(id) got \(text), expected \(next)") }
+        guard matches(text, next, of: id) else { throw fail("client \(id) got \(text), expected \(next)") }
         model.clients[id]?.inbox[key]?.removeFirst()
         believe(text, next, client: id)
     }
@@ -159,7 +183,7 @@ final class Simulation {
         return Text.between(#","channel":""#, "\"", in: text) ?? "?"
     }
 
-    func matches(_ text: String, _ expected: Model.Expected) -> Bool {
+    func matches(_ text: String, _ expected: Model.Expected, of client: Int? = nil) -> Bool {
         switch expected {
         case .text(let wanted): return text == wanted
         case .failure(let code):
@@ -170,7 +194,15 @@ final class Simulation {
                 #"{"event":"pusher:subscription_error","channel":"\#(channel)","data":{"type":"\#(type)","error":""#)
                 && text.hasSuffix(#","status":\#(status)}}"#)
         case .snapshot(let channel, let members):
-            return Self.snapshot(text, of: channel) == members
+            guard model.isTight else { return Self.snapshot(text, of: channel) == members }
+            // What the loop's other subscribers hold, and itself.
+            let own = client.flatMap { model.clients[$0]?.memberships.first { $0.place.channel == channel }?.user }
+            guard let own, let got = Self.snapshot(text, of: channel) else { return false }
+            return got[own] != nil && got[own] == members[own]
+        case .statuses(let online, let offline):
+            guard model.isTight else { return text == Text.watchlist(online: online, offline: offline) }
+            guard text.hasPrefix(#"{"event":"pusher_internal:watchlist_events""#) else { return false }
+            return Self.statuses(text).map(\.user).sorted() == (online + offline).sorted()
         }
     }
 
@@ -197,18 +229,61 @@ final class Simulation {
 
     /// Applies a frame to the roster that a client library would hold.
     private func believe(_ text: String, _ expected: Model.Expected, client id: Int) {
-        if case .snapshot(let channel, let members) = expected {
-            model.clients[id]?.believed[channel] = Set(members.keys)
+        if case .snapshot(let channel, _) = expected {
+            model.clients[id]?.believed[channel] = Self.snapshot(text, of: channel)
             return
         }
+        if case .statuses = expected {
+            model.clients[id]?.online = Dictionary(
+                uniqueKeysWithValues: Self.statuses(text).map { ($0.user, $0.isOnline) })
+            return
+        }
+        if let change = Self.memberChange(text) { believe(change, Self.key(of: text), client: id) }
+    }
+
+    private func believe(_ change: (user: String, info: String?), _ channel: String, client id: Int) {
+        model.clients[id]?.believed[channel]?[change.user] = change.info
+    }
+
+    /// Takes a frame that may come late; it must make sense after what the client got before.
+    /// - Returns: false for any other frame.
+    private func receiveLate(_ text: String, key: String, client id: Int) throws -> Bool {
+        if let count = Text.between(#"\"subscription_count\":"#, "}", in: text).flatMap({ Int($0) }) {
+            guard model.clients[id]?.inbox[key] != nil else { throw fail("client \(id) is not in \(key), got \(text)") }
+            model.clients[id]?.counted[key] = count
+            return true
+        }
+        if text.hasPrefix(#"{"event":"pusher_internal:watchlist_events""#) {
+            for (user, isOnline) in Self.statuses(text) {
+                guard model.clients[id]?.online[user] == !isOnline else { throw fail("client \(id) got \(text) again") }
+                model.clients[id]?.online[user] = isOnline
+            }
+            return true
+        }
+        guard let change = Self.memberChange(text) else { return false }
+        guard let believed = model.clients[id]?.believed[key], (believed[change.user] == nil) == (change.info != nil)
+        else { throw fail("client \(id) got \(text), and believes \(String(describing: model.clients[id]?.believed))") }
+        let own = model.clients[id]?.memberships.first { $0.place.channel == key }?.user
+        guard change.user != own else { throw fail("client \(id) got \(text) about itself") }
+        believe(change, key, client: id)
+        return true
+    }
+
+    /// The users of a watchlist frame.
+    static func statuses(_ text: String) -> [(user: String, isOnline: Bool)] {
+        [("online", true), ("offline", false)].flatMap { name, isOnline in
+            let ids = Text.between(#"\"name\":\"\#(name)\",\"user_ids\":["#, "]", in: text) ?? ""
+            return ids.split(separator: ",").map { ($0.filter { $0 != "\\" && $0 != "\"" }, isOnline) }
+        }
+    }
+
+    /// Who came, with its `user_info`, or left (nil); nil for other frames.
+    static func memberChange(_ text: String) -> (user: String, info: String?)? {
         let isJoin = text.hasPrefix(#"{"event":"pusher_internal:member_added""#)
         guard isJoin || text.hasPrefix(#"{"event":"pusher_internal:member_removed""#),
             let user = Text.between(#"\"user_id\":\""#, #"\""#, in: text)
-        else { return }
-        if isJoin {
-            model.clients[id]?.believed[Self.key(of: text)]?.insert(user)
-        } else {
-            model.clients[id]?.believed[Self.key(of: text)]?.remove(user)
-        }
+        else { return nil }
+        let info = Text.between(#"\"user_info\":"#, #"}"}"#, in: text)?.filter { $0 != "\\" }
+        return (user, isJoin ? info ?? "null" : nil)
     }
 }

@@ -23,5 +23,14 @@ import Testing
         }
     }
 
+    /// What a loop misses while its queue is full, it makes up for (invariants 3 and 4), and no queue grows past its limit.
+    @Test(arguments: seeds) func theSameHoldsWhereQueuesAreNearlyAlwaysFull(seed: Int) throws {
+        try Simulation(seed: seed, isTight: true).run(steps: Self.steps) { simulation in
+            #if DEBUG
+                if let fault = InvariantWalker.fault(in: simulation.brokers) { throw simulation.fail(fault) }
+            #endif
+        }
+    }
+
     private static func setting(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 }

@@ -41,6 +41,9 @@ final class StressLoop {
         signers = shared.apps.map { Signer($0.settings) }
         // Loops do not agree on the time to the millisecond.
         milliseconds += UInt64(loop * 3)
+        #if DEBUG
+            (broker.terminationsPerSlice, broker.changesPerSlice) = (2, 2)
+        #endif
         setTime()
     }
 
@@ -142,6 +145,7 @@ final class StressLoop {
                 body: body.span, query: APIQuery(none.span), limits: PayloadLimits())
         else { return fault = "the publish is well formed" }
         let app = broker.shared.apps[random.int(0...1)]
+        guard broker.admitPublish(app: app, events: channels.count) == nil else { return }
         for index in channels.indices { broker.publish(app: app, request, channel: index, body: body.span) }
     }
 

@@ -57,10 +57,10 @@
             let queue = DeliveryQueue()
             #expect(queue.isEmpty && queue.queuedBytes == 0)
             queue.push(Self.node(producer: 0, number: 0, bytes: 200))
-            let one = queue.queuedBytes
-            #expect(!queue.isEmpty && one > 204)
-            queue.push(Self.node(producer: 0, number: 1, bytes: 200))
-            #expect(queue.queuedBytes == 2 * one)
+            #expect(!queue.isEmpty && queue.queuedBytes == DeliveryPool.blockBytes, "a whole block is held")
+            queue.push(Self.node(producer: 0, number: 1, bytes: 5_000))
+            let large = MemoryLayout<DeliveryNode>.stride + 5_004
+            #expect(queue.queuedBytes == DeliveryPool.blockBytes + large)
             Self.drain(queue) { _, _ in }
             #expect(queue.isEmpty && queue.queuedBytes == 0)
         }

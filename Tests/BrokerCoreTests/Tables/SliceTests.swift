@@ -1,0 +1,135 @@
+#if DEBUG
+    @testable import BrokerCore
+    import PusherProtocol
+    import TestSupport
+    import Testing
+
+    @Suite("Work in slices") struct SliceTests {
+        @Test(arguments: 0..<8) func aSliceQueueIsFirstInFirstOut(seed: Int) {
+            var random = SeededRandom(seed: seed)
+            var queue = SliceQueue<Int>()
+            var (next, wanted) = (0, 0)
+            for _ in 0..<20_000 {
+                if random.oneIn(2) {
+                    queue.append(next)
+                    next += 1
+                } else {
+                    let got = queue.popFirst()
+                    #expect(got == (wanted < next ? wanted : nil))
+                    wanted = min(wanted + 1, next)
+                }
+                #expect(queue.count == next - wanted && queue.isEmpty == (next == wanted))
+                #expect(queue.waiting.first == (next == wanted ? nil : wanted))
+            }
+        }
+
+        @Test func whatIsDoneIsForgottenAlsoWhereNewWorkNeverStops() {
+            var queue = SliceQueue<Int>()
+            for number in 0..<100 { queue.append(number) }
+            for number in 0..<50_000 {
+                queue.append(100 + number)
+                #expect(queue.popFirst() == number)
+                #expect(queue.heldCount <= 100 + 1 + SliceQueue<Int>.doneMax)
+            }
+        }
+
+        /// `departures` and what is owed are such queues; this one is for the broker as a whole.
+        @Test func departuresAreForgottenUnderEndlessChurn() {
+            let desk = Desk()
+            let broker = desk.brokers[0]
+            let peers = (0..<40).map { _ in desk.connect() }
+            for round in 0..<1_000 {
+                for peer in peers { broker.receive(peer.slot, Text.subscribe("room-\(peer.slot)")) }
+                for peer in peers {
+                    broker.close(slot: peer.slot)
+                    _ = broker.takeConnectionQuota(of: desk.app)
+                    broker.open(slot: peer.slot, app: desk.app, random: UInt32(round))
+                }
+                broker.effects = Effects()
+                // One always waits.
+                broker.settleDepartures(limit: broker.departuresWaiting - 1)
+                #expect(broker.departures.heldCount < 3 * SliceQueue<Departure>.doneMax)
+            }
+        }
+
+        @Test func whoComesAndGoesWithinATurnIsRememberedABoundedNumberOfTimes() throws {
+            let desk = Desk()
+            let broker = desk.brokers[0]
+            let peers = (0..<20).map { _ in desk.connect() }
+            for peer in peers { desk.subscribe(peer, "room") }
+            try desk.publish("first", ["room"])
+            try post("before", "room", desk)
+            for round in 0..<2_000 {
+                let peer = peers[round % 19 + 1]
+                broker.receive(peer.slot, Text.unsubscribe("room"))
+                broker.receive(peer.slot, Text.subscribe("room"))
+                #expect(InvariantWalker.fault(in: desk.brokers) == nil)
+            }
+            broker.effects = Effects()
+            try post("after", "room", desk)
+            let before = try #require(broker.nextDelivery())
+            #expect(Array(before.recipients) == [peers[0].slot], "all others joined after it")
+            let after = try #require(broker.nextDelivery())
+            #expect(Set(after.recipients) == Set(peers.map(\.slot)) && after.recipients.count == 20)
+            #expect(broker.nextDelivery() == nil && InvariantWalker.leftover(in: desk.brokers) == nil)
+        }
+
+        @Test func aTerminationOfThousandsIsCarriedOutInSlices() {
+            let desk = Desk()
+            let broker = desk.brokers[0]
+            let peers = (0..<500).map { _ in desk.connect() }
+            for peer in peers { desk.signIn(peer, #"{"id":"u1"}"#) }
+            let late = [desk.connect(), desk.connect()]
+            let id = Array("u1".utf8)
+            #expect(broker.terminateConnections(of: id.span, app: desk.app) == nil)
+            var closed: Set<UInt32> = []
+            var slices = 0
+            while broker.hasWork {
+                #expect(broker.nextDelivery() == nil)
+                let actions = broker.effects.actions
+                broker.effects = Effects()
+                var now = 0
+                for case .close(let slot, _) in actions {
+                    #expect(closed.insert(slot).inserted)
+                    broker.close(slot: slot)
+                    now += 1
+                }
+                broker.settleDepartures(limit: .max)
+                #expect(now <= broker.terminationsPerSlice)
+                // Between two slices somebody signs in as that user.
+                if slices < late.count {
+                    let data = #"{"id":"u1"}"#
+                    let auth = desk.signer.user(data, socket: desk.socket(late[slices]))
+                    broker.receive(late[slices].slot, Text.signIn(auth: auth, userData: data))
+                }
+                slices += 1
+            }
+            #expect(closed == Set(peers.map(\.slot)) && slices >= 4)
+            #expect(InvariantWalker.fault(in: desk.brokers) == nil)
+        }
+
+        @Test func deliveriesToNobodyEndATurnToo() throws {
+            let desk = Desk()
+            let broker = desk.brokers[0]
+            let peer = desk.connect()
+            desk.subscribe(peer, "room")
+            for _ in 0..<10_000 { try post("e", "room", desk) }
+            broker.receive(peer.slot, Text.unsubscribe("room"))
+            #expect(broker.nextDelivery() == nil && broker.hasWork)
+            var calls = 1
+            while broker.hasWork {
+                #expect(broker.nextDelivery() == nil)
+                calls += 1
+            }
+            #expect((3...10).contains(calls) && desk.shared.queuedBytes(of: 0) == 0)
+        }
+
+        /// Publishes without carrying it out.
+        private func post(_ name: String, _ channel: String, _ desk: Desk) throws {
+            let body = Array(Text.publish(name, [channel], data: "d").utf8)
+            let none: [UInt8] = []
+            let request = try PublishRequest.parse(body: body.span, query: APIQuery(none.span), limits: PayloadLimits())
+            desk.brokers[0].publish(app: desk.app, request, channel: 0, body: body.span)
+        }
+    }
+#endif
