@@ -46,21 +46,14 @@ extension Loader {
         if let largest { raise("message-bytes", to: Self.escaped(largest), for: "one client event or member") }
     }
 
-    /// One request of the largest legal size fits, and so does what one receiver gets of it.
+    /// One request of the largest legal size fits. What its receivers get of it has room by itself (`ServerSettings.backlogBytes`).
     private mutating func makeRoomForRequests() {
-        let isBodyGiven = origins["request-body-bytes"] != nil
-        var (body, frames) = (0, 0)
-        for draft in drafts {
-            guard let foreignBodyBytes = draft.foreignBodyBytes else { continue }
-            let limits = draft.app.limits
-            let batch = limits.batchEventsMax * Self.escaped(limits.eventDataBytesMax)
-            body = max(body, min(batch, foreignBodyBytes))
-            // Data that came as a JSON value leaves as text, in which every quote is escaped.
-            frames = max(
-                frames, min(batch, 2 * (isBodyGiven ? settings.requestBodyBytesMax : foreignBodyBytes) + 4_096))
+        let bodies = drafts.compactMap { draft in
+            draft.foreignBodyBytes.map { foreign in
+                min(draft.app.limits.batchEventsMax * Self.escaped(draft.app.limits.eventDataBytesMax), foreign)
+            }
         }
-        raise("request-body-bytes", to: body, for: "one batch of events")
-        raise("backlog-bytes", to: min(frames, settings.backlogTotalBytesMax), for: "one batch of events")
+        if let largest = bodies.max() { raise("request-body-bytes", to: largest, for: "one batch of events") }
     }
 
     private mutating func raise(_ name: String, to number: Int, for what: String) {

@@ -38,7 +38,7 @@ enum ReferencePage {
         ## Limits of other servers
 
         An app of another server may do here what it could do there. What that server allows when nothing is said is more than
-        here in these options; bodies, messages and backlogs make room for it. `starling config show --origins` tells.
+        here in these options; bodies and messages make room for it. `starling config show --origins` tells.
 
         | Server | Option | Value |
         |---|---|---|

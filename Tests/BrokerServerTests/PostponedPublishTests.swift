@@ -15,7 +15,8 @@
             let broker = SharedBroker(
                 settings: [AppSettings(id: "app-id", keys: [.init(key: key, secret: secret)])], loopCount: 1,
                 secrets: BrokerSecrets(names: SecretKey(1, 2), socketIDs: SecretKey(3, 4)))
-            let state = ServerState(settings: ServerSettings(), broker: broker, webSocketsMax: 10, secrets: SecretFilter(secrets: [secret]))
+            let state = ServerState(
+                settings: ServerSettings(), broker: broker, webSocketsMax: 10, secrets: SecretFilter(secrets: [secret]))
             let loop = try EventLoop(LoopOptions())
             let server = LoopServer(state: state, loop: loop, number: 0)
             server.handles = [loop.handle]

@@ -237,7 +237,6 @@ import Testing
                   "port": 6002,
                   "logLevel": "debug",
                   "shutdownGraceSeconds": 5,
-                  "backlogBytes": 380928,
                   "messageBytes": 126976,
                   "apps": [
                     {

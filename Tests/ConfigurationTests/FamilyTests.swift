@@ -129,12 +129,11 @@ import Testing
         ).get()
         let limits = try #require(configuration.settings.apps.first).limits
         #expect(configuration.settings.requestBodyBytesMax == 200_000 && limits.eventDataBytesMax == 200_000)
-        #expect(configuration.settings.backlogBytesMax >= 400_000)
+        #expect(configuration.settings.backlogBytes(limits, subscriptions: 1) >= 400_000)
         #expect(configuration.warnings.isEmpty)
         #expect(
             configuration.appOrigins[0]["event-data-bytes"]?.description
                 == "follows REVERB_MAX_REQUEST_SIZE, which is its only limit there")
-        #expect(configuration.origins["backlog-bytes"]?.description == "has room for one batch of events")
     }
 
     @Test func oneReverbMessageIsOneClientEvent() throws {
@@ -186,7 +185,7 @@ import Testing
         #expect(limits.presenceMemberBytesMax == 2_048 + 1_024)
         // Every byte of such an event may come as six.
         #expect(settings.messageBytesMax > 6 * 102_400 && settings.requestBodyBytesMax > 10 * 6 * 102_400)
-        #expect(settings.backlogBytesMax > 10 * 6 * 102_400)
+        #expect(settings.backlogBytes(limits, subscriptions: 1) > 2 * 10 * 6 * 102_400)
         #expect(configuration.warnings.isEmpty)
     }
 
@@ -205,7 +204,7 @@ import Testing
             #expect(limits.eventDataBytesMax == 512_000 && limits.clientEventBytesMax == 512_000)
             #expect(configuration.settings.messageBytesMax == 6 * 512_000 + 4_096)
             #expect(configuration.settings.requestBodyBytesMax == 10 * (6 * 512_000 + 4_096))
-            #expect(configuration.settings.backlogBytesMax == 10 * (6 * 512_000 + 4_096))
+            #expect(configuration.settings.backlogBytes(limits, subscriptions: 1) > 2 * 10 * 6 * 512_000)
             #expect(configuration.origins["message-bytes"]?.description == "has room for one client event or member")
             #expect(configuration.origins["request-body-bytes"]?.description == "has room for one batch of events")
         }

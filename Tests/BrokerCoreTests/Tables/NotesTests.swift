@@ -32,7 +32,7 @@ import Testing
             ])
         #expect(
             taken(broker) == [
-                "messageRefused - ", "subscriptionRefused 4009 private-a", "signInRefused 4009 ",
+                "messageRefused - ", "subscriptionRefused 401 private-a", "signInRefused 4009 ",
                 "clientEventRefused - private-b", "clientEventRefused 4301 open",
             ])
     }
