@@ -117,17 +117,35 @@ class Raw:
         return Reply(int(status.split(" ")[1]), headers)
 
     def reply(self, *, to_head: bool = False, interim: bool = True) -> Reply:
-        """The next final reply, its body taken by Content-Length; `to_head` when it answers a HEAD."""
+        """The next final reply, its body taken by Content-Length or from chunks; `to_head` when it answers a HEAD."""
         reply = self.head()
         while reply.status == 100:
             assert interim, "100 Continue where none was due"
             reply = self.head()
-        length = 0 if to_head or reply.status == 204 else int(reply.headers["content-length"])
+        if reply.headers.get("transfer-encoding") == "chunked" and not to_head:
+            reply.body = b"".join(self.chunks())
+        elif not to_head and reply.status != 204:
+            reply.body = self._take(int(reply.headers["content-length"]))
+        return reply
+
+    def _take(self, length: int) -> bytes:
         while len(self.buffer) < length:
             if not self._fill():
-                raise EOFError(f"body cut: {self.buffer!r} of {length}")
-        reply.body, self.buffer = self.buffer[:length], self.buffer[length:]
-        return reply
+                raise EOFError(f"cut: {self.buffer!r} of {length}")
+        taken, self.buffer = self.buffer[:length], self.buffer[length:]
+        return taken
+
+    def chunks(self) -> list[bytes]:
+        """The chunks of one body, up to its end and no further."""
+        found = []
+        while not found or found[-1]:
+            line = b""
+            while not line.endswith(b"\r\n"):
+                line += self._take(1)
+            chunk = self._take(int(line, 16) + 2)
+            assert chunk.endswith(b"\r\n"), chunk[-100:]
+            found.append(chunk[:-2])
+        return found[:-1]
 
     def rest(self) -> bytes:
         """Everything up to the broker's close, which must come before the deadline."""

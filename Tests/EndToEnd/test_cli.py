@@ -528,4 +528,4 @@ def test_what_serve_refuses_is_not_imported(home):
     for command in (["config", "import", "--from", "soketi", "soketi.json"], ["serve", "--config", "soketi.json"]):
         done = run(home, *command)
         assert done.returncode == BAD_CONFIG and not done.stdout, done.output
-        assert re.search(r"soketi\.json:1:47: .*appManager\.apps.*appManager\.array\.apps", done.stderr), done.output
+        assert re.search(r"soketi\.json:1:50: .*appManager\.apps.*appManager\.array\.apps", done.stderr), done.output

@@ -102,7 +102,7 @@ def connected(kind):
 def refuse_subscription(client):
     client.send_subscribe("private-x", auth="own-key:" + "0" * 64)
     client.expect_refusal("private-x", 401)
-    return {"kind": "subscription", "code": "4009", "channel": "private-x"}
+    return {"kind": "subscription", "code": "401", "channel": "private-x"}
 
 
 @connected

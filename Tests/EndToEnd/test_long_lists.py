@@ -41,27 +41,6 @@ def list_request(path="/channels", *lines: str, version="1.1", method="GET", **p
     return plain(method, target(method, f"/apps/1{path}", None, params), *lines).replace(b"HTTP/1.1", f"HTTP/{version}".encode())
 
 
-def read_chunks(connection: Raw) -> list[bytes]:
-    """The chunks of one body, up to its end and no further."""
-    def until(size):
-        while len(connection.buffer) < size:
-            assert connection._fill(), connection.buffer[-200:]
-
-    chunks = []
-    while True:
-        while b"\r\n" not in connection.buffer:
-            assert connection._fill()
-        size = connection.buffer.index(b"\r\n")
-        length = int(connection.buffer[:size], 16)
-        until(size + 2 + length + 2)
-        chunk = connection.buffer[size + 2:size + 2 + length]
-        assert connection.buffer[size + 2 + length:size + 4 + length] == b"\r\n"
-        connection.buffer = connection.buffer[size + 4 + length:]
-        if not length:
-            return chunks
-        chunks.append(chunk)
-
-
 def names(reply: bytes) -> list[str]:
     """The names of a list, each as often as it stands there."""
     pairs = json.loads(reply, object_pairs_hook=list)
@@ -92,11 +71,11 @@ def test_requests_behind_a_long_list_are_answered_after_it_in_their_order(crowd,
     with Raw(broker) as connection:
         connection.send(list_request() + plain() + list_request(filter_by_prefix="room-11999-") + plain("GET", "/up"))
         assert connection.head().status == 200
-        pieces = read_chunks(connection)
+        pieces = connection.chunks()
         assert len(pieces) > 2 and sorted(names(b"".join(pieces))) == sorted(CHANNELS)
         assert connection.reply().body == b"OK"
         head = connection.head()
-        found = read_chunks(connection) if "transfer-encoding" in head.headers else [
+        found = connection.chunks() if "transfer-encoding" in head.headers else [
             connection.buffer[:int(head.headers["content-length"])]]
         assert names(b"".join(found)) == [CHANNELS[-1]]
 
@@ -113,7 +92,7 @@ def test_others_are_served_between_two_pieces(crowd, broker):
         assert unfinished == 50, "nobody has read yet"
         for one in callers:
             assert one.head().status == 200
-            assert sorted(names(b"".join(read_chunks(one)))) == sorted(CHANNELS)
+            assert sorted(names(b"".join(one.chunks()))) == sorted(CHANNELS)
     finally:
         for one in callers:
             one.socket.close()
@@ -127,7 +106,7 @@ def test_a_caller_that_reads_late_gets_all_of_a_list_that_no_backlog_would_hold(
         for _ in range(50):
             bystander.nothing_until_pong()
         assert connection.head().status == 200
-        assert sorted(names(b"".join(read_chunks(connection)))) == sorted(CHANNELS)
+        assert sorted(names(b"".join(connection.chunks()))) == sorted(CHANNELS)
 
 
 def test_a_caller_that_ends_its_side_gets_the_whole_list(crowd, broker):
@@ -135,7 +114,7 @@ def test_a_caller_that_ends_its_side_gets_the_whole_list(crowd, broker):
         connection.send(list_request())
         connection.socket.shutdown(socket.SHUT_WR)
         assert connection.head().status == 200
-        assert sorted(names(b"".join(read_chunks(connection)))) == sorted(CHANNELS)
+        assert sorted(names(b"".join(connection.chunks()))) == sorted(CHANNELS)
         connection.expect_closed()
 
 
@@ -144,7 +123,7 @@ def test_connection_close_and_http_1_0_end_with_the_list(crowd, broker):
         connection.send(list_request("/channels", "Connection: close"))
         head = connection.head()
         assert head.headers["connection"] == "close" and head.headers["transfer-encoding"] == "chunked"
-        assert sorted(names(b"".join(read_chunks(connection)))) == sorted(CHANNELS)
+        assert sorted(names(b"".join(connection.chunks()))) == sorted(CHANNELS)
         connection.expect_closed()
     with Raw(broker) as connection:
         connection.send(list_request("/channels", "Connection: keep-alive", version="1.0"))
@@ -169,7 +148,7 @@ def test_callers_that_vanish_leave_nothing_behind(crowd, broker):
     with Raw(broker) as connection:
         connection.send(list_request())
         connection.head()
-        assert sorted(names(b"".join(read_chunks(connection)))) == sorted(CHANNELS)
+        assert sorted(names(b"".join(connection.chunks()))) == sorted(CHANNELS)
         assert broker.descriptors() <= before + 5
 
 
