@@ -205,6 +205,7 @@ def test_the_same_key_on_all_loops_at_once_publishes_once():
         client.nothing_until_pong()
 
 
+@pytest.mark.memory
 def test_keys_without_number_cost_bounded_memory():
     """10,000 keys an app; the oldest are forgotten, the newest are not."""
     with Broker({"apps": [app()]}) as broker:
