@@ -159,7 +159,7 @@ public final class EventLoop {
     }
 
     private func serveConnection(_ token: EventToken, _ mask: UInt32, _ handler: any LoopHandler) {
-        // The kernel may report a socket that an earlier event of this batch made us close (style §6).
+        // The kernel may report a socket that an earlier event of this batch made us close, and whose number another may have now.
         guard isLive(token.slot, token.generation) else {
             table.pointee.statistics.staleEvents &+= 1
             return
