@@ -26,7 +26,7 @@ public struct ServerSettings: Sendable, Equatable {
         public enum Scheme: String, Sendable, CaseIterable {
             case http, https
         }
-        /// Empty: say `localhost`.
+        /// Empty: what is listened on, and 127.0.0.1 where that is every address.
         public var host = ""
         /// 0: the port that was bound; 0...65535.
         public var port = 0

@@ -33,7 +33,7 @@ public struct LoopOptions: Sendable {
     public init() {}
 }
 
-/// What a loop did since it was made; plain numbers, read on the loop's thread (see `Telemetry.Published` for other threads).
+/// What a loop did since it was made; plain numbers, read on the loop's thread only.
 public struct LoopStatistics: Sendable, Equatable {
     public var turns: UInt64 = 0
     /// Times the loop was woken by its eventfd.
