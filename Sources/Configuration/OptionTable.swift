@@ -163,7 +163,7 @@ extension Option where Settings == AppDraft {
             .init(
                 name: "client-events", key: "clientEvents", field: .boolean(\.app.clientEventsEnabled),
                 group: .features,
-                help: "Clients may send client-… events; on for the built-in app"),
+                help: "Clients may send client-… events; on for the built-in app and for apps of Reverb"),
             .init(
                 name: "subscription-count", key: "subscriptionCount", field: .boolean(\.app.subscriptionCountEnabled),
                 group: .features, help: "Send subscription_count events"),
