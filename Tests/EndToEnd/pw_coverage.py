@@ -24,6 +24,9 @@ STATEMENT = re.compile(r"- PW-(\d+): (.+?)(?: \[later: ([^]]+)\])?")
 HEADING = re.compile(r"#{2,3} (\d+(?:\.\d+)?) ")
 CITATION = re.compile(r"\b(?:Pusher protocol|PW|reference) (§\d[\d.]*(?:(?:[-–…]|, | and )§\d[\d.]*)*)")
 
+# Papers that a clone does not have: a comment of the product says the reason instead.
+PAPER = re.compile(r"\b(?:swift-performance|ecosystem|cluster-design|tls-facts|style) §|\breliability goals?\b|\bQ\d{1,2}\b")
+
 
 @dataclasses.dataclass
 class Statement:
@@ -107,6 +110,8 @@ def dangling(root: pathlib.Path, known: dict[int, Statement], headings: set[str]
             for cited in CITATION.findall(line):
                 names += [f"§{section}" for section in re.findall(r"§(\d+(?:\.\d+)?)", cited) if section not in headings]
             found += [f"{file}:{at}: PROTOCOL.md has no {name}" for name in names]
+            if file.startswith("Sources/") and not file.endswith(".md") and (paper := PAPER.search(line)):
+                found.append(f"{file}:{at}: {paper[0]} is not in the repository")
     return found
 
 

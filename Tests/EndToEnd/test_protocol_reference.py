@@ -47,6 +47,8 @@ def test_a_number_that_is_left_out_or_given_twice_is_an_error(lines):
     ("Sources/Wire/A.swift", "/// (Pusher protocol $1.1, $7.7; RFC 6455 $9.9)", ["Sources/Wire/A.swift:1: PROTOCOL.md has no $7.7"]),
     ("Tests/EndToEnd/test_a.py", "def test_(): 'pw'; '@004'", ["Tests/EndToEnd/test_a.py:1: PROTOCOL.md has no @004"]),
     ("Tests/EndToEnd/test_a.py", '"""PW $1.1-$8"""', ["Tests/EndToEnd/test_a.py:1: PROTOCOL.md has no $8"]),
+    ("Sources/Wire/A.swift", "/// Cheap (style $6).", ["Sources/Wire/A.swift:1: style $ is not in the repository"]),
+    ("Sources/Wire/A.swift", "/// Null is absent (Q13).", ["Sources/Wire/A.swift:1: Q13 is not in the repository"]),
     (".github/A.md", "@005", [".github/A.md:1: PROTOCOL.md has no @005"]),
 ])
 def test_a_citation_that_leads_nowhere_is_found(tmp_path, file, text, wrong):
