@@ -63,7 +63,7 @@ extension LoopServer {
         response.removeAll(keepingCapacity: true)
         date.set(unixSeconds: unixSeconds)
         let input = request.bytes
-        // The first of the list, as soketi does; some stacks give up without one (Q19).
+        // The first of the list, as soketi does; some stacks give up without one (PW-014).
         if let offered = request.head.webSocketProtocol, let first = HTTPText.firstItem(of: offered, in: input.span) {
             let chosen = request.slice(first)
             WebSocketHandshake.appendResponse(accept: accept.span, date: date, subprotocol: chosen.span, to: &response)

@@ -52,7 +52,7 @@ final class LoopServer: LoopHandler {
     static let second: UInt64 = 1_000_000_000
     /// How long a peer may take to finish a closing handshake.
     static let lingerNanoseconds = 5 * second
-    /// A request must be whole so long after its first byte (reliability goal B5).
+    /// A request must be whole so long after its first byte, or who dribbles requests would hold connections for nothing.
     static let requestMilliseconds: UInt32 = 8_000
     /// What a connection may hold of a request or message that is not whole although everybody together holds too much.
     static let inputGraceBytes = LoopOptions().inputGraceBytes

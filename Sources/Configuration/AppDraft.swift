@@ -36,7 +36,7 @@ struct AppDraft: Sendable, Equatable {
         return draft
     }()
 
-    /// The finished app; complete when `AppChecks` found nothing wrong with the draft.
+    /// The finished app; complete when `Loader.checkApps` found nothing wrong with the draft.
     var settings: AppSettings {
         var settings = app
         settings.keys = (key.isEmpty ? [] : [AppSettings.Key(key: key, secret: secret)]) + moreKeys

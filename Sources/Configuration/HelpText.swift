@@ -30,7 +30,7 @@ enum HelpText {
         soketi, Reverb, Pusher and sockudo, the file, what is built in.
 
         Exit codes: 0 fine, 1 failed while running, 2 wrong command line, 69 address in use,
-        70 a defect of ours, 78 wrong configuration.
+        78 wrong configuration; health: 124 no answer in time.
 
         """
 

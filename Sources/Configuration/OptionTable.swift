@@ -61,7 +61,8 @@ extension Option where Settings == ServerSettings {
         .init(
             name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
             help:
-                "Believe what a proxy in front says of its client: X-Forwarded-Proto, Forwarded, X-Forwarded-Ssl; and X-Forwarded-For, for the log"
+                "Believe what a proxy in front says of its client: X-Forwarded-Proto, Forwarded, X-Forwarded-Ssl, "
+                + "X-Forwarded-Scheme; for the log also X-Forwarded-For"
         ),
         .init(
             name: "loops", key: "loops", field: .integer(\.loops, 0...64), group: .process, unit: "threads",
@@ -163,7 +164,7 @@ extension Option where Settings == AppDraft {
             .init(
                 name: "client-events", key: "clientEvents", field: .boolean(\.app.clientEventsEnabled),
                 group: .features,
-                help: "Clients may send client-… events; on for the built-in app"),
+                help: "Clients may send client-… events; on for the built-in app and for apps of Reverb"),
             .init(
                 name: "subscription-count", key: "subscriptionCount", field: .boolean(\.app.subscriptionCountEnabled),
                 group: .features, help: "Send subscription_count events"),

@@ -14,7 +14,7 @@ enum ReferencePage {
         \(MetaOption.all.map(row).joined())
         \(sections(Option.server, ServerSettings()))
         \(sections(Option.app, AppDraft()))
-        Of id, key and secret, `STARLING_APP_*` variables and flags need key and secret together; half an app is an error.
+        An app of `STARLING_APP_*` variables or of flags needs a key and a secret; half an app is an error. Its id is `app-id` unless one is given.
 
         ## Secrets in files
 
@@ -51,12 +51,25 @@ enum ReferencePage {
 
         ## The log
 
-        One line of logfmt an event on standard error; `time`, `level` and `msg` come first. `msg=refused` stands at `info` for whatever
-        was refused, with `kind`, `code`, `app`, `socket_id`, `peer` (behind a trusted proxy its client, and `via` the proxy), `method`,
-        `path`, `channel`, `reason`, and `suppressed`: how many of the kind were left out before it (`refusalLinesPerSecond`).
-        `listening` tells `address`, `apps` and how many `connections` fit. At `debug`: `connected` (`client`), `subscribed`,
-        `unsubscribed`, `signed in` (`user_id`), `client event` and `published` (`event`, `data_bytes`), and `disconnected` (`cause`,
-        `lifetime_seconds`). `dropped_lines` counts lines that standard error did not take.
+        One line of logfmt an event on standard error. `msg=refused` stands at `info` for whatever was refused; `listening` there
+        tells of the start. At `debug` stand also `connected`, `subscribed`, `unsubscribed`, `signed in`, `client event`,
+        `published` and `disconnected`. Values are bare words, or JSON strings when they hold anything but visible ASCII, or a
+        quote, `=` or `\\`.
+
+        | Field | Meaning |
+        |---|---|
+        | `time`, `level`, `msg` | First in every line: UTC, `debug` … `error`, what happened |
+        | `kind` | Of a refusal: `http`, `auth`, `limit`, `handshake`, `subscription`, `sign_in`, `client_event`, `message`, `websocket`, `authorization`, `slow_consumer`, `transport` |
+        | `reason`, `code` | Why, in full; the HTTP status or Pusher code the peer was told |
+        | `peer`, `via` | The client's address; with `trustProxy` the last entry of `X-Forwarded-For` or `Forwarded`, and then `via` is the proxy's |
+        | `app`, `socket_id`, `channel` | As far as they are known |
+        | `method`, `path` | Of the HTTP request, without its query |
+        | `suppressed` | Refusals of this kind that were left out since its last line (`refusalLinesPerSecond`) |
+        | `event`, `data_bytes`, `user_id`, `client` | Of a publish, a sign-in, a connection |
+        | `cause`, `lifetime_seconds` | Of a disconnection |
+        | `address`, `apps`, `connections`, `loops`, `version`, `pid` | Of the start: what is listened on, and how many connections fit |
+        | `place` | What a warning is about: a file and line, a variable, a flag |
+        | `dropped_lines` | Lines lost before this one, because standard error did not take them |
         """
 
     private static let foreign = ForeignFamily.all.flatMap(\.variables)

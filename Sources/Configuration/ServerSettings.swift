@@ -26,7 +26,7 @@ public struct ServerSettings: Sendable, Equatable {
         public enum Scheme: String, Sendable, CaseIterable {
             case http, https
         }
-        /// Empty: say `localhost`.
+        /// Empty: what is listened on, and 127.0.0.1 where that is every address.
         public var host = ""
         /// 0: the port that was bound; 0...65535.
         public var port = 0
@@ -71,9 +71,9 @@ public struct ServerSettings: Sendable, Equatable {
     public var connectionsMax: Int?
     /// Descriptors kept free for the HTTP API when WebSocket connections have used up the rest.
     public var apiReserve = 64
-    /// Believes `X-Forwarded-For` and `X-Forwarded-Proto`.
+    /// Believes what a proxy says of its client: whether it came by TLS, and for the log its address.
     public var trustsProxy = false
-    /// `/accept-traffic` answers 503 above this share of the memory limit; 1...100.
+    /// `/accept-traffic` answers 500 above this share of the memory limit; 1...100.
     public var memoryThresholdPercent = 85
     public var publicAddress = PublicAddress()
     /// Never empty in a checked configuration and never more than `appsMax`; keys, ids and aliases are unique over all of them.

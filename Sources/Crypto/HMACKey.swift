@@ -3,7 +3,7 @@ internal import COpenSSL
 /// A secret made ready to sign: HMAC-SHA256 (RFC 2104) with both pads already hashed.
 ///
 /// Built once per app key and read by every loop. Copying the two precomputed contexts costs two compressions less
-/// per signature than starting from the secret (swift-performance §4).
+/// per signature than starting from the secret.
 public final class HMACKey: @unchecked Sendable {
     // SAFETY: both contexts are written in `init` only; `EVP_MD_CTX_copy_ex` takes its source as const and touches
     // nothing shared in it but atomic reference counts.

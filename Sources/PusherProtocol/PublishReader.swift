@@ -1,6 +1,7 @@
 internal import Wire
 
-/// The members of one event object. Given twice they are refused when the event is built; null is absent (Q13).
+/// The members of one event object. Given twice they are refused when the event is built; null is absent,
+/// since Laravel sends `"socket_id": null`.
 struct EventFields {
     var name: JSONValue?
     var data: JSONValue?

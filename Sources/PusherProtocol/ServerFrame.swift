@@ -3,7 +3,7 @@ internal import Wire
 /// The text of every frame the broker sends (Pusher protocol §2–§5). Each function appends one JSON object to `out`.
 ///
 /// `data` is a JSON *string* in all of them but `pusher:error` and `pusher:subscription_error`, where it is an object
-/// (§0 rule 1). Frames about the connection have no `channel` member at all (PW-183). Any thread; no `String` is built
+/// (rule 1 of Pusher protocol §0). Frames about the connection have no `channel` member at all (PW-183). Any thread; no `String` is built
 /// but for messages to people.
 public enum ServerFrame {
     /// The first frame of every connection (PW-001…PW-005). `activityTimeoutSeconds` must be at least 1.

@@ -14,7 +14,7 @@ struct ConnectionState {
         /// `finish` came while frames of this turn were queued: they still go out, later ones do not.
         static let sealed = Flags(rawValue: 32)
         static let overflowed = Flags(rawValue: 64)
-        /// `opened` was not delivered yet.
+        /// The handler was told of it (`opened`), and is told of its end.
         static let announced = Flags(rawValue: 512)
         /// Answers are among this turn's frames.
         static let answered = Flags(rawValue: 1_024)

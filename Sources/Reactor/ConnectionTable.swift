@@ -16,7 +16,7 @@ struct ConnectionTable: ~Copyable {
     private var resting: [UInt32] = []
     /// The generation of a slot that is made anew: higher than any that a released slot of the same number has had.
     private var firstGeneration: UInt32 = 0
-    /// Gathers several runs into one send; 64 KiB, faster than writev for small frames (swift-performance §1).
+    /// Gathers several runs into one send; 64 KiB. Copying small frames together costs less than a vector of them does in writev.
     let cork: UnsafeMutableRawPointer
     static let corkBytes = 64 * 1_024
     /// The slab never gets smaller than this.

@@ -87,8 +87,8 @@ extension EventLoop {
         table.pointee.freeInput(slot)
     }
 
-    /// Tells the handler whose stream has ended, a bounded number in a turn: taking leave of a client costs many times more than noticing
-    /// that it left, and when thousands leave at once, those who come meanwhile would wait for all of them.
+    /// Tells the handler whose stream has ended, a bounded number in a turn: to end a session costs many times more than to notice
+    /// that its peer left, and when thousands leave at once, those who come meanwhile would wait for all of them.
     func deliverEnds(_ handler: any LoopHandler) {
         guard !ended.isEmpty else { return }
         let until = min(ended.count, endedDone + options.endsPerTurn)

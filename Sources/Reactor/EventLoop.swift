@@ -14,7 +14,7 @@ public final class EventLoop {
     public internal(set) var now: MonotonicTime
 
     let options: LoopOptions
-    /// Behind a constant pointer for the reason of `Outbox.state`.
+    /// Behind a constant pointer, which spares an exclusivity check per access, as `Outbox.state` does.
     let table: UnsafeMutablePointer<ConnectionTable>
     let receiveBuffer: UnsafeMutablePointer<UInt8>
     let events: UnsafeMutablePointer<epoll_event>
@@ -159,7 +159,7 @@ public final class EventLoop {
     }
 
     private func serveConnection(_ token: EventToken, _ mask: UInt32, _ handler: any LoopHandler) {
-        // The kernel may report a socket that an earlier event of this batch made us close (style §6).
+        // The kernel may report a socket that an earlier event of this batch made us close, and whose number another may have now.
         guard isLive(token.slot, token.generation) else {
             table.pointee.statistics.staleEvents &+= 1
             return

@@ -27,13 +27,13 @@ public struct LoopOptions: Sendable {
     /// TCP_USER_TIMEOUT: how long bytes may stay unacknowledged.
     public var userTimeoutMilliseconds: UInt32 = 30_000
     /// TCP_NOTSENT_LOWAT: unsent bytes the kernel holds per connection, so that a slow peer's queue stands in our accounted backlog and
-    /// not in kernel memory (reliability goal S1). 0 leaves it to the kernel.
+    /// not in kernel memory, which no limit of ours bounds. 0 leaves it to the kernel.
     public var unsentLowBytes: Int32 = 16 * 1_024
 
     public init() {}
 }
 
-/// What a loop did since it was made; plain numbers, read on the loop's thread (see `Telemetry.Published` for other threads).
+/// What a loop did since it was made; plain numbers, read on the loop's thread only.
 public struct LoopStatistics: Sendable, Equatable {
     public var turns: UInt64 = 0
     /// Times the loop was woken by its eventfd.

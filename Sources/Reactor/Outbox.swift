@@ -8,7 +8,7 @@
 /// Loop thread only. A frame's bytes are a whole message (a WebSocket frame with its header, or an HTTP response).
 public final class Outbox {
     /// Raw state behind one constant pointer: a class's stored properties would pay an exclusivity check per access, and the
-    /// fan-out loop is the hottest code of the product (style: swift-performance §2, §8).
+    /// fan-out loop is the hottest code of the product.
     let state: UnsafeMutablePointer<OutboxState>
 
     init() {

@@ -45,7 +45,7 @@ struct HTTPFieldsSeen {
         }
     }
 
-    /// Draws the conclusions once the blank line is there.
+    /// Checks what needs all header fields, once the blank line is there.
     func finish(_ bytes: Span<UInt8>, _ head: inout HTTPRequestHead) throws(HTTPFailure) {
         guard once.contains(.host) || head.minorVersion == 0 else {
             throw .bad("An HTTP/1.1 request must have a Host header")

@@ -132,7 +132,7 @@ public struct WebSocketReceiver: Sendable {
         if mustBeUTF8(header, limits), !utf8.feed(fresh.span) { throw isText(header) ? .invalidUTF8 : .notText }
     }
 
-    /// Books a complete data frame; returns the message when this was its last one.
+    /// Adds a complete data frame to its message; returns the message when this was its last one.
     private mutating func finish(
         _ header: ClientFrameHeader, _ payload: Range<Int>, _ bytes: Span<UInt8>, _ limits: WebSocketLimits
     ) throws(WebSocketFailure) -> Event? {

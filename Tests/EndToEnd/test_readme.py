@@ -4,6 +4,7 @@ A snippet is executed as it stands there, but for the port. Node's and PHP's ser
 snippets run where NODE_PATH holds `pusher`, or PUSHER_PHP names a folder with `vendor/autoload.php`, and are otherwise only parsed.
 """
 
+import http.client
 import json
 import os
 import pathlib
@@ -14,7 +15,8 @@ import sys
 
 import pytest
 
-from harness import BINARY, DEADLINE, ROOT, Broker, wait_until
+from harness import BINARY, DEADLINE, ROOT, Broker, Client, app, wait_until
+from proxies import NGINX, Nginx
 from test_pusher_js import Stage, why_not
 
 README = (ROOT / "README.md").read_text()
@@ -99,6 +101,7 @@ def test_the_browser_snippet_receives(plain):
 def test_the_sample_configuration_is_right_and_the_commands_beside_it_work(plain, tmp_path):
     (tmp_path / "starling.json").write_text(snippet("json"))
     (tmp_path / "soketi.json").write_text('{"debug": true, "appManager.array.apps": [{"id": "a", "key": "k", "secret": "s"}]}')
+    (tmp_path / ".env").write_text("REVERB_APP_ID=1\nREVERB_APP_KEY=k\nREVERB_APP_SECRET=s\nREVERB_HOST=localhost\n")
     commands = [line.split("#")[0].split() for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
                 for line in block.splitlines() if line.startswith("starling ")]
     assert len(commands) >= 4
@@ -113,8 +116,23 @@ def test_the_sample_configuration_is_right_and_the_commands_beside_it_work(plain
             assert ended.returncode == 0, (text, ended.stderr)
 
 
+@pytest.mark.skipif(NGINX is None, reason="nginx cannot be had (Debian: nginx-light)")
+def test_behind_the_sample_of_nginx_clients_get_through_and_the_log_names_them():
+    with Broker({"trustProxy": True, "apps": [app()]}) as running:
+        with Nginx(snippet("nginx").replace("6001", str(running.port))) as nginx:
+            with Client(nginx) as client:
+                client.subscribe(CHANNEL)
+                running.trigger(CHANNEL, EVENT, {})
+                client.expect(EVENT, CHANNEL)
+            asking = http.client.HTTPConnection("127.0.0.1", nginx.port, timeout=DEADLINE, source_address=("127.0.0.9", 0))
+            asking.request("GET", "/apps/1/channels")
+            assert asking.getresponse().status == 401
+            asking.close()
+            wait_until(lambda: " peer=127.0.0.9 via=127.0.0.1:" in running.log(), "the refusal names who asked")
+
+
 def test_every_file_and_command_the_readme_names_exists():
-    for name in re.findall(r"`((?:Sources|Tests|deploy|benchmarks)/[A-Za-z0-9_./-]+)", README):
+    for name in re.findall(r"`((?:Sources|Tests|deploy|benchmarks|\.github)/[A-Za-z0-9_./-]+)", README):
         assert (ROOT / name).exists(), name
     steps = run([ROOT / "Tests" / "run", "--list"], ROOT).stdout
     for step in re.findall(r"Tests/run --only (\w+)", README):
