@@ -11,7 +11,8 @@ as_root() {
 
 # Whether the package is installed, by this name or by that of the 64-bit time transition (libcurl4t64).
 is_installed() {
-    dpkg-query -W -f '${Status}\n' "$1" "$1t64" 2>/dev/null | grep -q ' installed$'
+    # dpkg-query fails when it knows only one of the two.
+    [[ $(dpkg-query -W -f '${Status}\n' "$1" "$1t64" 2>/dev/null || true) == *" installed"* ]]
 }
 
 # Installs what is missing of the named packages. Says what it installs; on failure, the end of apt's own words.
