@@ -44,8 +44,7 @@ struct FileSettings {
             if elements.isEmpty { emptyApps = source.origin(at: member.value.offset) }
         default:
             guard let option = Self.serverByKey[member.key] else {
-                let owner = Self.appByKey[member.key] == nil ? "" : "; it belongs into an element of \"apps\""
-                let hint = owner.isEmpty ? problems.hint(member.key, in: Self.serverNames) : owner
+                let hint = serverHint(member.key)
                 return problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted)\(hint)")
             }
             switch option.field.parse(member.value) {
@@ -56,6 +55,16 @@ struct FileSettings {
                 problems.error(source.place(error.offset ?? member.value.offset), "\(member.key): \(error.text)")
             }
         }
+    }
+
+    /// Where a key belongs that is none of ours at this place. A soketi name that is spelled well is not offered again: this file is not
+    /// soketi's.
+    private func serverHint(_ key: String) -> String {
+        if Self.appByKey[key] != nil { return "; it belongs into an element of \"apps\"" }
+        let head = String(key.prefix { $0 != "." })
+        guard SoketiNames.marks.contains(head) else { return problems.hint(key, in: Self.serverNames) }
+        return head == "cors"
+            ? "; " + Unsupported.cors : "; only soketi has it, and a file with \"apps\" is not soketi's"
     }
 
     private mutating func app(_ node: Node, _ label: String) {
@@ -87,7 +96,11 @@ struct FileSettings {
         guard !member.key.contains("."), let option = Self.appByKey[path] else {
             let owner = path == member.key ? label : label + ".limits"
             let isLimit = path == member.key && Self.limitKeys.contains(member.key)
-            let hint = isLimit ? "; it belongs into \"limits\"" : problems.hint(member.key, in: names)
+            let hint =
+                isLimit
+                ? "; it belongs into \"limits\""
+                : Self.ownName(ofSoketi: member.key).map { "; here it is \($0.quoted)" }
+                    ?? problems.hint(member.key, in: names)
             return problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted) in \(owner)\(hint)")
         }
         switch option.field.parse(member.value) {
@@ -97,6 +110,12 @@ struct FileSettings {
         case .failure(let error):
             problems.error(source.place(error.offset ?? member.value.offset), "\(label).\(path): \(error.text)")
         }
+    }
+
+    /// What we call a member of a soketi app, in any of soketi's spellings.
+    private static func ownName(ofSoketi key: String) -> String? {
+        guard case .app(let names, _)? = SoketiNames.appMember(key) else { return nil }
+        return names.first.flatMap { Loader.appByName[$0]?.key }
     }
 
     private mutating func keys(_ node: Node, _ label: String, _ draft: inout AppDraft) {

@@ -103,6 +103,7 @@ struct Loader {
             let translated = SoketiFile(node, source)
             problems.append(translated.problems.all)
             (node, everyAppOfFile, family) = (translated.native, translated.everyApp, ForeignFamily.soketi.name)
+            misnamed += translated.misnamed.map { ($0, SoketiNames.apps) }
             foreignInUse.insert(ForeignFamily.soketi.name)
         }
         let read = FileSettings(node, source, base: settings, origins: origins)
@@ -193,11 +194,23 @@ struct Loader {
     private mutating func warnUnknown(_ prefix: String, _ known: [String]) {
         for name in variables.names(withPrefix: prefix) where !known.contains(name) {
             guard let variable = variables[name] else { continue }
-            let meant = NearestName.of(name, in: known)
+            let meant = Self.identity(meantBy: name, prefix, known) ?? NearestName.of(name, in: known)
             if let meant, Self.identityNames.contains(meant) { misnamed.append((variable.origin, meant)) }
             let hint = meant.map { " — did you mean \($0)?" } ?? ""
             problems.warning(variable.origin.place(), "unknown variable; ignored\(hint)")
         }
+    }
+
+    /// The variable that was meant by one that says who an app is in words of its own, however far apart the two are spelled:
+    /// `SOKETI_APP_KEY`, `REVERB_SECRET`; or that lists apps: `SOKETI_APP_MANAGER_ARRAY_APPS`.
+    private static func identity(meantBy name: String, _ prefix: String, _ known: [String]) -> String? {
+        let words = name.dropFirst(prefix.count).split(separator: "_").map(String.init)
+        let last = words.last ?? ""
+        let isApp = words.dropLast().allSatisfy { $0 == "APP" || $0 == "DEFAULT" }
+        let names = ["KEY", "SECRET"].contains(last) && isApp || last == "ID" && words.contains("APP") && isApp
+        guard names || last == "APPS" else { return nil }
+        let ending = "_" + (names ? last : "KEY")
+        return known.first { $0.hasSuffix(ending) && identityNames.contains($0) }
     }
 
     /// The variables that say who an app is.

@@ -12,6 +12,8 @@ struct SoketiFile {
     let source: SourceText
     private(set) var problems = ProblemList()
     private(set) var everyApp: [EveryApp] = []
+    /// Where a key or a secret stands alone in a place that nobody reads; an error when nothing else names an app.
+    private(set) var misnamed: [Origin] = []
     private var server: [Node.Member] = []
     private var apps: Node?
     /// Path → where it was given first; dotted and nested names may meet.
@@ -91,6 +93,7 @@ struct SoketiFile {
                 "unknown soketi option \(path.quoted), and apps stand in it; soketi has them in \(SoketiNames.apps)"
             return problems.error(place, text)
         }
+        if Self.holdsCredentials(member, path) { misnamed.append(source.origin(at: member.keyOffset)) }
         let hint = problems.hint(path, in: SoketiNames.all)
         problems.warning(place, "unknown soketi option \(path.quoted); not taken over\(hint)")
     }
@@ -107,6 +110,24 @@ struct SoketiFile {
         case .object(let members):
             members.filter { isIdentity($0.key) }.count > 1
                 || members.contains { $0.key.lowercased() == "apps" || holdsApps($0.value) }
+        default: false
+        }
+    }
+
+    /// Whether this is a key or a secret that could be meant for an app, or holds one. What the sections of other things have is theirs,
+    /// and an id alone says little.
+    private static func holdsCredentials(_ member: Node.Member, _ path: String) -> Bool {
+        let parent = path.contains(".") ? String(path.prefix { $0 != "." }) : ""
+        guard parent.isEmpty || parent == "appManager" || !SoketiNames.sections.contains(parent) else { return false }
+        let word = path.split(separator: ".").last.map(String.init) ?? ""
+        return SoketiNames.isCredential(word) || holdsCredentials(member.value)
+    }
+
+    private static func holdsCredentials(_ node: Node) -> Bool {
+        switch node.content {
+        case .array(let elements): elements.contains(where: holdsCredentials)
+        case .object(let members):
+            members.contains { SoketiNames.isCredential($0.key) || holdsCredentials($0.value) }
         default: false
         }
     }

@@ -105,6 +105,12 @@ enum SoketiNames {
         appMembers[name.lowercased().filter { $0 != "_" }]
     }
 
+    /// Whether a name is that of an app's key or secret, also as a variable has it (`SOKETI_DEFAULT_APP_KEY`).
+    static func isCredential(_ name: String) -> Bool {
+        let words = name.lowercased().split(separator: "_").filter { !["soketi", "default"].contains($0) }
+        return ["key", "appkey", "secret", "appsecret"].contains(words.joined())
+    }
+
     /// For hints.
     static let appMemberSpellings = [
         "id", "key", "secret", "enabled", "maxConnections", "enableClientMessages", "enableUserAuthentication",

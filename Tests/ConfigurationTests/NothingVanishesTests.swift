@@ -51,6 +51,85 @@ import Testing
         Row("one app, natively", "{\"app\": \(app)}", "unknown key \"app\" — did you mean \"apps\"?"),
     ]
 
+    /// Each with soketi's `debug`, which makes it a file of soketi.
+    static let looseCredentials = [
+        "\"id\": \"a\", \"key\": \"k\", \"secret\": \"s\"",
+        "\"app_id\": \"a\", \"app_key\": \"k\", \"app_secret\": \"s\"",
+        "\"appId\": \"a\", \"appKey\": \"k\", \"appSecret\": \"s\"",
+        "\"DEFAULT_APP_ID\": \"a\", \"DEFAULT_APP_KEY\": \"k\"",
+        "\"SOKETI_DEFAULT_APP_SECRET\": \"s\"",
+        "\"appManager\": {\"driver\": \"array\", \"id\": \"a\", \"key\": \"k\", \"secret\": \"s\"}",
+        "\"appManager\": {\"array\": {\"id\": \"a\", \"key\": \"k\", \"secret\": \"s\"}}",
+        "\"appManager.array.key\": \"k\", \"appManager.array.secret\": \"s\"",
+        "\"tenant\": {\"key\": \"k\"}",
+        "\"tenants\": [{\"secret\": \"s\"}]",
+    ]
+
+    @Test(
+        "an app whose members stand loose in a soketi file never ends in the built-in one", arguments: looseCredentials)
+    func looseMembers(_ members: String) throws {
+        let file = "{\"debug\": true, \(members)}"
+        let result = load(["--host=::1"], file: file)
+        guard case .failure(let failure) = result else { Issue.record("started"); return }
+        #expect(failure.exitCode == 78)
+        let errors = result.lines.filter { !$0.contains("warning") }
+        #expect(
+            errors.count == 1
+                && errors[0].hasSuffix(
+                    ": seems to name an app, but nobody reads it — did you mean appManager.array.apps? "
+                        + "The built-in app does not take its place"),
+            "\(errors)")
+        let imported = try #require(output(["config", "import", "--from=soketi", "f"], ["f": file]))
+        #expect(imported.exitCode == 78 && imported.standardOutput.isEmpty)
+        // Beside an app that is read, they are told and nothing more.
+        let named = file.dropLast() + ", \"appManager.array.apps\": [\(Self.app)]}"
+        #expect(!load(["--host=::1"], file: String(named)).lines.contains { !$0.contains("warning") })
+    }
+
+    @Test("keys of other things than apps do not name one") func otherKeys() throws {
+        for members in ["\"ssl\": {\"key\": \"k\"}", "\"database\": {\"redis\": {\"secret\": \"s\"}}", "\"id\": \"x\""]
+        {
+            #expect(try load(["--host=::1"], file: "{\"debug\": true, \(members)}").get().settings.isDefaultApp)
+        }
+    }
+
+    static let soketiNamesInOurFile = [
+        ("\"metrics\": {}", "unknown key \"metrics\"; only soketi has it, and a file with \"apps\" is not soketi's"),
+        ("\"debug\": true", "unknown key \"debug\"; only soketi has it, and a file with \"apps\" is not soketi's"),
+        (
+            "\"appManager.driver\": \"array\"",
+            "unknown key \"appManager.driver\"; only soketi has it, and a file with \"apps\" is not soketi's"
+        ),
+        (
+            "\"cors\": {\"origin\": [\"*\"]}",
+            "unknown key \"cors\"; the HTTP API allows every origin by CORS; which pages may connect is \"allowedOrigins\" of each app (--allowed-origins)"
+        ),
+        (
+            "\"cors.origin\": [\"*\"]",
+            "unknown key \"cors.origin\"; the HTTP API allows every origin by CORS; which pages may connect is \"allowedOrigins\" of each app (--allowed-origins)"
+        ),
+        ("\"apps2\": []", "unknown key \"apps2\" — did you mean \"apps\"?"),
+    ]
+
+    @Test("soketi's names in a file of ours are told as what they are", arguments: soketiNamesInOurFile)
+    func soketiNames(_ member: String, _ says: String) {
+        let lines = load(["--host=::1"], file: "{\"apps\": [\(Self.app)], \(member)}").lines
+        #expect(lines.count == 1 && lines[0].hasSuffix(": " + says), "\(lines)")
+    }
+
+    @Test("soketi's members of an app lead to ours") func soketiMembers() {
+        for (theirs, ours) in [
+            ("enableClientMessages", "clientEvents"), ("enable_client_messages", "clientEvents"),
+            ("max_connections", "limits.connections"),
+        ] {
+            let app = Self.app.dropLast() + ", \"\(theirs)\": true}"
+            let lines = load(["--host=::1"], file: "{\"apps\": [\(app)]}").lines
+            #expect(
+                lines.count == 1
+                    && lines[0].hasSuffix(": unknown key \"\(theirs)\" in apps[0]; here it is \"\(ours)\""), "\(lines)")
+        }
+    }
+
     @Test("a file that names an app never starts the built-in one", arguments: misplacedApps) func neverTheBuiltInOne(
         _ row: Row
     ) throws {
@@ -104,6 +183,30 @@ import Testing
         (
             ["STARLING_APP_KEE": "k", "SOKETI_DEBUG": "1", "SOKETI_EVENT_MAX_BATCH_SIZE": "5"],
             "env STARLING_APP_KEE: seems to name an app, but nobody reads it — did you mean STARLING_APP_KEY? The built-in app does not take its place"
+        ),
+        (
+            ["SOKETI_APP_KEY": "k"],
+            "env SOKETI_APP_KEY: seems to name an app, but nobody reads it — did you mean SOKETI_DEFAULT_APP_KEY? The built-in app does not take its place"
+        ),
+        (
+            ["SOKETI_APP_ID": "i", "SOKETI_APP_SECRET": "s"],
+            "env SOKETI_APP_ID: seems to name an app, but nobody reads it — did you mean SOKETI_DEFAULT_APP_ID? The built-in app does not take its place"
+        ),
+        (
+            ["REVERB_SECRET": "s"],
+            "env REVERB_SECRET: seems to name an app, but nobody reads it — did you mean REVERB_APP_SECRET? The built-in app does not take its place"
+        ),
+        (
+            ["STARLING_KEY": "k"],
+            "env STARLING_KEY: seems to name an app, but nobody reads it — did you mean STARLING_APP_KEY? The built-in app does not take its place"
+        ),
+        (
+            ["SOCKUDO_APP_KEY": "k"],
+            "env SOCKUDO_APP_KEY: seems to name an app, but nobody reads it — did you mean SOCKUDO_DEFAULT_APP_KEY? The built-in app does not take its place"
+        ),
+        (
+            ["SOKETI_APP_MANAGER_ARRAY_APPS": "[]"],
+            "env SOKETI_APP_MANAGER_ARRAY_APPS: seems to name an app, but nobody reads it — did you mean SOKETI_DEFAULT_APP_KEY? The built-in app does not take its place"
         ),
         (
             ["DEFAULT_APP_KEY": "k"],
