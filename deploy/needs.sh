@@ -41,10 +41,8 @@ debian() {
 can_build() {
     local version
     if ! command -v swift >/dev/null; then
-        cat <<'TEXT'
-no Swift toolchain: `swift` (6.2 or newer) is not on the PATH. Get one from https://www.swift.org/install/linux (the archive for
-this Debian; unpack it and put its usr/bin on the PATH), or take a Starling that is already built.
-TEXT
+        echo "no Swift toolchain: \`swift\` (6.2 or newer) is not on the PATH. Get one from https://www.swift.org/install/linux (the archive"
+        echo "for this Debian; unpack it and put its usr/bin on the PATH), or take a Starling that is already built."
         return 1
     fi
     # Elsewhere than on Debian they have other names; then the build itself says what it misses.

@@ -108,12 +108,15 @@ struct EnvironmentFile: Sendable {
         let name = String(decoding: source.bytes[nameStart..<at], as: UTF8.self).trimmed
         guard peek == UInt8(ascii: "=") else {
             // `export NAME` alone is legal in a shell and says nothing here.
-            if !(nameStart > start && Interpolation.isName(name)) { noteStrange(start, "expected NAME=value") }
+            if !(nameStart > start && Interpolation.isName(name)) {
+                noteStrange(start, "expected NAME=value", name, reads)
+            }
             return _ = takeLine()
         }
         at += 1
         guard Interpolation.isName(name) else {
-            noteStrange(nameStart, "a name takes letters, digits and _, and does not begin with a digit")
+            let rule = "a name takes letters, digits and _, and does not begin with a digit"
+            noteStrange(nameStart, rule, name, reads)
             return _ = takeLine()
         }
         skipSpaces()
@@ -127,8 +130,14 @@ struct EnvironmentFile: Sendable {
         }
     }
 
-    private mutating func noteStrange(_ offset: Int, _ text: String) {
-        if let first = strange {
+    /// A line that is no assignment. One that was to set what somebody reads (`REVERB_APP_ID: 1`, `"PORT"=1`) is an error, for its setting
+    /// would vanish; all others belong to somebody else.
+    private mutating func noteStrange(_ offset: Int, _ text: String, _ words: String, _ reads: (String) -> Bool) {
+        let isQuote = { (character: Character) in character == "\"" || character == "'" }
+        let name = String(words.drop(while: isQuote).prefix { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") })
+        if reads(name) {
+            problems.error(source.place(offset), "\(name) is not set like this: \(text)")
+        } else if let first = strange {
             strange?.count = first.count + 1
         } else {
             strange = (offset, text, 1)

@@ -189,6 +189,11 @@ import Testing
     @Test(arguments: [
         ("A=1\nnonsense\n", ".env:2:1: warning: expected NAME=value; the line is ignored"),
         ("a b\n\n[c]\n1=2\n", ".env:1:1: warning: expected NAME=value; the line is ignored, like 2 more"),
+        ("REVERB_APP_ID: 1\n", ".env:1:1: REVERB_APP_ID is not set like this: expected NAME=value"),
+        (
+            "A=1\n\"PORT\"=1\n",
+            ".env:2:1: PORT is not set like this: a name takes letters, digits and _, and does not begin with a digit"
+        ),
         (
             "1A=1",
             ".env:1:1: warning: a name takes letters, digits and _, and does not begin with a digit; the line is ignored"
@@ -198,7 +203,9 @@ import Testing
         ("A='x' y", ".env:1:6: unexpected text after the closing quote"),
         ("A=${x", ".env:1:3: malformed ${…}; write ${NAME} or ${NAME:-default}"),
     ]) func mistakesHaveAPlace(_ text: String, _ expected: String) {
-        let file = EnvironmentFile(SourceText(path: ".env", bytes: Array(text.utf8))) { _ in nil }
+        let read: Set<String> = ["A", "PORT", "REVERB_APP_ID"]
+        let file = EnvironmentFile(
+            SourceText(path: ".env", bytes: Array(text.utf8)), reads: read.contains, lookUp: { _ in nil })
         #expect(file.problems.all.map(\.description) == [expected])
     }
 
