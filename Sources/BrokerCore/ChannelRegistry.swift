@@ -33,7 +33,7 @@ struct ChannelRegistry: Sendable {
 }
 
 /// One part of the registry: names to records.
-struct ChannelShard {
+struct ChannelShard: ~Copyable {
     private(set) var table: NameTable
     var records = PagedList<ChannelRecord>()
     /// Records that owe their subscribers a count; a record may have been freed or used again meanwhile.
@@ -86,10 +86,6 @@ struct ChannelShard {
         records[id] = ChannelRecord()
         records.free(id)
         table.remove(UInt32(id), hash: hash)
-        if table.count == 0 {
-            records = PagedList()
-            owing = []
-        }
     }
 
     /// Keeps a channel's last event. When `countMax` channels of this shard have one already, the event that would expire
@@ -142,7 +138,8 @@ struct ChannelShard {
         }
     }
 
-    /// Gives back the memory of records that nobody needs.
+    /// Gives back the memory of records that nobody needs. The last one keeps it until then, and the shard with it: the one
+    /// subscriber of a channel may leave and come back often.
     mutating func releaseUnused() {
         table.releaseUnused()
         records.releasePages()

@@ -1,10 +1,38 @@
 internal import PusherProtocol
 
-/// The channels that one loop serves for one app: names to dense lists of its subscribers. Touched by its loop only.
-struct ChannelTable: Vacant {
+/// The tables of one loop, by app: an app that never had a connection there has none. Touched by their loop only.
+struct ChannelTables: ~Copyable {
+    private var places = PagedList<ChannelTable?>()
+
+    /// The table of an app that has one.
+    subscript(app: Int) -> ChannelTable {
+        @inline(__always) get {
+            guard let table = places[app] else { preconditionFailure("an app's first connection makes its table") }
+            return table
+        }
+    }
+
+    /// Apps that have a table.
+    var indices: PagedList<ChannelTable?>.Indices { places.indices }
+
+    /// Makes an app's table, unless there is one.
+    mutating func prepare(_ app: Int, hashing: NameHashing) {
+        guard !places.isUsed(app) else { return }
+        places.take(app)
+        places[app] = ChannelTable(hashing: hashing)
+    }
+}
+
+extension ChannelTable?: Vacant {
+    init() { self = nil }
     // SAFETY: written when it is made, and only read afterwards.
     nonisolated(unsafe) static let vacant = makeVacant()
+}
 
+/// The channels that one loop serves for one app: names to dense lists of its subscribers. Touched by its loop only.
+///
+/// A class, so that reaching it counts one reference and not one for each of its parts.
+final class ChannelTable {
     private(set) var table: NameTable
     var channels = PagedList<LocalChannel>()
     /// The generation of a place that is made anew: higher than any that a released place of the same number has had, and than that
@@ -13,10 +41,12 @@ struct ChannelTable: Vacant {
     /// A loop has listed this table, because it has memory to give back.
     var isListed = false
 
-    /// A table that never gets a name.
-    init() { self.init(hashing: .none) }
-
     init(hashing: NameHashing) { table = NameTable(hashing: hashing, bytesPerName: 256) }
+
+    deinit {
+        // No deinitializer knows the subscriber lists.
+        for index in channels.indices { channels[index].subscribers.release() }
+    }
 
     func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
 
@@ -26,7 +56,7 @@ struct ChannelTable: Vacant {
 
     func hash(of name: Span<UInt8>) -> UInt64 { table.hash(of: name) }
 
-    mutating func findOrInsert(
+    func findOrInsert(
         _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind
     ) -> Int {
         if let known = table.find(name, hash: hash) { return Int(known) }
@@ -40,7 +70,7 @@ struct ChannelTable: Vacant {
 
     /// Frees the place of a channel that has no subscriber and that the registry no longer counts here.
     /// The place's next user is told apart by its generation.
-    mutating func releaseIfUnused(_ index: Int, hash: UInt64) {
+    func releaseIfUnused(_ index: Int, hash: UInt64) {
         guard channels[index].registered == 0 else { return }
         precondition(channels[index].subscribers.count == 0, "the registry counts every local subscriber")
         channels[index].subscribers.release()
@@ -55,16 +85,11 @@ struct ChannelTable: Vacant {
 
     /// Gives back the memory of places that nobody has. A delivery that is on its way to one finds another generation there, and a
     /// departure keeps its place in use.
-    mutating func releaseUnused() {
+    func releaseUnused() {
         table.releaseUnused()
         var highest = firstGeneration
         channels.releasePages { highest = max(highest, $0.generation) }
         firstGeneration = highest
-    }
-
-    /// Frees the subscriber lists, which no deinitializer knows.
-    mutating func releaseLists() {
-        for index in channels.indices { channels[index].subscribers.release() }
     }
 
     static func copy(_ bytes: Span<UInt8>) -> [UInt8] {

@@ -62,14 +62,14 @@ extension LoopBroker {
     }
 
     private func resolve(_ node: UnsafeMutablePointer<DeliveryNode>) -> Delivery? {
-        let (app, index) = (Int(node.pointee.channel.app), Int(node.pointee.channel.index))
+        let (table, index) = (tables[Int(node.pointee.channel.app)], Int(node.pointee.channel.index))
         // The place may have been emptied, and even used again, since the delivery was posted.
-        guard tables[app].channels[index].generation == node.pointee.channel.generation else { return nil }
+        guard table.channels[index].generation == node.pointee.channel.generation else { return nil }
         switch node.pointee.kind {
         case .fanOut:
             let recipients =
-                tables[app].channels[index].pendingJoins.isEmpty
-                ? tables[app].channels[index].subscribers.slots : joined(before: node)
+                table.channels[index].pendingJoins.isEmpty
+                ? table.channels[index].subscribers.slots : joined(before: node)
             guard recipients.count > 0 else { return nil }
             return Delivery(
                 bytes: DeliveryNode.bytes(of: node), recipients: recipients, except: slot(of: node.pointee.connection))
@@ -79,7 +79,7 @@ extension LoopBroker {
             return Delivery(bytes: DeliveryNode.bytes(of: node), recipients: recipients, except: .max)
         case .single:
             let slot = slot(of: node.pointee.connection)
-            guard slot != .max, let known = entry(of: slot, in: index, app: app) else { return nil }
+            guard slot != .max, let known = entry(of: slot, in: index, of: table) else { return nil }
             // It left and came back meanwhile: the answer is older than the one it got then.
             guard
                 connections[Int(slot)].subscriptions[known].number == UInt32(truncatingIfNeeded: node.pointee.sequence)
@@ -126,9 +126,9 @@ extension LoopBroker {
         before node: UnsafeMutablePointer<DeliveryNode>, butNotAs member: UInt32 = .max
     ) -> UnsafeBufferPointer<UInt32> {
         let channel = node.pointee.channel
-        let (app, index) = (Int(channel.app), Int(channel.index))
-        let pending = tables[app].channels[index].pendingJoins
-        let list = tables[app].channels[index].subscribers
+        let (table, index) = (tables[Int(channel.app)], Int(channel.index))
+        let pending = table.channels[index].pendingJoins
+        let list = table.channels[index].subscribers
         let first = Self.firstLate(of: pending, for: node.pointee.sequence)
         if member == .max {
             let settled = list.slots.count - (pending.count - first)
@@ -176,11 +176,11 @@ extension LoopBroker {
                 kept += 1
                 continue
             }
-            let (app, index) = (Int(join.channel.app), Int(join.channel.index))
-            guard tables[app].channels[index].generation == join.channel.generation else { continue }
+            let (table, index) = (tables[Int(join.channel.app)], Int(join.channel.index))
+            guard table.channels[index].generation == join.channel.generation else { continue }
             let now = takes
-            tables[app].channels[index].pendingJoins.removeAll { $0.takes < now }
-            if tables[app].channels[index].pendingJoins.isEmpty { tables[app].channels[index].pendingJoins = [] }
+            table.channels[index].pendingJoins.removeAll { $0.takes < now }
+            if table.channels[index].pendingJoins.isEmpty { table.channels[index].pendingJoins = [] }
         }
         unsettled.removeLast(unsettled.count - kept)
     }

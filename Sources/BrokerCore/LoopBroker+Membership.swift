@@ -26,9 +26,9 @@ extension LoopBroker {
     }
 
     /// The index of the connection's subscription to a local channel. Walks the shorter of the two lists.
-    func entry(of slot: UInt32, in channel: Int, app: Int) -> Int? {
+    func entry(of slot: UInt32, in channel: Int, of table: ChannelTable) -> Int? {
         let own = connections[Int(slot)].subscriptions
-        let list = tables[app].channels[channel].subscribers
+        let list = table.channels[channel].subscribers
         if own.count <= list.count {
             return (0..<own.count).first { own[$0].channel == UInt32(channel) }
         }
@@ -43,9 +43,10 @@ extension LoopBroker {
     ) -> Joined {
         let app = app(of: slot)
         let hash = known ?? app.registry.hash(of: name)
-        let (local, localHash) = place(name, hash: hash, role: role, kind: kind, app: app.index)
+        let table = tables[app.index]
+        let (local, localHash) = place(name, hash: hash, role: role, kind: kind, in: table)
         let channel = LocalChannelID(
-            app: UInt16(app.index), index: UInt32(local), generation: tables[app.index].channels[local].generation)
+            app: UInt16(app.index), index: UInt32(local), generation: table.channels[local].generation)
         let shard = app.registry.shard(hash: hash)
         let joined = shard.withLock { (state: inout ChannelShard) -> Joined in
             let id = state.findOrInsert(name, hash: hash, kind: kind)
@@ -62,12 +63,12 @@ extension LoopBroker {
             releasePlace(local, app: app.index, hash: localHash)
             return joined
         }
-        tables[app.index].channels[local].registered += 1
-        let list = tables[app.index].channels[local].subscribers
+        table.channels[local].registered += 1
         subscriptionsMade &+= 1
         let mine = Subscription(
-            channel: UInt32(local), position: UInt32(list.count), member: joined.member, number: subscriptionsMade)
-        tables[app.index].channels[local].subscribers.append(
+            channel: UInt32(local), position: UInt32(table.channels[local].subscribers.count), member: joined.member,
+            number: subscriptionsMade)
+        table.channels[local].subscribers.append(
             slot: slot, entry: UInt32(connections[Int(slot)].subscriptions.count))
         connections[Int(slot)].subscriptions.append(mine)
         filtered = nil
@@ -76,13 +77,13 @@ extension LoopBroker {
     }
 
     private func remember(_ join: LocalChannel.PendingJoin, in channel: LocalChannelID) {
-        let (app, local) = (Int(channel.app), Int(channel.index))
-        let isFirst = tables[app].channels[local].pendingJoins.last?.takes != takes
-        tables[app].channels[local].pendingJoins.append(join)
+        let (table, local) = (tables[Int(channel.app)], Int(channel.index))
+        let isFirst = table.channels[local].pendingJoins.last?.takes != takes
+        table.channels[local].pendingJoins.append(join)
         if isFirst { settleLater(channel) }
-        guard tables[app].channels[local].hasTooManyJoins else { return }
-        tables[app].channels[local].pendingJoins = filter.newest(
-            of: tables[app].channels[local].pendingJoins, in: tables[app].channels[local].subscribers.slots)
+        guard table.channels[local].hasTooManyJoins else { return }
+        table.channels[local].pendingJoins = filter.newest(
+            of: table.channels[local].pendingJoins, in: table.channels[local].subscribers.slots)
     }
 
     private func join(
@@ -136,19 +137,19 @@ extension LoopBroker {
 
     /// Takes a connection out of a channel's local list; the registry is not told yet.
     func detach(slot: UInt32, entry: Int) -> Subscription {
-        let app = connections[Int(slot)].app
+        let table = tables[connections[Int(slot)].app]
         let left = connections[Int(slot)].subscriptions[entry]
         let channel = Int(left.channel)
         let position = Int(left.position)
-        if tables[app].channels[channel].subscribers.remove(at: position) {
-            let list = tables[app].channels[channel].subscribers
+        if table.channels[channel].subscribers.remove(at: position) {
+            let list = table.channels[channel].subscribers
             let moved = Int(list.slot(at: position))
             connections[moved].subscriptions[Int(list.entry(at: position))].position = UInt32(position)
         }
         connections[Int(slot)].subscriptions.swapRemove(at: entry)
         if entry < connections[Int(slot)].subscriptions.count {
             let moved = connections[Int(slot)].subscriptions[entry]
-            tables[app].channels[Int(moved.channel)].subscribers.setEntry(at: Int(moved.position), to: UInt32(entry))
+            table.channels[Int(moved.channel)].subscribers.setEntry(at: Int(moved.position), to: UInt32(entry))
         }
         filtered = nil
         return left
@@ -157,8 +158,9 @@ extension LoopBroker {
     /// Tells the registry that one membership of this loop has ended.
     func leaveRegistry(app index: Int, channel local: Int, member: UInt32) {
         let app = shared.apps[index]
-        let role = tables[index].channels[local].role
-        let place = tables[index].name(of: local)
+        let table = tables[index]
+        let role = table.channels[local].role
+        let place = table.name(of: local)
         let name = role == .watch ? Array(place.dropFirst()) : place
         let localHash = app.registry.hash(of: place.span)
         let hash = role == .watch ? app.registry.hash(of: name.span) : localHash
@@ -174,7 +176,7 @@ extension LoopBroker {
             state.afterChange(of: id, hash: hash)
             lookAfter(&state, hash: hash, app: app)
         }
-        tables[index].channels[local].registered -= 1
+        table.channels[local].registered -= 1
         releasePlace(local, app: index, hash: localHash)
     }
 
@@ -210,13 +212,11 @@ extension LoopBroker {
     /// no channel's name begins with `!`.
     /// - Returns: the place, and the hash of the name it has there.
     private func place(
-        _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind, app: Int
+        _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind, in table: ChannelTable
     ) -> (local: Int, hash: UInt64) {
-        guard role == .watch else {
-            return (tables[app].findOrInsert(name, hash: hash, role: role, kind: kind), hash)
-        }
+        guard role == .watch else { return (table.findOrInsert(name, hash: hash, role: role, kind: kind), hash) }
         let marked = [UInt8(ascii: "!")] + ChannelTable.copy(name)
-        let markedHash = tables[app].hash(of: marked.span)
-        return (tables[app].findOrInsert(marked.span, hash: markedHash, role: role, kind: kind), markedHash)
+        let markedHash = table.hash(of: marked.span)
+        return (table.findOrInsert(marked.span, hash: markedHash, role: role, kind: kind), markedHash)
     }
 }

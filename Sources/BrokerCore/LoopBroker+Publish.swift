@@ -63,7 +63,9 @@ extension LoopBroker {
         let (exceptLoop, exceptTag) = request.excluded.map { shared.socketIDs.place(of: $0) } ?? (-1, .none)
         let bytes = frame
         let hash = app.registry.hash(of: name)
-        let audience = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Audience in
+        let absent: Audience? = kind.isCache ? nil : Audience()
+        let audience = app.registry.shard(hash: hash).withLock(absent: absent) {
+            (state: inout ChannelShard) -> Audience in
             guard
                 let id = kind.isCache ? state.findOrInsert(name, hash: hash, kind: kind) : state.find(name, hash: hash)
             else {
@@ -101,10 +103,11 @@ extension LoopBroker {
                 "The event name has \(nameCharacters) characters; the limit is \(limits.eventNameCharactersMax)")
         }
         let hash = app.registry.hash(of: name)
-        let local = tables[app.index].find(name, hash: hash)
+        let table = tables[app.index]
+        let local = table.find(name, hash: hash)
         // A channel of this loop was classified when it was made; another name is, to say what is wrong with it.
         let kind =
-            local.map { tables[app.index].channels[$0].kind }
+            local.map { table.channels[$0].kind }
             ?? (try? ChannelName.classify(
                 name, bytesMax: limits.channelNameBytesMax, userIDCharactersMax: limits.userIDCharactersMax))
         guard let kind, kind.acceptsClientEvents else {
@@ -112,7 +115,7 @@ extension LoopBroker {
                 slot: slot, code: 4301,
                 "Client events are taken only on private and presence channels, not encrypted ones")
         }
-        guard let local, let known = entry(of: slot, in: local, app: app.index) else {
+        guard let local, let known = entry(of: slot, in: local, of: table) else {
             let channel = String(decoding: ChannelTable.copy(name), as: UTF8.self)
             return fail(
                 slot: slot, code: nil, "Cannot send a client event: not subscribed to \(channel)",
@@ -123,7 +126,7 @@ extension LoopBroker {
                 slot: slot, code: 4301,
                 "The client event's data has \(dataBytes) bytes; the limit is \(limits.clientEventBytesMax)")
         }
-        guard takeClientEvent(slot: slot, limit: limits.clientEventsPerSecondMax) else {
+        guard takeClientEvent(from: &connections[Int(slot)], limit: limits.clientEventsPerSecondMax) else {
             return fail(
                 slot: slot, code: 4301,
                 "More than \(limits.clientEventsPerSecondMax ?? 0) client events a second; this one was dropped")
@@ -168,19 +171,19 @@ extension LoopBroker {
     }
 
     /// A bucket of `limit` events that fills at `limit` a second (PW-102, PW-103).
-    private func takeClientEvent(slot: UInt32, limit: Int?) -> Bool {
+    private func takeClientEvent(from sender: inout ConnectionRecord, limit: Int?) -> Bool {
         guard let limit else { return true }
         let full = UInt64(limit) * 1_000
         let now = UInt32(truncatingIfNeeded: time.milliseconds)
-        let elapsed = UInt64(now &- connections[Int(slot)].clientEventRefillMilliseconds)
-        let held = UInt64(connections[Int(slot)].clientEventTokens)
+        let elapsed = UInt64(now &- sender.clientEventRefillMilliseconds)
+        let held = UInt64(sender.clientEventTokens)
         let tokens = held >= full ? full : min(full, held + elapsed * UInt64(limit))
-        connections[Int(slot)].clientEventRefillMilliseconds = now
+        sender.clientEventRefillMilliseconds = now
         guard tokens >= 1_000 else {
-            connections[Int(slot)].clientEventTokens = UInt32(tokens)
+            sender.clientEventTokens = UInt32(tokens)
             return false
         }
-        connections[Int(slot)].clientEventTokens = UInt32(clamping: tokens - 1_000)
+        sender.clientEventTokens = UInt32(clamping: tokens - 1_000)
         return true
     }
 

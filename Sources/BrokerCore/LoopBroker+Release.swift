@@ -82,9 +82,10 @@ extension LoopBroker {
 
     /// Frees a channel's place on this loop if nobody needs it.
     func releasePlace(_ local: Int, app: Int, hash: UInt64) {
-        tables[app].releaseIfUnused(local, hash: hash)
-        guard !tables[app].isListed, tables[app].hasUnused else { return }
-        tables[app].isListed = true
+        let table = tables[app]
+        table.releaseIfUnused(local, hash: hash)
+        guard !table.isListed, table.hasUnused else { return }
+        table.isListed = true
         housekeeping.tables.append(app)
     }
 

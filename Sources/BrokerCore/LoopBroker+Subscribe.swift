@@ -136,9 +136,8 @@ extension LoopBroker {
     ) throws(SubscriptionRefusal) {
         let app = app(of: slot)
         let hash = app.registry.hash(of: name)
-        if let local = tables[app.index].find(name, hash: hash),
-            let known = entry(of: slot, in: local, app: app.index)
-        {
+        let table = tables[app.index]
+        if let local = table.find(name, hash: hash), let known = entry(of: slot, in: local, of: table) {
             let known = connections[Int(slot)].subscriptions[known]
             if isFull(loop) { return fail(slot: slot, code: nil, "The server is overloaded; subscribe again later") }
             try answerAgain(slot: slot, known: known, name: name, hash: hash, kind: kind, identity: identity)
@@ -275,8 +274,9 @@ extension LoopBroker {
     /// No reply, and nothing of the channel afterwards; a channel the connection is not in is no error (PW-045, PW-046).
     func unsubscribe(slot: UInt32, name: Span<UInt8>) {
         let app = connections[Int(slot)].app
-        guard let local = tables[app].find(name), tables[app].channels[local].role == .channel,
-            let known = entry(of: slot, in: local, app: app)
+        let table = tables[app]
+        guard let local = table.find(name), table.channels[local].role == .channel,
+            let known = entry(of: slot, in: local, of: table)
         else { return }
         if effects.notes.isTracing { effects.notes.add(.unsubscribed, slot, channel: name) }
         let left = detach(slot: slot, entry: known)

@@ -25,8 +25,7 @@ public final class LoopBroker {
         return queuedAnswerBytes
     }
 
-    /// By app; one that never had a connection here has none.
-    var tables = PagedList<ChannelTable>()
+    var tables = ChannelTables()
     var connections = PagedList<ConnectionRecord>()
     let workspace = HMACWorkspace()
     var time = BrokerTime(milliseconds: 0, unixSeconds: 0)
@@ -71,7 +70,6 @@ public final class LoopBroker {
     }
 
     deinit {
-        for table in tables.indices { tables[table].releaseLists() }
         for slot in connections.indices { connections[slot].subscriptions.release() }
         while let node = chain {
             chain = node.pointee.next
@@ -99,10 +97,7 @@ public final class LoopBroker {
     public func open(slot: UInt32, app: App, random: UInt32) {
         precondition(!isOpen(slot), "a slot is opened once and closed once")
         connections.take(Int(slot))
-        if !tables.isUsed(app.index) {
-            tables.take(app.index)
-            tables[app.index] = ChannelTable(hashing: shared.hashing)
-        }
+        tables.prepare(app.index, hashing: shared.hashing)
         let id = shared.socketIDs.socketID(loop: loop, slot: slot, random: random)
         connections[Int(slot)].app = app.index
         connections[Int(slot)].socketID = id
@@ -131,6 +126,7 @@ public final class LoopBroker {
         shared.apps[app].connections.giveBack()
     }
 
+    @inline(__always)
     public func isOpen(_ slot: UInt32) -> Bool { connections[Int(slot)].app >= 0 }
 
     public func socketID(of slot: UInt32) -> SocketID { connections[Int(slot)].socketID }
@@ -142,6 +138,7 @@ public final class LoopBroker {
     public func subscriptionCount(of slot: UInt32) -> Int { connections[Int(slot)].subscriptions.count }
 
     /// The app of an open connection.
+    @inline(__always)
     public func app(of slot: UInt32) -> App { shared.apps[connections[Int(slot)].app] }
 
     /// Every bit but this loop's own: the loops that must be woken for what was posted.

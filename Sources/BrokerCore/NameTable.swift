@@ -7,7 +7,7 @@ internal import Wire
 /// Numbers of removed names are used again.
 ///
 /// Owned by one thread, or reached under its owner's lock.
-struct NameTable {
+struct NameTable: ~Copyable {
     private struct Cell {
         var hash: UInt32
         var id: UInt32
@@ -30,12 +30,19 @@ struct NameTable {
     private var openPages: [UInt32] = []
     private(set) var count = 0
     private let hashing: NameHashing
-    /// What one name and its owner's record hold, besides the name's bytes; an estimate for `TableStatistics`.
+    /// What one number's place here and its owner's record hold while they are in memory, besides the name's bytes; an estimate for
+    /// `TableStatistics`.
     private let bytesPerName: Int
 
     init(hashing: NameHashing, bytesPerName: Int = 64) {
         self.hashing = hashing
         self.bytesPerName = bytesPerName
+    }
+
+    deinit {
+        var held = bytesPerName * names.capacity
+        for id in names.indices { held += names[id].count }
+        hashing.hold(bytes: -held)
     }
 
     func hash(of name: Span<UInt8>) -> UInt64 { hashing.hash(of: name) }
@@ -74,6 +81,7 @@ struct NameTable {
 
     mutating func insert(_ name: [UInt8], hash: UInt64) -> UInt32 {
         if (count + 1) * 4 > cells.count * 3 { rehash(size: max(8, cells.count * 2)) }
+        let places = names.capacity
         let id = takeNumber()
         names[id] = name
         count += 1
@@ -83,7 +91,7 @@ struct NameTable {
             rehash(size: cells.count * 2)
         }
         hashing.notice(probe: longestProbe)
-        hashing.hold(bytes: bytesPerName + name.count)
+        hashing.hold(bytes: bytesPerName * (names.capacity - places) + name.count)
         return UInt32(id)
     }
 
@@ -99,14 +107,11 @@ struct NameTable {
             index = (index + 1) & mask
         }
         closeHole(at: index)
-        hashing.hold(bytes: -bytesPerName - names[Int(id)].count)
+        hashing.hold(bytes: -names[Int(id)].count)
         names[Int(id)] = []
         count -= 1
         giveBack(Int(id))
-        if count == 0 {
-            cells = []
-            (mask, longestProbe) = (0, 0)
-        }
+        if count == 0 { longestProbe = 0 }
     }
 
     /// Shifts back every later cell of the run that would still be found from its home.
@@ -125,16 +130,24 @@ struct NameTable {
     }
 
     /// Whether `releaseUnused` has something to do.
+    ///
+    /// An emptied table keeps what it has until then: the one subscriber of a channel may leave and come back often.
     var hasUnused: Bool { names.emptyPages > 0 || count * 8 <= cells.count && cells.count > 64 }
 
-    /// Gives back the pages whose numbers are all free, and the cells when most are empty. Bounded by the removals that went before.
+    /// Gives back the pages whose numbers are all free, and the cells when most are empty; all of an empty table. Bounded by the
+    /// removals that went before.
     mutating func releaseUnused() {
         if names.emptyPages > 0 {
+            let places = names.capacity
             names.releasePages()
+            hashing.hold(bytes: bytesPerName * (names.capacity - places))
             openPages = openPages.filter { $0 < names.pageCount }
         }
+        if count == 0 {
+            (cells, openPages, mask) = ([], [], 0)
+            return
+        }
         guard count * 8 <= cells.count, cells.count > 64 else { return }
-        guard count > 0 else { return }
         var size = 8
         while (count + 1) * 4 > size * 2 { size *= 2 }
         if size < cells.count { rehash(size: size) }
@@ -156,10 +169,6 @@ struct NameTable {
         let page = number / PagedList<[UInt8]>.pageSize
         if names.freeNumber(in: page) == nil { openPages.append(UInt32(page)) }
         names.free(number)
-        if count == 0 {
-            names = PagedList()
-            openPages = []
-        }
     }
 
     // MARK: Cells

@@ -26,13 +26,13 @@ extension Roster {
     func hasView(of loop: Int) -> Bool { views.contains { $0.loop == loop } }
 
     /// The loop has no subscriber left.
-    mutating func forgetView(of loop: Int) {
+    func forgetView(of loop: Int) {
         if !views.isEmpty { views.removeAll { $0.loop == loop } }
     }
 
     /// A user came or went, and the loop is not told.
     /// - Parameter held: what its subscribers hold of the user, unless something is known of that already.
-    mutating func note(_ userID: [UInt8], held: Held, by loop: Int) {
+    func note(_ userID: [UInt8], held: Held, by loop: Int) {
         if !hasView(of: loop) { views.append(LoopView(loop: loop)) }
         guard let at = views.firstIndex(where: { $0.loop == loop }) else { return }
         if let known = views[at].held[userID] {
@@ -44,7 +44,7 @@ extension Roster {
     }
 
     /// Takes one difference out of a loop's view; nil when there is none left, and the view is forgotten.
-    mutating func takeChange(of loop: Int) -> Change? {
+    func takeChange(of loop: Int) -> Change? {
         guard let at = views.firstIndex(where: { $0.loop == loop }) else { return nil }
         while let (userID, held) = views[at].held.popFirst() {
             let member = find(userID.span)

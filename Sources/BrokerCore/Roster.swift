@@ -4,7 +4,9 @@ internal import PusherProtocol
 ///
 /// Every member keeps its two snapshot fragments already escaped, so that a snapshot is a concatenation and a join costs
 /// no more than the bytes that must be sent.
-struct Roster {
+///
+/// A class, so that a record can hold it although its tables cannot be copied. Reached under its shard's lock.
+final class Roster {
     struct Member: Vacant {
         // SAFETY: written when it is made, and only read afterwards.
         nonisolated(unsafe) static let vacant = makeVacant()
@@ -46,7 +48,7 @@ struct Roster {
 
     /// One more connection of a user.
     /// - Returns: the member's number, and whether the user was not here before.
-    mutating func join(_ userID: [UInt8], userInfo: [UInt8]?) -> (member: UInt32, isNew: Bool) {
+    func join(_ userID: [UInt8], userInfo: [UInt8]?) -> (member: UInt32, isNew: Bool) {
         let hash = index.hash(of: userID.span)
         if let known = index.find(userID.span, hash: hash) {
             members[Int(known)].connections += 1
@@ -68,7 +70,7 @@ struct Roster {
 
     /// One connection fewer.
     /// - Returns: who the user was when that was the last one.
-    mutating func leave(_ member: UInt32) -> (userID: [UInt8], fragments: Fragments)? {
+    func leave(_ member: UInt32) -> (userID: [UInt8], fragments: Fragments)? {
         members[Int(member)].connections -= 1
         guard members[Int(member)].connections == 0 else { return nil }
         let gone = (userID: index.names[Int(member)], fragments: members[Int(member)].fragments)
@@ -80,7 +82,7 @@ struct Roster {
         return gone
     }
 
-    private mutating func releaseUnused() {
+    private func releaseUnused() {
         index.releaseUnused()
         members.releasePages()
     }

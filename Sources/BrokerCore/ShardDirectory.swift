@@ -2,8 +2,8 @@ internal import Glibc
 
 /// The shards of all apps that hold something, each behind a short lock.
 ///
-/// An app has 64 numbers of shards, and none of them costs anything until a record is put in and after the last has gone: a shard
-/// is made and freed under the lock of its stripe. Safe from any thread.
+/// An app has 64 numbers of shards, and none of them costs anything until a record is put in and after the last has gone and a loop
+/// has swept: a shard is made and freed under the lock of its stripe. Safe from any thread.
 ///
 /// Rule of the house: no two stripes are locked together, and no system call is made with one locked.
 final class ShardDirectory: @unchecked Sendable {
@@ -57,15 +57,20 @@ struct ShardDoor {
     var number: Int { Int(key) & (ChannelRegistry.shardCount - 1) }
 
     /// A shard that is not there is empty; one that is empty afterwards is gone.
+    /// - Parameter absent: what `body` would say of an empty shard, if it only looks: then none is made for it.
     @inline(__always)
-    func withLock<Result>(_ body: (inout ChannelShard) -> Result) -> Result {
+    func withLock<Result>(absent: Result? = nil, _ body: (inout ChannelShard) -> Result) -> Result {
         pthread_mutex_lock(&stripe.pointee.mutex)
         defer { pthread_mutex_unlock(&stripe.pointee.mutex) }
-        guard let shard = stripe.pointee.find(key) else { return withNewShard(body) }
+        guard let shard = stripe.pointee.find(key) else {
+            if let absent { return absent }
+            return withNewShard(body)
+        }
         defer { if shard.pointee.isUnused { stripe.pointee.remove(key) } }
         return body(&shard.pointee)
     }
 
+    @inline(never)
     private func withNewShard<Result>(_ body: (inout ChannelShard) -> Result) -> Result {
         var shard = ChannelShard(hashing: hashing)
         let result = body(&shard)
@@ -97,7 +102,7 @@ private struct Stripe {
         return nil
     }
 
-    mutating func insert(_ key: UInt32, _ shard: ChannelShard) {
+    mutating func insert(_ key: UInt32, _ shard: consuming ChannelShard) {
         if (count + 1) * 2 > mask + 1 { resize(to: max(2, (mask + 1) * 2)) }
         let box = UnsafeMutablePointer<ChannelShard>.allocate(capacity: 1)
         box.initialize(to: shard)

@@ -18,8 +18,9 @@ public struct BrokerTime: Sendable, Equatable {
 public final class App: Sendable {
     /// Its number among the broker's apps.
     public let index: Int
+    /// Without the keys: nobody needs a secret's text any more.
     public let settings: AppSettings
-    /// One prepared key for each of `settings.keys`, in that order.
+    /// The prepared keys, in the order of the settings.
     public let keys: [AppKey]
     let registry: ChannelRegistry
     let connections = Quota()
@@ -31,8 +32,10 @@ public final class App: Sendable {
 
     init(index: Int, settings: AppSettings, shards: ShardDirectory) {
         self.index = index
-        self.settings = settings
         keys = settings.keys.map { AppKey(key: $0.key, secret: $0.secret) }
+        var kept = settings
+        kept.keys = []
+        self.settings = kept
         registry = ChannelRegistry(app: index, directory: shards)
     }
 
@@ -55,8 +58,8 @@ public final class SharedBroker: Sendable {
     let hashing: NameHashing
     private let byKey: NameTable
     private let byID: NameTable
-    private let appOfKey: [Int]
-    private let appOfID: [Int]
+    private let appOfKey: [UInt16]
+    private let appOfID: [UInt16]
 
     /// - Parameters:
     ///   - settings: checked settings: keys and ids are unique over all apps.
@@ -72,21 +75,24 @@ public final class SharedBroker: Sendable {
         let shards = ShardDirectory(hashing: hashing)
         apps = settings.enumerated().map { App(index: $0, settings: $1, shards: shards) }
         precondition(settings.count <= Int(UInt16.max), "a delivery names its app in 16 bits")
-        var (keys, ids) = (NameTable(hashing: hashing), NameTable(hashing: hashing))
-        var (keyApps, idApps): ([Int], [Int]) = ([], [])
+        var keys = NameTable(hashing: hashing)
+        var ids = NameTable(hashing: hashing)
+        var (keyApps, idApps): ([UInt16], [UInt16]) = ([], [])
         for app in apps {
-            for key in app.settings.keys {
-                precondition(keys.find(Array(key.key.utf8).span) == nil, "a checked configuration names each key once")
-                _ = keys.insert(Array(key.key.utf8))
-                keyApps.append(app.index)
+            for key in app.keys {
+                precondition(keys.find(key.key.span) == nil, "a checked configuration names each key once")
+                _ = keys.insert(key.key)
+                keyApps.append(UInt16(app.index))
             }
             for id in [app.settings.id] + app.settings.aliases {
                 precondition(ids.find(Array(id.utf8).span) == nil, "a checked configuration names each id once")
                 _ = ids.insert(Array(id.utf8))
-                idApps.append(app.index)
+                idApps.append(UInt16(app.index))
             }
         }
-        (byKey, byID, appOfKey, appOfID) = (keys, ids, keyApps, idApps)
+        byKey = keys
+        byID = ids
+        (appOfKey, appOfID) = (keyApps, idApps)
     }
 
     deinit { queues.free() }
@@ -100,10 +106,10 @@ public final class SharedBroker: Sendable {
     public func isQueueEmpty(of loop: Int) -> Bool { queues[loop].pointee.isEmpty }
 
     /// The app that has this key, whatever its other keys are. Any thread.
-    public func app(key: Span<UInt8>) -> App? { byKey.find(key).map { apps[appOfKey[Int($0)]] } }
+    public func app(key: Span<UInt8>) -> App? { byKey.find(key).map { apps[Int(appOfKey[Int($0)])] } }
 
     /// The app of an id or alias. Any thread.
-    public func app(id: Span<UInt8>) -> App? { byID.find(id).map { apps[appOfID[Int($0)]] } }
+    public func app(id: Span<UInt8>) -> App? { byID.find(id).map { apps[Int(appOfID[Int($0)])] } }
 
     /// Longest probes and memory of all tables of names. Any thread.
     public var tableStatistics: TableStatistics { hashing.statistics }

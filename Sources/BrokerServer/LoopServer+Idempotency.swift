@@ -132,7 +132,6 @@ extension LoopServer {
 
     /// Answers the requests of the last turn that had to wait, or lets them wait for another.
     func answerPostponed() {
-        guard !postponed.isEmpty else { return }
         let due = postponed
         postponed = []
         // Another connection may have a slot by now.

@@ -42,8 +42,6 @@ extension LoopServer {
     /// Makes and sends the next pieces.
     /// - Returns: whether there is more to do as soon as this turn is flushed.
     func advanceLongReplies() -> Bool {
-        defer { listWork = Self.listWorkPerTurn }
-        guard !longReplies.isEmpty else { return false }
         var mayAdvance = false
         var (waiting, served): ([LongReplies.Entry], [LongReplies.Entry]) = ([], [])
         let mayMake = longReplies.heldBytes <= Self.longReplyBytesMax

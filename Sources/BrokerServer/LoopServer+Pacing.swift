@@ -9,6 +9,7 @@ internal import Wire
 extension LoopServer {
     /// Whether input of a peer may be looked at now. If too many answers of earlier turns still wait for it, or one is still being made, it
     /// is paused instead.
+    @inline(__always)
     func mayBeRead(_ slot: UInt32, waiting: Int) -> Bool {
         pacing.begin(owedBytes: 0)
         if !isReplying(slot) {
@@ -32,6 +33,7 @@ extension LoopServer {
     }
 
     /// Notes what the peer has been answered in this turn.
+    @inline(__always)
     func bookAnswers(_ slot: UInt32) {
         guard pacing.answeredBytes > 0 else { return }
         sessions[slot].owedBytes = UInt32(clamping: Int(sessions[slot].owedBytes) + pacing.answeredBytes)
@@ -40,6 +42,7 @@ extension LoopServer {
     /// A long reply to the peer is under way.
     func isReplying(_ slot: UInt32) -> Bool { sessions[slot].replyNumber != 0 }
 
+    @inline(never)
     private func pause(_ slot: UInt32, waiting: Int) {
         loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
         loop.pauseReading(slot)

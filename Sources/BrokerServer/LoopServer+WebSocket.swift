@@ -24,15 +24,14 @@ extension LoopServer {
             closeWebSocket(slot, code: error.closeCode, reason: error.text)
         }
         carryOut()
-        keepAssembly(slot)
+        if sessions[slot].receiver.assembly.capacity != sessions[slot].assemblyBytesHeld { countAssembly(slot) }
         return sessions[slot].phase == .webSocket ? offset : bytes.count
     }
 
     /// Counts the fragments of a message that is not whole.
-    private func keepAssembly(_ slot: UInt32) {
+    private func countAssembly(_ slot: UInt32) {
         let holds = sessions[slot].receiver.assembly.capacity
         let held = sessions[slot].assemblyBytesHeld
-        guard holds != held else { return }
         guard holds < held || state.inputBudget.take(holds - held, withinGrace: holds <= Self.inputGraceBytes) else {
             state.inputBudget.countRefusal()
             return inputRefused(slot)
@@ -43,6 +42,7 @@ extension LoopServer {
 
     /// A connection that has ended holds no fragments.
     func giveBackAssembly(_ slot: UInt32) {
+        guard sessions[slot].assemblyBytesHeld > 0 else { return }
         state.inputBudget.giveBack(sessions[slot].assemblyBytesHeld)
         sessions[slot].assemblyBytesHeld = 0
     }

@@ -174,7 +174,7 @@ final class LoopServer: LoopHandler {
     func turn() -> Bool {
         syncTime()
         resumePaused()
-        answerPostponed()
+        if !postponed.isEmpty { answerPostponed() }
         var allowance = TurnAllowance()
         while allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn), let delivery = broker.nextDelivery() {
             allowance.spend(recipients: delivery.recipients.count)
@@ -188,7 +188,8 @@ final class LoopServer: LoopHandler {
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         carryOut()
         if broker.hasNotes { logNotes() }
-        let mayAdvance = advanceLongReplies()
+        let mayAdvance = !longReplies.isEmpty && advanceLongReplies()
+        listWork = Self.listWorkPerTurn
         let mayResume = pacing.endTurn()
         return broker.hasWork || mayAdvance || mayResume || !postponed.isEmpty
     }
@@ -236,6 +237,8 @@ final class LoopServer: LoopHandler {
 
     /// Takes a connection out of the broker, once, whatever ended it.
     func end(_ slot: UInt32, _ cause: EndCause) {
+        // It has ended before, and holds nothing any more.
+        guard sessions[slot].phase != .ending else { return }
         if sessions[slot].phase == .webSocket {
             // While it still has a name.
             if broker.hasNotes { logNotes() }

@@ -25,6 +25,7 @@ private struct RunWalk {
 
 extension ConnectionTable {
     /// Flushes one entry of the turn: one send straight from the arena when its frames are one run, else gathered through the cork.
+    @inline(__always)
     mutating func flush<Sink: ByteSink>(
         entry index: Int, _ outbox: inout OutboxState, _ sink: inout Sink
     ) -> FlushOutcome {
@@ -40,8 +41,10 @@ extension ConnectionTable {
         } else {
             outcome = sendEntry(entry, outbox, &sink)
         }
-        if outcome == .overflowed || outcome == .refused {
-            overflow(entry.slot, isOfProcess: outcome == .refused, outbox)
+        switch outcome {
+        case .overflowed: overflow(entry.slot, isOfProcess: false, outbox)
+        case .refused: overflow(entry.slot, isOfProcess: true, outbox)
+        case .skipped, .sent, .backlogged, .failed: break
         }
         if !state.pointee.flags.isDisjoint(with: [.sealed, .answered]) { endOfTurn(state) }
         return outcome
@@ -53,7 +56,8 @@ extension ConnectionTable {
         state.pointee.answerMark = state.pointee.drained &+ UInt32(truncatingIfNeeded: state.pointee.backlogCount)
     }
 
-    /// Sends the frames of a connection without a backlog.
+    /// Sends the frames of a connection without a backlog. In line, with `sendRun`, because it is most of what a delivery costs.
+    @inline(__always)
     private mutating func sendEntry<Sink: ByteSink>(
         _ entry: DirtyEntry, _ outbox: borrowing OutboxState, _ sink: inout Sink
     ) -> FlushOutcome {
@@ -61,6 +65,7 @@ extension ConnectionTable {
         return sendRun(entry, outbox.offsets[Int(entry.first)], outbox.offsets[Int(entry.end)], outbox, &sink)
     }
 
+    @inline(__always)
     private mutating func sendRun<Sink: ByteSink>(
         _ entry: DirtyEntry, _ start: Int, _ end: Int, _ outbox: borrowing OutboxState, _ sink: inout Sink
     ) -> FlushOutcome {
@@ -145,6 +150,7 @@ extension ConnectionTable {
     }
 
     /// Copies arena[from..<to], the end of a run, to the backlog; without memory for it only the rest of a message that has begun.
+    @inline(never)
     private mutating func keep(
         _ slot: UInt32, from start: Int, to end: Int, run: (first: Int, end: Int), _ outbox: borrowing OutboxState
     ) -> FlushOutcome {
@@ -167,6 +173,7 @@ extension ConnectionTable {
     /// The kernel was full: the frames join the backlog, or the connection overflows.
     ///
     /// The kernel is asked once more before memory is taken or the connection is given up, so that only what truly waits counts.
+    @inline(never)
     private mutating func queueBehindBacklog<Sink: ByteSink>(
         _ entry: DirtyEntry, _ outbox: borrowing OutboxState, _ sink: inout Sink
     ) -> FlushOutcome {

@@ -13,7 +13,7 @@
     }
 
     extension Roster {
-        init(seed: UInt64) { self.init(hashing: NameHashing(seed: seed)) }
+        convenience init(seed: UInt64) { self.init(hashing: NameHashing(seed: seed)) }
     }
 
     extension ChannelShard {

@@ -111,7 +111,9 @@ struct Signer {
     let key: AppKey
     let workspace = HMACWorkspace()
 
-    init(_ settings: AppSettings) { key = AppKey(key: settings.keys[0].key, secret: settings.keys[0].secret) }
+    init(_ settings: AppSettings) { self.init(AppKey(key: settings.keys[0].key, secret: settings.keys[0].secret)) }
+
+    init(_ key: AppKey) { self.key = key }
 
     func sign(_ text: String) -> String {
         var out = key.key + [UInt8(ascii: ":")]

@@ -27,8 +27,8 @@
             for broker in brokers {
                 var joins = 0
                 for app in broker.tables.indices {
-                    let channels = broker.tables[app].channels
-                    for index in channels.indices { joins += channels[index].pendingJoins.count }
+                    let table = broker.tables[app]
+                    for index in table.channels.indices { joins += table.channels[index].pendingJoins.count }
                 }
                 guard joins == 0, broker.unsettled.isEmpty else { return "loop \(broker.loop) keeps \(joins) joins" }
                 guard broker.departuresWaiting == 0, broker.chain == nil, broker.current == nil, broker.owed.isEmpty

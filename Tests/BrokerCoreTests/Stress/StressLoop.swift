@@ -38,7 +38,7 @@ final class StressLoop {
     init(shared: SharedBroker, loop: Int, seed: Int) {
         broker = LoopBroker(shared: shared, loop: loop)
         random = SeededRandom(seed: seed * 64 + loop)
-        signers = shared.apps.map { Signer($0.settings) }
+        signers = shared.apps.map { Signer($0.keys[0]) }
         // Loops do not agree on the time to the millisecond.
         milliseconds += UInt64(loop * 3)
         #if DEBUG

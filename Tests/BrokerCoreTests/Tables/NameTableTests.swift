@@ -29,7 +29,9 @@
             }
             for (name, id) in known { #expect(table.find(name.span) == id) }
             for id in known.values { table.remove(id) }
-            #expect(table.count == 0 && table.names.count == 0)
+            #expect(table.count == 0 && table.names.usedCount == 0)
+            table.releaseUnused()
+            #expect(table.names.count == 0)
         }
 
         @Test func namesThatShareAPrefixOrDifferInAZeroByteAreDifferent() {

@@ -7,7 +7,7 @@
 
         /// A roster with the users a and b, of whose changes the loop is not told from now on.
         private struct Behind {
-            var roster = Roster(seed: 3)
+            let roster = Roster(seed: 3)
             var members: [String: UInt32] = [:]
 
             init() {
