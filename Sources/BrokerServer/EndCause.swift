@@ -28,6 +28,7 @@ enum EndCause {
         case .transport(.reset): "the client reset the connection"
         case .transport(.timeout): "the kernel gave up on unacknowledged bytes"
         case .transport(.overflow): "buffered input passed its bound"
+        case .transport(.tooSlow): "unsent output that could not be shortened passed backlogBytes or backlogTotalBytes"
         case .transport(.local): "closed by the server"
         case .transport(.error(let code)): IOError.text(code)
         }

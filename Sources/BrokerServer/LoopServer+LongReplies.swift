@@ -80,7 +80,7 @@ extension LoopServer {
 
     private func endReply(_ slot: UInt32, keepAlive: Bool) {
         sessions[slot].replyNumber = 0
-        guard !keepAlive else { return }
+        guard !keepAlive else { return pacing.pause(slot) }
         end(slot, .answered)
         loop.finish(slot, lingerNanoseconds: Self.second)
     }

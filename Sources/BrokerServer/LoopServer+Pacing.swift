@@ -50,15 +50,18 @@ extension LoopServer {
         pacing.pause(slot)
     }
 
+    /// Looks once at those who were paused in the turn before: the answers of most are with the kernel. Of the others `answersTaken` tells.
     func resumePaused() {
-        pacing.resume { slot in
-            // Another connection may have the slot by now.
-            guard sessions[slot].isPaused else { return true }
-            guard !loop.hasUnsentAnswers(slot), !isReplying(slot) else { return false }
-            sessions[slot].isPaused = false
-            loop.resumeReading(slot)
-            return true
-        }
+        for slot in pacing.takeFlushed() { resumeIfDue(slot) }
+    }
+
+    func answersTaken(_ slot: UInt32) { resumeIfDue(slot) }
+
+    private func resumeIfDue(_ slot: UInt32) {
+        // Another connection may have the slot by now.
+        guard sessions[slot].isPaused, !isReplying(slot), !loop.hasUnsentAnswers(slot) else { return }
+        sessions[slot].isPaused = false
+        loop.resumeReading(slot)
     }
 }
 
@@ -75,7 +78,7 @@ struct Pacing {
     private var allowance = Pacing.answerBytesMax
     /// Paused in this turn: their answers are in the outbox.
     private var new: [UInt32] = []
-    /// Paused earlier: what the kernel has not taken of their answers is in their backlogs.
+    /// Paused in the turn before: what the kernel has not taken of their answers is in their backlogs.
     private var flushed: [UInt32] = []
 
     /// Begins with the next peer, who still has to take so many bytes of answers.
@@ -89,9 +92,10 @@ struct Pacing {
 
     mutating func pause(_ slot: UInt32) { new.append(slot) }
 
-    /// Forgets those of earlier turns whom `isResumed` lets go.
-    mutating func resume(_ isResumed: (UInt32) -> Bool) {
-        if !flushed.isEmpty { flushed.removeAll(where: isResumed) }
+    /// Those who were paused in the turn before, once.
+    mutating func takeFlushed() -> [UInt32] {
+        defer { flushed = [] }
+        return flushed
     }
 
     /// Ends a turn: what was answered in it is about to be flushed.

@@ -41,6 +41,7 @@ extension LoopServer {
         guard phase == .webSocket || phase == .http else { return }
         switch why {
         case .timeout, .overflow, .error: logRefusal(.transport, slot, EndCause.transport(why).text)
+        case .tooSlow: logRefusal(.slowConsumer, slot, EndCause.transport(why).text)
         case .peerClosed, .reset, .local: break
         }
     }

@@ -36,14 +36,14 @@ extension LoopServer {
             state.inputBudget.countRefusal()
             return inputRefused(slot)
         }
-        if holds < held { state.inputBudget.giveBack(held - holds) }
+        if holds < held { state.inputBudget.give(held - holds) }
         sessions[slot].assemblyBytesHeld = holds
     }
 
     /// A connection that has ended holds no fragments.
     func giveBackAssembly(_ slot: UInt32) {
         guard sessions[slot].assemblyBytesHeld > 0 else { return }
-        state.inputBudget.giveBack(sessions[slot].assemblyBytesHeld)
+        state.inputBudget.give(sessions[slot].assemblyBytesHeld)
         sessions[slot].assemblyBytesHeld = 0
     }
 

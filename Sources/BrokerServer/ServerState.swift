@@ -14,7 +14,7 @@ final class ServerState: Sendable {
     /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
     let webSocketsMax: Int
     /// What all connections may hold of requests and messages that are not whole yet.
-    let inputBudget: ByteBudget
+    let inputBudget: ProcessBudget
     private let webSockets = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
     private let serving = Atomic<Bool>(false)
@@ -29,7 +29,7 @@ final class ServerState: Sendable {
         pathPrefix = Array(settings.pathPrefix.utf8)
         // Whatever the total, one request of the largest legal size must fit.
         let largest = max(settings.requestHeadBytesMax + settings.requestBodyBytesMax, settings.messageBytesMax)
-        inputBudget = ByteBudget(bytesMax: max(settings.inputTotalBytesMax, 2 * largest))
+        inputBudget = ProcessBudget(limitBytes: max(settings.inputTotalBytesMax, 2 * largest))
     }
 
     /// No new clients; those that are here are being sent away.

@@ -60,15 +60,15 @@ final class ChunkedRequest {
     let head: HTTPRequestHead
     var decoder = HTTPChunkedDecoder()
     var body: [UInt8] = []
-    private let budget: ByteBudget
+    private let budget: ProcessBudget
     private var bytesHeld = 0
 
-    init(bytes: [UInt8], head: HTTPRequestHead, body: [UInt8] = [], budget: ByteBudget) {
+    init(bytes: [UInt8], head: HTTPRequestHead, body: [UInt8] = [], budget: ProcessBudget) {
         (self.bytes, self.head, self.body) = (bytes, head, body)
         self.budget = budget
     }
 
-    deinit { budget.giveBack(bytesHeld) }
+    deinit { budget.give(bytesHeld) }
 
     /// Takes from the budget what the request holds by now; false when that is used up.
     func takeHeldBytes() -> Bool {

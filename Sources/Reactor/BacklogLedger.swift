@@ -6,8 +6,10 @@ internal import Synchronization
 public final class BacklogLedger: Sendable {
     /// The memory of all backlogs: what they have allocated, not what they use of it.
     public let budget: ProcessBudget
-    /// Above this the worst offenders go; the last eighth is for those who owe little and whose loop has no offender to send away.
+    /// Above this the worst offenders go that do not read.
     let pressureBytes: Int
+    /// Above this those go too that read slowly; the last sixteenth is for those who owe little and whose loop has no offender.
+    let strainBytes: Int
     /// Connections by the class of their backlog.
     private let members: InlineArray<104, Atomic<Int>>
 
@@ -15,6 +17,7 @@ public final class BacklogLedger: Sendable {
     public init(limitBytes: Int) {
         budget = ProcessBudget(limitBytes: limitBytes)
         pressureBytes = limitBytes - limitBytes / 8
+        strainBytes = limitBytes - limitBytes / 16
         members = InlineArray { _ in Atomic(0) }
     }
 
@@ -30,67 +33,14 @@ public final class BacklogLedger: Sendable {
     }
 
     var isPressed: Bool { budget.reservedBytes > pressureBytes }
+    var isStrained: Bool { budget.reservedBytes > strainBytes }
 
     /// Whether some connection of the process owes more than those of a class.
     func hasMember(above sizeClass: Int) -> Bool {
-        for higher in sizeClass + 1..<Self.classCount where members[higher].load(ordering: .relaxed) > 0 { return true }
+        for higher in min(sizeClass + 1, Self.classCount)..<Self.classCount
+        where members[higher].load(ordering: .relaxed) > 0 { return true }
         return false
     }
 
     func add(_ count: Int, to sizeClass: Int) { members[sizeClass].wrappingAdd(count, ordering: .relaxed) }
-}
-
-/// One loop's part of the ledger. Loop thread only.
-struct BacklogShare: ~Copyable {
-    let ledger: BacklogLedger
-    private var share: BudgetShare
-    private var members = InlineArray<104, Int32>(repeating: 0)
-    /// The class of the loop's worst offenders; 0 when nobody owes anything.
-    private(set) var worstClass = 0
-
-    init(of ledger: BacklogLedger) {
-        self.ledger = ledger
-        share = BudgetShare(of: ledger.budget)
-    }
-
-    deinit {
-        for one in 1..<BacklogLedger.classCount where members[one] > 0 { ledger.add(-Int(members[one]), to: one) }
-    }
-
-    /// What the loop's backlogs have allocated.
-    var usedBytes: Int { share.usedBytes }
-
-    /// Books that a backlog becomes larger or smaller.
-    /// - Parameter isListed: whether it counts among those that may have to go.
-    /// - Returns: false when it may not grow; then nothing is booked.
-    mutating func resize(from old: Int, to new: Int, isListed: Bool) -> Bool {
-        if new > old {
-            guard share.take(new - old) else { return false }
-        } else {
-            share.give(old - new)
-        }
-        let (left, entered) = (BacklogLedger.sizeClass(old), BacklogLedger.sizeClass(new))
-        if isListed, left != entered {
-            leave(left)
-            enter(entered)
-        }
-        return true
-    }
-
-    /// Its connection has been sent away; what it still holds is nobody's choice any more.
-    mutating func strike(_ bytes: Int) { leave(BacklogLedger.sizeClass(bytes)) }
-
-    private mutating func enter(_ one: Int) {
-        guard one > 0 else { return }
-        members[one] += 1
-        ledger.add(1, to: one)
-        worstClass = max(worstClass, one)
-    }
-
-    private mutating func leave(_ one: Int) {
-        guard one > 0 else { return }
-        members[one] -= 1
-        ledger.add(-1, to: one)
-        while worstClass > 0, members[worstClass] == 0 { worstClass -= 1 }
-    }
 }

@@ -3,8 +3,9 @@ internal import Glibc
 
 /// Where a backlog's bytes lie: a small one in the heap, a larger one in pages of its own.
 ///
-/// Ten thousand buffers that grow from one size to the next leave holes in a heap, which then holds three times what is in use; pages that
-/// are moved to grow leave none, and the budget of the process stays a bound on its memory.
+/// Ten thousand buffers that grow from one size to the next leave holes in a heap, which then holds three times what is in use (measured: 330
+/// MiB in seven of malloc's arenas for 112 MiB of backlogs); pages that are moved to grow leave none (113 MiB), and the budget of the
+/// process stays a bound on its memory.
 enum BacklogMemory {
     /// Above this it has pages of its own.
     static let heapBytesMax = 4_096

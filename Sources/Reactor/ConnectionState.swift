@@ -1,4 +1,4 @@
-/// What the loop knows of one connection: 80 bytes in a dense array, no object, no buffer while idle.
+/// What the loop knows of one connection: 88 bytes in a dense array, no object, no buffer while idle.
 struct ConnectionState {
     struct Flags: OptionSet {
         let rawValue: UInt16
@@ -43,10 +43,17 @@ struct ConnectionState {
     var deadlineTick: UInt32 = 0
     /// The wheel tick the slot is filed under; 0: not filed.
     var filedTick: UInt32 = 0
+    /// The tick at which the kernel last took something of the backlog, or at which it began.
+    var movedTick: UInt32 = 0
+    /// Its neighbours in the ring of those with as large a backlog; valid while it is in one.
+    var previousOffender: UInt32 = 0
+    var nextOffender: UInt32 = 0
     /// Events asked of epoll.
     var interest: UInt32 = 0
     var flags: Flags = []
 
+    /// Whether answers are in the backlog.
+    var owesAnswers: Bool { backlog != nil && Int32(bitPattern: answerMark &- drained) > 0 }
     var backlogCount: Int { Int(backlogEnd - backlogHead) }
     func isOpen() -> Bool { flags.contains(.open) }
 }

@@ -21,6 +21,8 @@ enum FlushOutcome: Equatable {
     case overflowed
     /// There is no memory for what it owes, and it has to go.
     case refused
+    /// Nor for the rest of the message that it has begun to receive: it can be told nothing.
+    case cut
     /// The socket answered this errno.
     case failed(CInt)
 }
@@ -44,7 +46,10 @@ extension ConnectionTable {
         statistics.sends &+= 1
         guard taken >= 0 else { return taken == -Int(EAGAIN) ? .backlogged : .failed(CInt(truncatingIfNeeded: -taken)) }
         statistics.bytesOut &+= UInt64(taken)
+        let owedAnswers = state.pointee.owesAnswers
         state.pointee.drained &+= UInt32(truncatingIfNeeded: taken)
+        if taken > 0 { state.pointee.movedTick = tick }
+        if owedAnswers, !state.pointee.owesAnswers { caughtUp.append(slot) }
         if taken == count {
             freeBacklog(slot)
             return .sent
@@ -62,7 +67,10 @@ extension ConnectionTable {
     ) -> BacklogRoom {
         guard count > 0 else { return .made }
         let state = states + Int(slot)
-        if state.pointee.backlog == nil { state.pointee.backlogBoundary = UInt32(clamping: boundary) }
+        if state.pointee.backlog == nil {
+            state.pointee.backlogBoundary = UInt32(clamping: boundary)
+            state.pointee.movedTick = tick
+        }
         let room = reserveBacklog(slot, more: count, outbox)
         guard room == .made, let backlog = state.pointee.backlog else { return room }
         (backlog + Int(state.pointee.backlogEnd)).update(
@@ -88,11 +96,12 @@ extension ConnectionTable {
             max(4_096, needed, min(Int(state.pointee.backlogCapacity) * 2, needed + 1_048_576)))
         guard wanted < UInt32.max else { return .noMemory }
         while true {
-            let room = resizeBacklog(state, to: wanted)
+            let room = resizeBacklog(slot, to: wanted)
             guard room == .refused else { return room }
-            let sizeClass = BacklogLedger.sizeClass(wanted)
-            guard let worst = worstOffender(atLeast: sizeClass, except: slot) else { return .refused }
-            overflow(worst, isOfProcess: true, outbox)
+            let grown = Offender(
+                slot: slot, sizeClass: BacklogLedger.sizeClass(wanted), isStalled: isStalled(slot))
+            guard let worst = worstOffender(except: slot), !grown.isWorse(than: worst) else { return .refused }
+            overflow(worst.slot, isOfProcess: true, outbox)
         }
     }
 
@@ -107,15 +116,14 @@ extension ConnectionTable {
         if state.pointee.backlogBoundary != ConnectionState.noBoundary { state.pointee.backlogBoundary -= head }
     }
 
-    private mutating func resizeBacklog(
-        _ state: UnsafeMutablePointer<ConnectionState>, to wanted: Int
-    ) -> BacklogRoom {
-        let (old, isListed) = (Int(state.pointee.backlogCapacity), !state.pointee.flags.contains(.overflowed))
-        guard backlogs.resize(from: old, to: wanted, isListed: isListed) else { return .refused }
+    private mutating func resizeBacklog(_ slot: UInt32, to wanted: Int) -> BacklogRoom {
+        let state = states + Int(slot)
+        let old = Int(state.pointee.backlogCapacity)
+        guard backlogs.resize(slot, states, from: old, to: wanted) else { return .refused }
         let resized = BacklogMemory.resized(
             state.pointee.backlog, from: old, to: wanted, used: Int(state.pointee.backlogEnd))
         guard let resized else {
-            _ = backlogs.resize(from: wanted, to: old, isListed: isListed)
+            _ = backlogs.resize(slot, states, from: wanted, to: old)
             return .noMemory
         }
         state.pointee.backlog = resized
@@ -159,7 +167,7 @@ extension ConnectionTable {
         slideBacklog(state)
         // Room for the last words; a peer that does not read holds this until its linger time is over.
         let kept = BacklogMemory.rounded(state.pointee.backlogCount + 512)
-        if kept < Int(state.pointee.backlogCapacity) { _ = resizeBacklog(state, to: kept) }
+        if kept < Int(state.pointee.backlogCapacity) { _ = resizeBacklog(slot, to: kept) }
         return true
     }
 
@@ -168,7 +176,7 @@ extension ConnectionTable {
         guard let backlog = state.pointee.backlog else { return }
         statistics.backlogBytes -= state.pointee.backlogCount
         let capacity = Int(state.pointee.backlogCapacity)
-        _ = backlogs.resize(from: capacity, to: 0, isListed: !state.pointee.flags.contains(.overflowed))
+        _ = backlogs.resize(slot, states, from: capacity, to: 0)
         BacklogMemory.free(backlog, capacity: capacity)
         state.pointee.backlog = nil
         state.pointee.backlogHead = 0

@@ -44,6 +44,7 @@ extension ConnectionTable {
         switch outcome {
         case .overflowed: overflow(entry.slot, isOfProcess: false, outbox)
         case .refused: overflow(entry.slot, isOfProcess: true, outbox)
+        case .cut: overflow(entry.slot, isOfProcess: true, isCut: true, outbox)
         case .skipped, .sent, .backlogged, .failed: break
         }
         if !state.pointee.flags.isDisjoint(with: [.sealed, .answered]) { endOfTurn(state) }
@@ -161,13 +162,10 @@ extension ConnectionTable {
             if outbox.offsets[middle] < start { frame = middle + 1 } else { behind = middle }
         }
         let begun = outbox.offsets[frame] - start
-        switch appendBacklog(slot, outbox.arena + start, end - start, boundary: begun, outbox) {
-        case .made: return .backlogged
-        case .noMemory: return .failed(ENOMEM)
-        case .refused:
-            let room = appendBacklog(slot, outbox.arena + start, begun, boundary: begun, outbox)
-            return room == .made ? .refused : .failed(ENOBUFS)
+        if appendBacklog(slot, outbox.arena + start, end - start, boundary: begun, outbox) == .made {
+            return .backlogged
         }
+        return appendBacklog(slot, outbox.arena + start, begun, boundary: begun, outbox) == .made ? .refused : .cut
     }
 
     /// The kernel was full: the frames join the backlog, or the connection overflows.
@@ -186,7 +184,7 @@ extension ConnectionTable {
             switch drainBacklog(entry.slot, &sink) {
             case .sent: return sendEntry(entry, outbox, &sink)
             case .failed(let code): return .failed(code)
-            case .backlogged, .skipped, .overflowed, .refused: break
+            case .backlogged, .skipped, .overflowed, .refused, .cut: break
             }
         }
         // A finishing connection's last words (bounded by one turn) are taken: it ends by its linger time anyhow.
@@ -199,10 +197,8 @@ extension ConnectionTable {
         while let (first, end) = walk.next(outbox) {
             let start = outbox.offsets[first]
             let count = outbox.offsets[end] - start
-            switch appendBacklog(entry.slot, outbox.arena + start, count, boundary: 0, outbox) {
-            case .made: continue
-            case .noMemory: return .failed(ENOMEM)
-            case .refused: return .refused
+            guard appendBacklog(entry.slot, outbox.arena + start, count, boundary: 0, outbox) == .made else {
+                return .refused
             }
         }
         return .backlogged

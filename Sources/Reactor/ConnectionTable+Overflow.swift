@@ -21,47 +21,25 @@ extension ConnectionTable {
 
     /// Decides that a connection has to go: it takes no more frames, what waits for it is dropped at once but for the rest of the message
     /// it has begun to receive, and its handler hears of it at the end of this turn or a later one.
-    mutating func overflow(_ slot: UInt32, isOfProcess: Bool, _ outbox: borrowing OutboxState) {
+    /// - Parameter mustCut: the rest of the message that it has begun to receive is lost already.
+    mutating func overflow(
+        _ slot: UInt32, isOfProcess: Bool, isCut mustCut: Bool = false, _ outbox: borrowing OutboxState
+    ) {
         let state = states + Int(slot)
         statistics.overflows &+= 1
-        if isOfProcess { statistics.overflowsOfProcess &+= 1 }
+        if isOfProcess {
+            statistics.overflowsOfProcess &+= 1
+            backlogs.ledger.budget.countRefusal()
+        }
         let why = Overflow(waitingBytes: state.pointee.backlogCount, isOfProcess: isOfProcess)
         outbox.mark(slot, OutboxState.refusing)
-        backlogs.strike(Int(state.pointee.backlogCapacity))
+        backlogs.strike(slot, states)
         state.pointee.flags.insert(.overflowed)
         state.pointee.flags.remove(.sealed)
         let isMeasured = keepStartedMessage(slot)
-        let isCut = !isMeasured || isOfProcess && state.pointee.backlogCount > Self.begunBytesMax
+        let isCut = mustCut || !isMeasured || isOfProcess && state.pointee.backlogCount > Self.begunBytesMax
         if isCut { freeBacklog(slot) }
         overflowing.append(
             OverflowNotice(slot: slot, generation: state.pointee.generation, overflow: why, isCut: isCut))
-    }
-
-    /// One of this loop's connections that hold most memory, if that is as much as a class.
-    ///
-    /// A hand goes round the slots, so that a round sends away everybody of the worst class.
-    mutating func worstOffender(atLeast sizeClass: Int, except: UInt32) -> UInt32? {
-        let worst = backlogs.worstClass
-        guard worst >= sizeClass else { return nil }
-        for _ in 0..<used {
-            hand = hand + 1 < used ? hand + 1 : 0
-            let state = states + hand
-            guard state.pointee.backlog != nil, !state.pointee.flags.contains(.overflowed), hand != Int(except) else {
-                continue
-            }
-            if BacklogLedger.sizeClass(Int(state.pointee.backlogCapacity)) == worst { return UInt32(hand) }
-        }
-        return nil
-    }
-
-    /// While the process's backlogs hold almost what they may, sends away this loop's worst offenders if nobody elsewhere owes more;
-    /// a bounded number, because each is some work.
-    mutating func relievePressure(_ outbox: borrowing OutboxState) {
-        for _ in 0..<options.overflowsPerTurn {
-            guard backlogs.ledger.isPressed, !backlogs.ledger.hasMember(above: backlogs.worstClass),
-                let worst = worstOffender(atLeast: 1, except: .max)
-            else { return }
-            overflow(worst, isOfProcess: true, outbox)
-        }
     }
 }

@@ -25,21 +25,25 @@ struct ConnectionTable: ~Copyable {
     let options: LoopOptions
     var statistics = LoopStatistics()
     var backlogs: BacklogShare
+    /// The loop's part of `LoopOptions.inputBudget`.
+    private(set) var inputShare: BudgetShare
     /// Whose handler has not yet been told that they overflowed.
     var overflowing: [OverflowNotice] = []
-    /// Where the search for the worst offender goes on.
-    var hand = 0
+    /// Whose last answer the kernel has taken since their handler was last told.
+    var caughtUp: [UInt32] = []
+    /// The time in ticks of 100 ms, told by the loop; it orders what backlogs have done.
+    var tick: UInt32 = 0
 
     init(_ options: LoopOptions) {
         self.options = options
         backlogs = BacklogShare(of: options.backlogs)
+        inputShare = BudgetShare(of: options.inputBudget)
         states = .allocate(capacity: 1)
         cork = .allocate(byteCount: Self.corkBytes, alignment: 64)
     }
 
     func free() {
         for slot in 0..<used {
-            options.inputBudget.giveBack(Int(states[slot].inputCapacity))
             Glibc.free(states[slot].input)
             BacklogMemory.free(states[slot].backlog, capacity: Int(states[slot].backlogCapacity))
         }
@@ -139,11 +143,11 @@ struct ConnectionTable: ~Copyable {
         // Doubled, but not far beyond what the connection may have.
         let wanted = max(needed, min(capacity * 2, needed + 1_048_576, Int(state.pointee.inputBytesMax)))
         guard wanted < UInt32.max else { return .outOfMemory }
-        guard options.inputBudget.take(wanted - capacity, withinGrace: wanted <= options.inputGraceBytes) else {
+        guard inputShare.take(wanted - capacity, withinGrace: wanted <= options.inputGraceBytes) else {
             return .overBudget
         }
         guard resizeInput(state, to: wanted) else {
-            options.inputBudget.giveBack(wanted - capacity)
+            inputShare.give(wanted - capacity)
             return .outOfMemory
         }
         return .made
@@ -156,7 +160,7 @@ struct ConnectionTable: ~Copyable {
         guard count > 0, capacity > options.inputGraceBytes, count * 4 < capacity, resizeInput(state, to: count) else {
             return
         }
-        options.inputBudget.giveBack(capacity - count)
+        inputShare.give(capacity - count)
     }
 
     private func resizeInput(_ state: UnsafeMutablePointer<ConnectionState>, to bytes: Int) -> Bool {
@@ -170,7 +174,7 @@ struct ConnectionTable: ~Copyable {
         let state = states + Int(slot)
         guard let input = state.pointee.input else { return }
         statistics.inputBytes -= Int(state.pointee.inputCount)
-        options.inputBudget.giveBack(Int(state.pointee.inputCapacity))
+        inputShare.give(Int(state.pointee.inputCapacity))
         Glibc.free(input)
         state.pointee.input = nil
         state.pointee.inputCount = 0

@@ -30,7 +30,7 @@ extension EventLoop {
             let notice = table.pointee.overflowing[index]
             guard isLive(notice.slot, notice.generation) else { continue }
             clinux_set_reset_on_close(state(notice.slot).pointee.descriptor)
-            close(notice.slot, .overflow)
+            close(notice.slot, .tooSlow)
         }
     }
 
@@ -42,8 +42,15 @@ extension EventLoop {
     /// Whether the kernel has not yet taken every answer that was marked. What was queued behind the last one does not matter.
     public func hasUnsentAnswers(_ slot: UInt32) -> Bool {
         let one = state(slot)
-        if one.pointee.flags.contains(.answered) { return true }
-        return one.pointee.backlog != nil && Int32(bitPattern: one.pointee.answerMark &- one.pointee.drained) > 0
+        return one.pointee.flags.contains(.answered) || one.pointee.owesAnswers
+    }
+
+    /// Tells the handler whose answers are with the kernel now.
+    func deliverCaughtUp(_ handler: any LoopHandler) {
+        guard !table.pointee.caughtUp.isEmpty else { return }
+        let due = table.pointee.caughtUp
+        table.pointee.caughtUp.removeAll(keepingCapacity: due.count < 4_096)
+        for slot in due where slot < table.pointee.used && state(slot).pointee.isOpen() { handler.answersTaken(slot) }
     }
 
     /// How many bytes the kernel has taken of the connection's backlog so far, wrapping: it changes while a slow peer reads.

@@ -31,7 +31,7 @@ extension EventLoop {
         switch outcome {
         case .skipped: return
         case .sent: if state(slot).pointee.flags.contains(.finishing) { allSent(slot) }
-        case .backlogged, .overflowed, .refused: updateInterest(slot)
+        case .backlogged, .overflowed, .refused, .cut: updateInterest(slot)
         case .failed(let code): failed(slot, code)
         }
     }
@@ -45,7 +45,7 @@ extension EventLoop {
             let isFinishing = state(slot).pointee.flags.contains(.finishing)
             if isFinishing && !state(slot).pointee.flags.contains(.sealed) { allSent(slot) }
         case .failed(let code): failed(slot, code)
-        case .skipped, .backlogged, .overflowed, .refused: return
+        case .skipped, .backlogged, .overflowed, .refused, .cut: return
         }
     }
 

@@ -106,11 +106,13 @@ public final class EventLoop {
         announceAdopted(handler)
         serve(count, handler)
         for job in handle.takeJobs() { job(self) }
+        deliverCaughtUp(handler)
         replayInput(handler)
         deliverEnds(handler)
         var hasMore = handler.turn()
         let isTick = fireTimers(handler)
         if isTick {
+            table.pointee.tick = wheel.tick
             rearmListeners()
             handler.tick()
         }
@@ -119,7 +121,7 @@ public final class EventLoop {
         if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         hasMore = hasMore || outbox.state.pointee.entryCount > 0 || !closing.isEmpty
-        hasMore = hasMore || !table.pointee.overflowing.isEmpty
+        hasMore = hasMore || !table.pointee.overflowing.isEmpty || !table.pointee.caughtUp.isEmpty
         return !(hasMore || !adopted.isEmpty || !replays.isEmpty || !ended.isEmpty || isStopping)
     }
 

@@ -6,8 +6,10 @@ public enum TransportClose: Equatable, Sendable {
     case reset
     /// The kernel gave up on unacknowledged bytes (TCP_USER_TIMEOUT), or the linger time of `finish` ran out.
     case timeout
-    /// Buffered input passed `inputLimit`, or unsent output that cannot be shortened (an HTTP response) overflowed.
+    /// Buffered input passed `inputLimit`.
     case overflow
+    /// Unsent output passed its limit, or there was no memory for it, and it could not be shortened to whole messages.
+    case tooSlow
     /// `finish` was completed or `abort` was called.
     case local
     /// Another errno.
@@ -38,6 +40,10 @@ public protocol LoopHandler: AnyObject {
     /// (`finishWithFrame` or `abort`). Once per connection; when many overflow at once, some turns later.
     func overflowed(_ slot: UInt32, _ why: Overflow)
 
+    /// The kernel has taken the last answer of those that waited for the peer (`EventLoop.markAnswered`). In the turn after, so that there may
+    /// be new ones; and not for answers that never waited.
+    func answersTaken(_ slot: UInt32)
+
     /// The process's budget has no room for the connection's input: what of it was not consumed is dropped. The handler says so and
     /// ends the connection (`finish`, `abort`); one that it leaves open is closed with `.overflow`.
     func inputRefused(_ slot: UInt32)
@@ -58,5 +64,6 @@ public protocol LoopHandler: AnyObject {
 extension LoopHandler {
     /// Says nothing, so that the connection is closed.
     public func inputRefused(_: UInt32) {}
+    public func answersTaken(_: UInt32) {}
     public func backlogAllowance(_ slot: UInt32) -> Int { 0 }
 }

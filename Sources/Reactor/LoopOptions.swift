@@ -13,7 +13,7 @@ public struct LoopOptions: Sendable {
     /// Unconsumed input one connection may have, unless `inputLimit` says otherwise.
     public var inputBytesMax = 128 * 1_024
     /// Unconsumed input of all connections of the process, by the capacity of their buffers; loops of one process share it.
-    public var inputBudget = ByteBudget()
+    public var inputBudget = ProcessBudget()
     /// What a connection's input buffer may have although the budget is used up.
     public var inputGraceBytes = 4 * 1_024
     /// Connections accepted per listener and turn.

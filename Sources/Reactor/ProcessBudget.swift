@@ -2,32 +2,37 @@ internal import Synchronization
 
 /// Bytes that all loops of a process may hold together for one purpose (unsent output, input that is not whole yet).
 ///
-/// Safe from any thread. Loops do not come here for every buffer: each has a `BudgetShare`, which reserves in chunks.
+/// Safe from any thread. What is taken is given back by whoever took it. A loop that has many buffers does not come here for each:
+/// it has a `BudgetShare`, which reserves in chunks.
+///
+/// When it is used up, a holder that would have only a little may be let in (`withinGrace`), so that those who hold much do not shut
+/// out everybody else: the bound is then `limitBytes` and one grace a holder.
 public final class ProcessBudget: Sendable {
-    /// What may be reserved in all, at least 1.
+    /// What may be reserved in all, graces aside; at least 1.
     public let limitBytes: Int
     /// What a share reserves at once; small beside the limit, so that what shares hold unused hardly lowers it.
     public let chunkBytes: Int
     private let reserved = Atomic<Int>(0)
     private let refusals = Atomic<UInt64>(0)
 
-    public init(limitBytes: Int) {
+    public init(limitBytes: Int = .max) {
         precondition(limitBytes > 0, "a budget of nothing would refuse everything")
         self.limitBytes = limitBytes
         chunkBytes = max(1, min(64 * 1_024, limitBytes / 1_024))
     }
 
-    /// Reserved by all shares now; never above `limitBytes`.
+    /// Reserved by all now, what shares have in hand among it.
     public var reservedBytes: Int { reserved.load(ordering: .relaxed) }
 
-    /// How often something was refused.
+    /// Holders turned away since the start.
     public var refusalCount: UInt64 { refusals.load(ordering: .relaxed) }
 
-    /// - Returns: whether there was room; if not, nothing is reserved.
-    func reserve(_ bytes: Int) -> Bool {
+    /// Takes bytes if they fit, or in any case when the holder is `withinGrace`.
+    /// - Returns: false, and nothing taken, when they do not.
+    public func take(_ bytes: Int, withinGrace: Bool = false) -> Bool {
         var seen = reserved.load(ordering: .relaxed)
         while true {
-            guard bytes <= limitBytes - seen else { return false }
+            guard withinGrace || bytes <= limitBytes - seen else { return false }
             let (done, original) = reserved.weakCompareExchange(
                 expected: seen, desired: seen + bytes, ordering: .relaxed)
             if done { return true }
@@ -35,17 +40,19 @@ public final class ProcessBudget: Sendable {
         }
     }
 
-    func release(_ bytes: Int) {
+    /// Gives back what was taken.
+    public func give(_ bytes: Int) {
         let before = reserved.wrappingSubtract(bytes, ordering: .relaxed).oldValue
-        precondition(before >= bytes, "more was released than had been reserved")
+        precondition(before >= bytes, "more was given back than had been taken")
     }
 
-    func countRefusal() { refusals.wrappingAdd(1, ordering: .relaxed) }
+    /// Counts a holder that was turned away; one that got less than it asked for, or for whom another made room, was not.
+    public func countRefusal() { refusals.wrappingAdd(1, ordering: .relaxed) }
 }
 
 /// One loop's part of a budget. Loop thread only; what it holds goes back when it ends.
 ///
-/// Taking and giving are an addition and a compare as long as the chunk in hand lasts.
+/// Taking and giving are an addition and a compare as long as the chunk in hand lasts. A loop that uses nothing has nothing in hand.
 public struct BudgetShare: ~Copyable {
     public let budget: ProcessBudget
     /// What the loop's buffers hold.
@@ -55,19 +62,18 @@ public struct BudgetShare: ~Copyable {
 
     public init(of budget: ProcessBudget) { self.budget = budget }
 
-    deinit { budget.release(usedBytes + sparesBytes) }
+    deinit { budget.give(usedBytes + sparesBytes) }
 
-    /// Takes bytes for a buffer that is about to be made or to grow.
+    /// Takes bytes for a buffer that is about to be made or to grow; the rule is the budget's.
     /// - Returns: false when the process holds too much already; nothing is taken then, and the owner decides who has to go.
-    public mutating func take(_ bytes: Int) -> Bool {
+    public mutating func take(_ bytes: Int, withinGrace: Bool = false) -> Bool {
         if bytes > sparesBytes {
             let missing = bytes - sparesBytes
-            if budget.reserve(missing + budget.chunkBytes) {
+            if budget.take(missing + budget.chunkBytes) {
                 sparesBytes += missing + budget.chunkBytes
-            } else if budget.reserve(missing) {
+            } else if budget.take(missing, withinGrace: withinGrace) {
                 sparesBytes += missing
             } else {
-                budget.countRefusal()
                 return false
             }
         }
@@ -81,8 +87,9 @@ public struct BudgetShare: ~Copyable {
         precondition(bytes <= usedBytes, "more was given back than had been taken")
         usedBytes -= bytes
         sparesBytes += bytes
-        guard sparesBytes >= 3 * budget.chunkBytes else { return }
-        budget.release(sparesBytes - budget.chunkBytes)
-        sparesBytes = budget.chunkBytes
+        let kept = usedBytes == 0 ? 0 : budget.chunkBytes
+        guard sparesBytes >= 3 * budget.chunkBytes || kept == 0 else { return }
+        budget.give(sparesBytes - kept)
+        sparesBytes = kept
     }
 }

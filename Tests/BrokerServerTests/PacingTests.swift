@@ -3,42 +3,19 @@
     import Testing
 
     @Suite("Peers whose answers wait") struct PacingTests {
-        @Test func nobodyIsAskedAboutBeforeTheTurnOfItsPauseIsFlushed() {
+        @Test func eachIsAskedAboutOnceAfterTheTurnOfItsPauseIsFlushed() {
             var pacing = Pacing()
-            var asked: [UInt32] = []
-            func ask() {
-                pacing.resume { slot in
-                    asked.append(slot)
-                    return false
-                }
-            }
             pacing.pause(7)
-            ask()
-            #expect(asked.isEmpty)
+            #expect(pacing.takeFlushed() == [])
             var mayResume = pacing.endTurn()
             #expect(mayResume)
             pacing.pause(8)
-            ask()
-            #expect(asked == [7])
+            #expect(pacing.takeFlushed() == [7])
             mayResume = pacing.endTurn()
             #expect(mayResume)
-            ask()
-            #expect(asked == [7, 7, 8])
+            #expect(pacing.takeFlushed() == [8])
             mayResume = pacing.endTurn()
-            #expect(!mayResume)
-        }
-
-        @Test func whoIsLetGoIsForgotten() {
-            var pacing = Pacing()
-            for slot in UInt32(0)..<4 { pacing.pause(slot) }
-            _ = pacing.endTurn()
-            pacing.resume { $0.isMultiple(of: 2) }
-            var left: [UInt32] = []
-            pacing.resume { slot in
-                left.append(slot)
-                return true
-            }
-            #expect(left == [1, 3])
+            #expect(!mayResume && pacing.takeFlushed() == [])
         }
 
         @Test func theAnswerThatPassesTheBoundIsTheLastOne() {

@@ -93,7 +93,7 @@
             #expect(parts.first?.contains("X-Idempotency-Replayed: true") == true)
             #expect(parts.first?.hasSuffix(#"{"from":"the other"}"#) == true)
             #expect(parts.last?.hasSuffix("OK") == true)
-            #expect(server.postponed.isEmpty && server.state.inputBudget.heldBytes == 0)
+            #expect(server.postponed.isEmpty && server.state.inputBudget.reservedBytes == 0)
         }
     }
 #endif

@@ -23,7 +23,7 @@
             for slot in UInt32(0)..<100 {
                 sessions.open(slot, milliseconds: slot)
                 sessions[slot].chunked = ChunkedRequest(
-                    bytes: [UInt8(slot)], head: HTTPRequestHead(), budget: ByteBudget())
+                    bytes: [UInt8(slot)], head: HTTPRequestHead(), budget: ProcessBudget())
             }
             for slot in UInt32(0)..<100 {
                 #expect(sessions[slot].sinceMilliseconds == slot)

@@ -80,7 +80,8 @@ def test_many_loops_share_one_bound_and_small_debts_are_spared():
                 got = reader.receive()
                 assert got["event"] == "load" and int(got["data"][:4]) == number
             assert broker.resident_bytes() - before < bound + (12 << 20)
-            wait_until(lambda: "limit=backlogTotalBytes" in broker.log(), "somebody had to go for the process's sake")
+            wait_until(lambda: "kind=slow_consumer" in broker.log() and "backlogTotalBytes" in broker.log(),
+                       "somebody had to go for the process's sake")
             reader.nothing_until_pong()
         for client in stalled:
             client.close()

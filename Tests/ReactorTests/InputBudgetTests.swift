@@ -15,17 +15,11 @@ import Testing
         return (script, { heard.slots })
     }
 
-    @Test func theBudgetCountsAndRefuses() {
-        let budget = ByteBudget(bytesMax: 100)
-        #expect(budget.take(60) && budget.take(40))
-        #expect(!budget.take(1) && budget.heldBytes == 100)
-        #expect(budget.take(7, withinGrace: true) && budget.heldBytes == 107)
-        budget.giveBack(107)
-        #expect(budget.heldBytes == 0)
-    }
+    /// What the buffers of a loop's connections have allocated.
+    private func held(_ loop: EventLoop) -> Int { loop.table.pointee.inputShare.usedBytes }
 
     @Test func loopsShareItAndWhoeverWouldPassItIsRefused() throws {
-        let budget = ByteBudget(bytesMax: 30_000)
+        let budget = ProcessBudget(limitBytes: 30_000)
         let (first, second) = try (
             EventLoop.manual { $0.inputBudget = budget }, EventLoop.manual { $0.inputBudget = budget }
         )
@@ -33,18 +27,18 @@ import Testing
         let holder = try first.pair(one.script), late = try second.pair(other.script)
         let (holding, arriving) = (Peer(holder.peer), Peer(late.peer))
         #expect(holding.send([UInt8](repeating: 1, count: 25_000)) == 25_000)
-        #expect(first.turns(one.script) { budget.heldBytes == 25_000 })
+        #expect(first.turns(one.script) { held(first) == 25_000 })
         #expect(arriving.send([UInt8](repeating: 1, count: 10_000)) == 10_000)
         #expect(second.turns(other.script) { other.refused() == [late.slot] })
-        #expect(one.refused() == [] && budget.refusals == 1 && budget.heldBytes == 25_000)
+        #expect(one.refused() == [] && budget.refusalCount == 1 && held(first) == 25_000 && held(second) == 0)
         holding.close()
         first.abort(holder.slot)
         first.turns(2, one.script)
-        #expect(budget.heldBytes == 0)
+        #expect(budget.reservedBytes == 0)
     }
 
     @Test func aHandlerThatSaysNothingLosesTheConnection() throws {
-        let loop = try EventLoop.manual { $0.inputBudget = ByteBudget(bytesMax: 0) }
+        let loop = try EventLoop.manual { $0.inputBudget = ProcessBudget(limitBytes: 1) }
         let script = Script()
         script.onReceived = { _, _ in 0 }
         let pair = try loop.pair(script), peer = Peer(pair.peer)
@@ -54,7 +48,7 @@ import Testing
     }
 
     @Test func aConnectionWithLittleInputIsReadOnWhenTheBudgetIsUsedUp() throws {
-        let budget = ByteBudget(bytesMax: 0)
+        let budget = ProcessBudget(limitBytes: 1)
         let loop = try EventLoop.manual { $0.inputBudget = budget }
         let keeper = keeper(loop)
         let pair = try loop.pair(keeper.script), peer = Peer(pair.peer)
@@ -67,26 +61,26 @@ import Testing
             #expect(peer.send([UInt8](repeating: 1, count: sent - seen)) == sent - seen)
             #expect(loop.turns(keeper.script) { seen == sent })
         }
-        #expect(keeper.refused() == [] && budget.heldBytes <= 4_096)
+        #expect(keeper.refused() == [] && held(loop) <= 4_096)
         #expect(peer.send([UInt8](repeating: 1, count: 200)) == 200)
         #expect(loop.turns(keeper.script) { keeper.refused() == [pair.slot] })
-        #expect(budget.heldBytes == 0, "what is dropped is given back at once")
+        #expect(budget.reservedBytes == 0, "what is dropped is given back at once")
     }
 
     @Test func whoDribblesHoldsWhatItSentAndNotABuffer() throws {
-        let budget = ByteBudget()
+        let budget = ProcessBudget()
         let loop = try EventLoop.manual { $0.inputBudget = budget }
         let keeper = keeper(loop)
         let pair = try loop.pair(keeper.script), peer = Peer(pair.peer)
         for sent in 1...20 {
             #expect(peer.send([1]) == 1)
             #expect(loop.turns(keeper.script) { loop.statistics.inputBytes == sent })
-            #expect(budget.heldBytes <= 4_096)
+            #expect(held(loop) <= 4_096)
         }
     }
 
     @Test func whatIsConsumedLeavesNothingBehind() throws {
-        let budget = ByteBudget()
+        let budget = ProcessBudget()
         let loop = try EventLoop.manual { $0.inputBudget = budget }
         let script = Script()
         // All but the last byte, once it is much.
@@ -99,11 +93,11 @@ import Testing
             loop.turns(1, script)
         }
         #expect(loop.turns(script) { loop.statistics.inputBytes == 1 })
-        #expect(budget.heldBytes <= 4_096, "the buffer of a large message does not stay for the byte behind it")
+        #expect(held(loop) <= 4_096, "the buffer of a large message does not stay for the byte behind it")
     }
 
     @Test func theLastBytesOfALargeMessageDoNotDoubleItsBuffer() throws {
-        let budget = ByteBudget()
+        let budget = ProcessBudget()
         let loop = try EventLoop.manual { $0.inputBudget = budget }
         let keeper = keeper(loop)
         let pair = try loop.pair(keeper.script), peer = Peer(pair.peer)
@@ -114,6 +108,6 @@ import Testing
             loop.turns(1, keeper.script)
         }
         #expect(loop.turns(keeper.script) { loop.statistics.inputBytes == 299_000 })
-        #expect(budget.heldBytes <= 299_000 + 256 * 1_024)
+        #expect(held(loop) <= 299_000 + 256 * 1_024)
     }
 }

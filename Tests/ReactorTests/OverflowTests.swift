@@ -157,6 +157,7 @@ import Testing
         bench.flush()
         #expect(bench.table.backlogs.usedBytes <= 100_000)
         #expect(bench.table.statistics.overflowsOfProcess == bench.table.statistics.overflows)
+        #expect(bench.table.options.backlogs.budget.refusalCount == bench.table.statistics.overflows)
         #expect(bench.table.statistics.overflows > 0)
     }
 
@@ -182,6 +183,93 @@ import Testing
         #expect(bench.table.backlogs.usedBytes == Int(bench.table.states[1].backlogCapacity))
         bench.table.kill(1, &bench.outbox.state.pointee)
         #expect(bench.table.backlogs.usedBytes == 0 && bench.table.backlogs.worstClass == 0)
+    }
+
+    // MARK: Who reads and who does not
+
+    /// Ten connections owe as much; some of them take a little now and then.
+    private func benchOfTen(total: Int, readers: Set<Int>) -> Bench {
+        let bench = Bench(connections: 10, options(limit: 1 << 20, total: total))
+        for _ in 0..<8 {
+            let index = bench.frame(frame(5_000))
+            for slot in UInt32(0)..<10 { bench.outbox.queue(index, to: slot) }
+        }
+        bench.flush()
+        bench.table.tick = 20
+        for slot in readers {
+            bench.sink.windows[slot] = 100
+            bench.drain(UInt32(slot))
+        }
+        return bench
+    }
+
+    @Test("whoever reads stays while somebody owes much and does not", arguments: 0..<10)
+    func readersStay(first: Int) {
+        let readers: Set<Int> = [first, (first + 1) % 10, (first + 5) % 10]
+        let bench = benchOfTen(total: 420_000, readers: readers)
+        #expect(bench.overflowed.isEmpty)
+        // The readers' backlogs grow most.
+        for _ in 0..<3 {
+            for slot in readers { bench.outbox.send(frame(10_000), to: UInt32(slot)) }
+            bench.flush()
+            bench.table.relievePressure(bench.outbox.state.pointee)
+        }
+        #expect(!bench.overflowed.isEmpty && readers.isDisjoint(with: bench.overflowed.map(Int.init)))
+    }
+
+    @Test func beforeTheBudgetIsAlmostUsedUpOnlyThoseGoWhoDoNotRead() {
+        let bench = benchOfTen(total: 440_000, readers: Set(1..<10))
+        #expect(bench.table.options.backlogs.isPressed && !bench.table.options.backlogs.isStrained)
+        bench.table.relievePressure(bench.outbox.state.pointee)
+        #expect(bench.overflowed == [0])
+    }
+
+    @Test func ifEverybodyReadsTheLargestGo() {
+        let bench = benchOfTen(total: 436_000, readers: Set(0..<10))
+        #expect(bench.table.options.backlogs.isStrained)
+        bench.table.relievePressure(bench.outbox.state.pointee)
+        #expect(bench.overflowed.count == 1 && !bench.table.options.backlogs.isPressed)
+    }
+
+    @Test func whoReadsGoesBeforeSomebodyWhoOwesMuchLessAndDoesNot() {
+        let bench = Bench(connections: 2, options(limit: 1 << 20, total: 170_000))
+        bench.outbox.send(frame(5_000), to: 0)
+        bench.outbox.send(frame(150_000), to: 1)
+        bench.flush()
+        bench.table.tick = 20
+        bench.sink.windows[1] = 1
+        bench.drain(1)
+        bench.outbox.send(frame(20_000), to: 0)
+        bench.flush()
+        #expect(bench.overflowed == [1])
+    }
+
+    @Test func aSearchIsShortHoweverManyOweAsMuch() {
+        let bench = Bench(connections: 3_000, options(limit: 1 << 20, total: 1 << 30))
+        let index = bench.frame(frame(5_000))
+        for slot in UInt32(0)..<3_000 { bench.outbox.queue(index, to: slot) }
+        bench.flush()
+        bench.table.tick = 20
+        for slot in UInt32(0)..<3_000 where slot != 2_900 { bench.table.states[Int(slot)].movedTick = 20 }
+        var searches = 0
+        while bench.table.worstOffender(except: .max)?.isStalled != true, searches < 1_000 { searches += 1 }
+        #expect(searches > 100 && searches < 200, "each looks at some, and goes on where the last one stopped")
+        #expect(bench.table.worstOffender(except: .max)?.isStalled == false)
+    }
+
+    // MARK: No memory even for the message that has begun
+
+    @Test func aConnectionThatCannotEvenFinishItsMessageIsResetAndCounted() throws {
+        let loop = try EventLoop.manual { $0.backlogs = BacklogLedger(limitBytes: 4_000) }
+        let script = Script()
+        let (slot, end) = try loop.pair(script)
+        let peer = Peer(end)
+        loop.outbox.send(frame(900_000), to: slot)
+        loop.turns(2, script)
+        #expect(script.closes.map(\.slot) == [slot] && script.closes.map(\.why) == [.tooSlow])
+        #expect(script.overflows.isEmpty && loop.statistics.overflowsOfProcess == 1)
+        #expect(loop.table.pointee.backlogs.usedBytes == 0 && loop.options.backlogs.budget.refusalCount == 1)
+        withExtendedLifetime(peer) {}
     }
 
     // MARK: A backlog that slides
@@ -244,8 +332,11 @@ import Testing
             taken += Int(loop.drainedBytes(slot) &- before)
             before = loop.drainedBytes(slot)
             #expect(loop.hasUnsentAnswers(slot) == (taken < mark))
+            if loop.hasUnsentAnswers(slot) { #expect(script.caughtUp.isEmpty) }
             try #require(taken <= mark + 500_000)
         }
+        loop.turns(1, script)
+        #expect(script.caughtUp == [slot], "told once")
         #expect(loop.backlogBytes(slot) > 0, "it never caught up")
     }
 
@@ -303,7 +394,7 @@ import Testing
         loop.outbox.send(frame(400_000), to: other)
         loop.turns(2, script)
         #expect(
-            script.closes.map(\.slot) == [slot] && script.closes.map(\.why) == [.overflow] && script.overflows.isEmpty)
+            script.closes.map(\.slot) == [slot] && script.closes.map(\.why) == [.tooSlow] && script.overflows.isEmpty)
         #expect(loop.backlogBytes(other) > 0)
     }
 }

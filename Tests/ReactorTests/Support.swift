@@ -23,6 +23,7 @@ final class Script: LoopHandler {
     var onOverflow: (UInt32) -> Void = { _ in }
     var onInputRefused: (UInt32) -> Void = { _ in }
     var allowance = 0
+    private(set) var caughtUp: [UInt32] = []
     private(set) var overflowReasons: [Overflow] = []
     var onClosed: (UInt32, TransportClose) -> Void = { _, _ in }
     var onTurn: () -> Bool = { false }
@@ -41,6 +42,7 @@ final class Script: LoopHandler {
         overflowReasons.append(why)
         onOverflow(slot)
     }
+    func answersTaken(_ slot: UInt32) { caughtUp.append(slot) }
     func inputRefused(_ slot: UInt32) { onInputRefused(slot) }
     func closed(_ slot: UInt32, _ why: TransportClose) {
         closes.append((slot, why))

@@ -133,6 +133,7 @@ extension Worker {
         case .reset: "reset by the server"
         case .timeout: "timed out"
         case .overflow: "a message is too large"
+        case .tooSlow: "the server takes requests too slowly"
         case .local: "ended by the server"  // we only abort what has ended
         case .error(let code): IOError.text(code)
         }
