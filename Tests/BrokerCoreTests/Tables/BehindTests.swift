@@ -83,6 +83,51 @@
             #expect(told == (comesBack ? [] : [Text.watchlist(online: [], offline: ["u1"])]))
         }
 
+        @Test func whatIsOwedIsToldInSlicesAndInAsFewTakesAsTheQueueHasRoomFor() throws {
+            let blocks = 64
+            let desk = Desk(loops: 2, queueBytesMax: blocks * DeliveryPool.blockBytes)
+            let broker = desk.brokers[1]
+            broker.changesPerSlice = 2
+            let stays = desk.connect(loop: 1)
+            desk.subscribe(stays, "presence-a", data: #"{"user_id":"stays"}"#)
+            let members = (0..<200).map { _ in desk.connect() }
+            for _ in 0...blocks { try desk.postOnly("e", ["presence-a"]) }
+            for (number, peer) in members.enumerated() {
+                let data = #"{"user_id":"u\#(number)"}"#
+                let auth = desk.signer.channel("presence-a", socket: desk.socket(peer), data: data)
+                desk.brokers[0].receive(peer.slot, Text.subscribe("presence-a", auth: auth, data: data))
+            }
+            var (told, most) = (0, 0)
+            let before = broker.takes
+            while broker.hasWork {
+                guard let delivery = broker.nextDelivery() else { continue }
+                guard Text.payload(of: delivery.bytes)?.contains("member_added") == true else { continue }
+                told += 1
+                most = max(most, desk.shared.queuedBytes(of: 1))
+            }
+            #expect(told == 200)
+            #expect(most <= (blocks / 2 + 2 * broker.changesPerSlice) * DeliveryPool.blockBytes)
+            #expect(broker.takes - before < 20)
+        }
+
+        @Test func whoComesToALoopThatWasBehindAndThenLeftAltogetherSeesEverybody() throws {
+            let desk = Desk(loops: 2, queueBytesMax: queueBytesMax)
+            let (first, last) = (desk.connect(loop: 1), desk.connect(loop: 1))
+            let others = (0..<3).map { _ in desk.connect() }
+            desk.subscribe(first, "presence-a", data: #"{"user_id":"first"}"#)
+            desk.subscribe(others[0], "presence-a", data: #"{"user_id":"o0"}"#)
+            try fill(desk, "presence-a")
+            let data = #"{"user_id":"o1"}"#
+            let auth = desk.signer.channel("presence-a", socket: desk.socket(others[1]), data: data)
+            desk.brokers[0].receive(others[1].slot, Text.subscribe("presence-a", auth: auth, data: data))
+            desk.brokers[1].receive(first.slot, Text.unsubscribe("presence-a"))
+            desk.carryOut()
+            let answer = try #require(desk.subscribe(last, "presence-a", data: #"{"user_id":"last"}"#).first)
+            for user in ["o0", "o1", "last"] { #expect(answer.contains(#"\"\#(user)\""#), "\(answer)") }
+            desk.subscribe(others[2], "presence-a", data: #"{"user_id":"o2"}"#)
+            #expect(desk.hear(last) == [Text.memberAdded("presence-a", "o2", info: nil)])
+        }
+
         @Test func aWatcherThatComesWhileItsLoopIsBehindIsAnsweredAsTheOthersWereTold() throws {
             let desk = Desk(loops: 2, queueBytesMax: queueBytesMax)
             let (watcher, late, user) = (desk.connect(loop: 1), desk.connect(loop: 1), desk.connect())

@@ -231,6 +231,16 @@
             #expect((0..<200).allSatisfy { table.find(Array("again-\($0)".utf8).span) == again[$0] })
         }
 
+        @Test func aTableThatHasShrunkNumbersItsNextNamesFromBelow() {
+            var table = NameTable(seed: 9)
+            let page = PagedList<[UInt8]>.pageSize
+            let ids = (0..<100 * page).map { table.insert(Array("n\($0)".utf8)) }
+            for id in ids where id > 0 { table.remove(id) }
+            table.releaseUnused()
+            let next = (0..<2 * page).map { table.insert(Array("next-\($0)".utf8)) }
+            #expect(next.allSatisfy { $0 < 3 * page } && table.names.pageCount <= 3)
+        }
+
         @Test func aPagedListForgetsTheNumbersBehindItsLastPage() {
             var list = PagedList<[UInt8]>()
             let page = PagedList<[UInt8]>.pageSize
