@@ -18,16 +18,18 @@
         private let peer: CInt
         private static let key = "app-key", secret = "app-secret"
 
-        init(_ change: (inout AppSettings) -> Void = { _ in }) throws {
-            var app = AppSettings(id: "app-id", keys: [.init(key: Self.key, secret: Self.secret)])
-            change(&app)
+        init(_ change: (inout ServerSettings) -> Void = { _ in }) throws {
+            let app = AppSettings(id: "app-id", keys: [.init(key: Self.key, secret: Self.secret)])
+            var settings = ServerSettings()
+            change(&settings)
             let broker = SharedBroker(
                 settings: [app], loopCount: 1,
                 secrets: BrokerSecrets(names: SecretKey(1, 2), socketIDs: SecretKey(3, 4)))
             let state = ServerState(
-                settings: ServerSettings(), broker: broker, webSocketsMax: 10,
+                settings: settings, broker: broker, webSocketsMax: 10,
                 secrets: SecretFilter(secrets: [Self.secret]))
             loop = try EventLoop(LoopOptions())
+            loop.manualTime = loop.now
             server = LoopServer(state: state, loop: loop, number: 0)
             server.handles = [loop.handle]
             state.isServing = true
@@ -47,6 +49,14 @@
 
         func send(_ bytes: [UInt8]) {
             #expect(bytes.withUnsafeBytes { clinux_send(peer, $0.baseAddress, $0.count) } == bytes.count)
+        }
+
+        /// Lets so much time pass, in ticks.
+        func pass(milliseconds: UInt64) {
+            for _ in 0..<milliseconds / 100 {
+                loop.manualTime = loop.manualTime?.after(nanoseconds: 100_000_000)
+                turn(1)
+            }
         }
 
         /// Turns the loop and reads what comes; until `isDone` at most.
