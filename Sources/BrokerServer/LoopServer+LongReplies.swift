@@ -30,9 +30,10 @@ extension LoopServer {
         let isChunked = request.head.minorVersion >= 1
         let keepAlive = request.head.keepAlive && isChunked
         response.removeAll(keepingCapacity: true)
+        date.set(unixSeconds: unixSeconds)
         HTTPResponse.appendOpenHead(
-            contentType: "application/json", extraHeaders: Self.crossOrigin, isChunked: isChunked, keepAlive: keepAlive,
-            to: &response)
+            date: date, contentType: "application/json", extraHeaders: Self.crossOrigin, isChunked: isChunked,
+            keepAlive: keepAlive, to: &response)
         loop.outbox.send(response, to: slot)
         pacing.answeredBytes += response.count
         if request.head.method == .head { return endReply(slot, keepAlive: keepAlive) }

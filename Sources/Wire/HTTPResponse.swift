@@ -34,13 +34,17 @@ public enum HTTPResponse {
     /// Appends the head of a 200 whose length is not known yet: the body follows in chunks, or up to the end of the connection
     /// where the client speaks HTTP/1.0 (RFC 9112 §6.3).
     public static func appendOpenHead(
-        contentType: StaticString, extraHeaders: String, isChunked: Bool, keepAlive: Bool, to out: inout [UInt8]
+        date: HTTPDate, contentType: StaticString, extraHeaders: String, isChunked: Bool, keepAlive: Bool,
+        to out: inout [UInt8]
     ) {
         assert(extraHeaders.isEmpty || extraHeaders.utf8.last == Byte.lineFeed, "extra headers are whole lines")
         assert(isChunked || !keepAlive, "only the end of the connection ends a body without chunks")
-        out.append(text: "HTTP/1.1 200 OK\r\nContent-Type: ")
-        out.append(text: contentType)
+        out.append(text: "HTTP/1.1 200 OK")
         out.append(text: keepAlive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n")
+        date.append(to: &out)
+        out.append(text: "Content-Type: ")
+        out.append(text: contentType)
+        out.append(text: "\r\n")
         if isChunked { out.append(text: "Transfer-Encoding: chunked\r\n") }
         out.append(contentsOf: extraHeaders.utf8)
         out.append(text: "\r\n")

@@ -76,6 +76,7 @@
             for host in ["127.0.0.1", "::1"] {
                 var machine = Machine(taken: ["\(host) 6001"])
                 #expect(throws: IOError(call: "listen on \(host)", code: EADDRINUSE)) { try bind("auto", &machine) }
+                #expect(machine.asked.count { $0 == "\(host) 6001" } == 1, "a port that was asked for is tried once")
             }
             var machine = Machine(taken: [":: 6001"])
             #expect(throws: IOError.self) { try bind("auto", &machine, isDefaultApp: false) }

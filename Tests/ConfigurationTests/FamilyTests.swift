@@ -146,6 +146,15 @@ import Testing
         #expect(limits.clientEventBytesMax == 90_000 && limits.presenceMemberBytesMax == 90_000)
     }
 
+    @Test func aLimitThatIsLargerThanOursCanBeIsOurLargest() throws {
+        let sizes = ["REVERB_MAX_REQUEST_SIZE": "100000000", "REVERB_APP_MAX_MESSAGE_SIZE": "100000000"]
+        let configuration = try load(["--host=::1"], env: Self.reverb.merging(sizes) { $1 }).get()
+        let limits = try #require(configuration.settings.apps.first).limits
+        #expect(configuration.settings.requestBodyBytesMax == 100_000_000 && limits.eventDataBytesMax == 67_108_864)
+        #expect(configuration.settings.messageBytesMax == 100_000_000)
+        #expect(limits.clientEventBytesMax == 67_108_864 && limits.presenceMemberBytesMax == 1_048_576)
+    }
+
     @Test func whatReverbDoesNotLimitIsNotLimited() throws {
         let configuration = try load(["--host=::1"], env: Self.reverb).get()
         let limits = try #require(configuration.settings.apps.first).limits

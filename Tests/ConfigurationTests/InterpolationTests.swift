@@ -13,7 +13,8 @@ import Testing
         ("${E:-d}", "d"), ("${E-d}", ""), ("${E?e}", ""), ("${E:+x}", ""), ("${E+x}", "x"),
         ("${U:-d}", "d"), ("${U-d}", "d"), ("${U:+x}", ""), ("${U+x}", ""),
         ("${U:-}", ""), ("${U:-${A}${A}}", "11"), ("${U:-${U-${A:+y}}}", "y"), ("a${U:-$b}$c$", "a$b$c$"),
-        ("$${A}", "${A}"), ("${U:-$${A}}", "${A}"), ("${B}", "${A}"), ("${U:-a:-b}", "a:-b"), ("${A:+é}", "é"),
+        ("$${A}", "${A}"), ("${U:-$${A}}", "${A}"), ("${U:-$${}", "${"), ("${B}", "${A}"), ("${U:-a:-b}", "a:-b"),
+        ("${A:+é}", "é"),
     ]) func isExpanded(_ text: String, _ expected: String) {
         let result = Interpolation.expand(text, lookUp: Self.lookUp)
         #expect(result.text == expected && result.missing.isEmpty && !result.isMalformed)

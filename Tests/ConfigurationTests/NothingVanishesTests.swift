@@ -39,6 +39,9 @@ import Testing
             "in a section of another thing", "{\"metrics\": {\"things\": {\"x\": [\(app)]}}}",
             misplaced("metrics.things")),
         Row(
+            "a key and its secret without an id",
+            "{\"metrics\": {\"things\": {\"x\": [{\"key\": \"k\", \"secret\": \"s\"}]}}}", misplaced("metrics.things")),
+        Row(
             "a list instead of the section", "{\"appManager\": {\"array\": [\(app)]}}",
             "appManager.array: must be an object, not an array"),
         Row(
@@ -219,6 +222,9 @@ import Testing
         guard case .failure(let failure) = result else { Issue.record("started"); return }
         #expect(failure.exitCode == 78)
         #expect(result.lines.filter { !$0.contains("warning") } == [expected])
+        // The built-in app has not taken its place: nothing is said about that one's credentials.
+        let strict = load(["--host=::1", "--production"], env: env)
+        #expect(strict.lines.filter { !$0.contains("warning") } == [expected])
     }
 
     @Test func aKeyWithItsSecretIsEnough() throws {

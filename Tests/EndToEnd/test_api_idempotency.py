@@ -166,6 +166,31 @@ def test_events_of_a_batch_may_have_keys_of_their_own(caller, client):
     assert names(client, 1) == ["n"]
 
 
+def keyed(*keys: str) -> dict:
+    return {"batch": [{"name": "e", "channel": "c", "data": "d", "idempotency_key": key} for key in keys]}
+
+
+def test_what_a_batch_repeats_takes_a_read_and_only_what_is_new_takes_messages():
+    """PW-139: two messages of the day's three, then one, however often the two are repeated; the repetitions have a rate."""
+    limits = {"messagesPerDay": 3, "readRequestsPerSecond": 5}
+    with Broker({"apps": [named_app("q", limits=limits)]}) as broker:
+        call = Caller(broker, **credentials("q"))
+        assert_success(call("POST", "/batch_events", keyed("a", "b")))
+        assert_success(call("POST", "/batch_events", keyed("a", "b", "c")))
+        assert_error(call("POST", "/batch_events", keyed("a", "d")), 403)
+        replies = [call("POST", "/batch_events", keyed("a", "c")) for _ in range(60)]
+        assert {reply.status for reply in replies} == {200, 429}
+
+
+def test_a_refused_batch_does_not_use_up_the_keys_of_its_events():
+    with Broker({"apps": [named_app("rate", limits={"backendEventsPerSecond": 2})]}) as broker:
+        call = Caller(broker, **credentials("rate"))
+        assert_error(call("POST", "/batch_events", keyed("a", "b", "c")), 429)
+        reply = call("POST", "/batch_events", keyed("a"))
+        assert_success(reply)
+        assert not is_replay(reply)
+
+
 def test_a_keyed_body_in_chunks_is_the_same_publish(broker, caller):
     body = event("chunks")
     for number in range(2):

@@ -85,6 +85,11 @@ def test_pw_154_a_small_rest_is_passed_over_and_the_connection_stays(broker):
             assert raw.reply().status == 200
     with Raw(broker) as raw:
         assert raw.send(post("/apps/1/events", "Content-Length: 65537")).reply().headers["connection"] == "close"
+    with Raw(broker) as raw:
+        # Who asked first may leave the body out, and nobody knows.
+        reply = raw.send(post("/apps/1/events", "Content-Length: 100", "Expect: 100-continue")).reply(interim=False)
+        assert reply.status == 401 and reply.headers["connection"] == "close"
+        raw.expect_closed()
 
 
 def test_pw_153_a_signed_body_is_waited_for(broker, client):
@@ -108,6 +113,8 @@ def test_pw_153_a_signed_body_is_waited_for(broker, client):
         assert raw.reply().status == 200, "the connection goes on, and the next head is looked at anew"
         raw.send(post("/apps/1/events", f"Content-Length: {len(body)}") + body)
         assert_error(raw.reply(), 401)
+        forged = target("POST", "/apps/1/events", body, secret="no")
+        assert_error(raw.send(post(forged, f"Content-Length: {len(body)}") + body).reply(), 401, "signature")
 
 
 def fill(broker: Broker, opening: bytes, rest: bytes, count: int) -> list[socket.socket]:

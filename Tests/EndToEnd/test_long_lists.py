@@ -4,6 +4,8 @@ import http.client
 import json
 import socket
 import threading
+import time
+from email.utils import parsedate_to_datetime
 
 import pytest
 
@@ -53,6 +55,7 @@ def test_a_long_list_names_every_channel_once(crowd, caller):
     reply = caller.get("/channels")
     assert_success(reply)
     assert reply.headers["transfer-encoding"] == "chunked" and "content-length" not in reply.headers
+    assert abs(parsedate_to_datetime(reply.headers["date"]).timestamp() - time.time()) < 60, "RFC 9110 §6.6.1"
     assert sorted(names(reply.body)) == sorted(CHANNELS)
     info = assert_success(caller.get("/channels", info="subscription_count"))["channels"]
     assert info == {name: {"subscription_count": 1} for name in CHANNELS}

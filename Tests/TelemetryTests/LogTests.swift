@@ -19,6 +19,13 @@ import Testing
             expected: "k=\"\\u001b[2J\""),
         Row(testDescription: "quotes and backslashes", value: "\"\\", expected: "k=\"\\\"\\\\\""),
         Row(testDescription: "a right-to-left override", value: "\u{202E}x", expected: "k=\"\\u202ex\""),
+        Row(
+            testDescription: "an isolate and its end", value: "a\u{2066}b\u{2069}",
+            expected: "k=\"a\\u2066b\\u2069\""),
+        Row(testDescription: "an Arabic letter mark", value: "\u{061C}", expected: "k=\"\\u061c\""),
+        Row(
+            testDescription: "what has no width", value: "\u{200B}\u{200F}\u{FEFF}",
+            expected: "k=\"\\u200b\\u200f\\ufeff\""),
         Row(testDescription: "a line separator", value: "\u{2028}", expected: "k=\"\\u2028\""),
         Row(testDescription: "tabs and returns", value: "\t\r", expected: "k=\"\\t\\r\""),
         Row(testDescription: "a C1 control", value: "\u{9B}", expected: "k=\"\\u009b\""),

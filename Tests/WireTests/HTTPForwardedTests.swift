@@ -36,6 +36,9 @@ import Wire
         Row("the first element, plaintext", ("Forwarded: for=a;proto=http, for=b;proto=https", false)),
         Row("the first that names one", ("Forwarded: for=a, for=b;proto=https", true)),
         Row("the first of several lines that names one", ("Forwarded: for=a\r\nForwarded: proto=https", true)),
+        Row(
+            "the first of several lines, however the later ones are",
+            ("Forwarded: proto=http\r\nForwarded: proto=https", false)),
         Row("none names one", ("Forwarded: for=a, for=b", nil)),
         Row("separators in quotes", ("Forwarded: for=\"a,proto=https;proto=https\";proto=http", false)),
         Row("escaped quotes", ("Forwarded: for=\"a\\\";proto=https;b=\\\"c\";proto=http", false)),

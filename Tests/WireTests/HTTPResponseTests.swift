@@ -18,6 +18,25 @@ import Wire
         #expect(text.hasSuffix("Content-Length: 5\r\n\r\n"))
     }
 
+    @Test func aHeadOfUnknownLengthIsExact() {
+        let date = HTTPDate(unixSeconds: 784_111_777)
+        func open(isChunked: Bool, keepAlive: Bool) -> String {
+            var out: [UInt8] = []
+            HTTPResponse.appendOpenHead(
+                date: date, contentType: "text/plain", extraHeaders: "Allow: GET\r\n", isChunked: isChunked,
+                keepAlive: keepAlive, to: &out)
+            return String(decoding: out, as: UTF8.self)
+        }
+        let line = "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\nContent-Type: text/plain\r\n"
+        #expect(
+            open(isChunked: true, keepAlive: true)
+                == "HTTP/1.1 200 OK\r\nConnection: keep-alive\r\n\(line)Transfer-Encoding: chunked\r\nAllow: GET\r\n\r\n"
+        )
+        #expect(
+            open(isChunked: false, keepAlive: false)
+                == "HTTP/1.1 200 OK\r\nConnection: close\r\n\(line)Allow: GET\r\n\r\n")
+    }
+
     @Test(arguments: [101, 204, 304]) func someStatusesHaveNeitherBodyNorLength(status: Int) {
         let text = response(status, "text/plain", body: "x")
         #expect(text.hasSuffix("\r\n\r\n") && !text.contains("Content-"))

@@ -17,11 +17,13 @@ final class Desk {
     private var slots: [UInt32]
     private var milliseconds: UInt64 = 1_000_000
 
-    init(loops: Int = 1, _ change: (inout AppSettings) -> Void = { _ in }) {
+    /// - Parameter queueBytesMax: above it a loop is so far behind that it counts as full.
+    init(loops: Int = 1, queueBytesMax: Int = 64 << 20, _ change: (inout AppSettings) -> Void = { _ in }) {
         var settings = AppSettings(id: "1", keys: [.init(key: "key", secret: "secret")])
         settings.clientEventsEnabled = true
         change(&settings)
-        let shared = SharedBroker(settings: [settings], loopCount: loops, seed: 42)
+        let shared = SharedBroker(
+            settings: [settings], loopCount: loops, seed: 42, queueBytesMax: queueBytesMax)
         self.shared = shared
         brokers = (0..<loops).map { LoopBroker(shared: shared, loop: $0) }
         signer = Signer(settings)

@@ -71,6 +71,37 @@
             #expect(isIdle(desk) && desk.app.registry.shardsInMemory == 0)
         }
 
+        /// A slice takes as many of those it visits off the list as `isDone` says, in the way of `LoopBroker.sweep`.
+        private func ticks(of shards: Int, isDone: (Int) -> Bool) -> Int {
+            var work = Housekeeping()
+            work.sweeping = (0..<shards).map { Housekeeping.Shard(app: UInt32($0), number: 0) }
+            var (visited, ticks): (Set<UInt32>, Int) = ([], 0)
+            while visited.count < shards, ticks < 1_000 {
+                work.beginSlice()
+                for _ in 0..<work.slice where work.next < work.sweeping.count {
+                    let app = work.sweeping[work.next].app
+                    visited.insert(app)
+                    guard isDone(Int(app)) else {
+                        work.next += 1
+                        continue
+                    }
+                    work.sweeping.swapAt(work.next, work.sweeping.count - 1)
+                    work.sweeping.removeLast()
+                }
+                ticks += 1
+            }
+            return ticks
+        }
+
+        @Test(arguments: [1, 31, 32, 33, 1_000, 64_000])
+        func aSweepComesToEveryShardInItsTicksHoweverManyAreDone(shards: Int) {
+            let most = Housekeeping.ticksPerSweep
+            #expect(ticks(of: shards) { _ in false } <= most)
+            #expect(ticks(of: shards) { _ in true } <= most)
+            #expect(ticks(of: shards) { !$0.isMultiple(of: 3) } <= most)
+            if shards >= 1_000 { #expect(ticks(of: shards) { _ in true } > most / 2, "in slices, not at once") }
+        }
+
         @Test(arguments: 0..<8) func theShardsOfManyAppsAreFoundAmongEachOther(seed: Int) {
             var random = SeededRandom(seed: seed)
             let directory = ShardDirectory(hashing: NameHashing(seed: random.next()))

@@ -167,6 +167,41 @@
             #expect(table.count == 1)
         }
 
+        /// A claim takes only some of the keys that are over out of the table; the others count as forgotten all the same.
+        @Test func aKeyThatIsOverIsNewAlsoBeforeItIsTakenOut() throws {
+            var table = table(keys: 100)
+            for number in 0..<100 { try publish(&table, "\(number)", answer: "old") }
+            try publish(&table, "99", at: 120_000, answer: "new")
+            #expect(table.count < 100 && table.count > 1, "some are still there")
+            table.expire(milliseconds: 120_000, limit: 100)
+            #expect(table.count == 1 && table.count(ofApp: 0) == 1)
+            #expect(
+                table.claim([try claim("99")], app: 0, milliseconds: 239_999)
+                    == .claimed([.answered(Array("new".utf8))]))
+        }
+
+        /// Several times over, because whether a tick has something to do is kept beside the table.
+        @Test func ticksForgetWhatIsOverAndNothingElse() throws {
+            let desk = Desk()
+            let store = desk.shared.idempotency
+            for round in 0..<3 {
+                let time = BrokerTime(milliseconds: UInt64(round) * 1_000_000, unixSeconds: 0)
+                guard case .claimed(let all) = store.claim([try claim("k")], app: desk.app, time: time),
+                    case .new(let ticket) = all[0]
+                else {
+                    Issue.record("round \(round): not new")
+                    return
+                }
+                store.settle(ticket, answer: [])
+                for passed: UInt64 in [0, 60_000, 119_999] {
+                    store.tick(BrokerTime(milliseconds: time.milliseconds + passed, unixSeconds: 0))
+                    #expect(store.count == 1)
+                }
+                store.tick(BrokerTime(milliseconds: time.milliseconds + 120_000, unixSeconds: 0))
+                #expect(store.count == 0)
+            }
+        }
+
         @Test(arguments: 0..<20) func randomStepsAgreeWithAPlainList(seed: Int) throws {
             var random = SeededRandom(seed: seed)
             var table = table(keys: 5)

@@ -138,6 +138,8 @@
             let members = (0..<500).map { roster.join(Array("user-\($0)".utf8), userInfo: nil).member }
             for member in members[1...] { _ = roster.leave(member) }
             #expect(roster.count == 1 && roster.userIDs == [Array("user-0".utf8)])
+            let page = PagedList<Roster.Member>.pageSize
+            #expect(roster.members.capacity <= page && roster.index.names.capacity <= page)
             let (again, isNew) = roster.join(Array("user-7".utf8), userInfo: nil)
             #expect(isNew)
             let left = roster.leave(again)
@@ -229,6 +231,36 @@
             let again = (0..<200).map { table.insert(Array("again-\($0)".utf8)) }
             #expect(Set(again).count == 200 && again.allSatisfy { $0 < 9_999 })
             #expect((0..<200).allSatisfy { table.find(Array("again-\($0)".utf8).span) == again[$0] })
+        }
+
+        @Test func aTableThatHasShrunkNumbersItsNextNamesFromBelow() {
+            var table = NameTable(seed: 9)
+            let page = PagedList<[UInt8]>.pageSize
+            let ids = (0..<100 * page).map { table.insert(Array("n\($0)".utf8)) }
+            for id in ids where id > 0 { table.remove(id) }
+            table.releaseUnused()
+            let next = (0..<2 * page).map { table.insert(Array("next-\($0)".utf8)) }
+            #expect(next.allSatisfy { $0 < 3 * page } && table.names.pageCount <= 3)
+        }
+
+        @Test func aPagedListForgetsTheNumbersBehindItsLastPage() {
+            var list = PagedList<[UInt8]>()
+            let page = PagedList<[UInt8]>.pageSize
+            for number in 0..<100 * page { list.take(number) }
+            for number in 1..<100 * page { list.free(number) }
+            #expect(list.emptyPages == 99)
+            list.releasePages()
+            #expect(list.pageCount == 1 && list.capacity == page && list.emptyPages == 0)
+        }
+
+        @Test func aPageThatIsUsedAgainIsNotEmpty() {
+            var list = PagedList<[UInt8]>()
+            for _ in 0..<3 {
+                list.take(70)
+                #expect(list.emptyPages == 0)
+                list.free(70)
+                #expect(list.emptyPages == 1)
+            }
         }
 
         @Test(arguments: 0..<16) func aPagedListAgreesWithADictionaryWhilePagesComeAndGo(seed: Int) {

@@ -58,6 +58,25 @@
             #expect(sums == 0 && exclusives == 0)
         }
 
+        /// Three rounds can be told from chance by who asks in both directions, so the number is part of the promise.
+        @Test func aSocketIDIsFourRoundsOfTheNetwork() {
+            let key = SecretKey(11, 12)
+            let codec = SocketIDCodec(key: key)
+            for slot: UInt32 in [0, 1, 0xFFFF, 0x1_0000, 0x3FF_FFFF] {
+                for loop in [0, 1, 63] {
+                    let plain = UInt32(loop) << 26 | slot
+                    var (left, right) = (plain >> 16, plain & 0xFFFF)
+                    for round: UInt8 in 0..<4 {
+                        let bytes = [UInt8(right & 0xFF), UInt8(right >> 8), round, 0, 0, 0, 0]
+                        let mask = UInt32(truncatingIfNeeded: SipHash.hash(bytes.span, key: key) & 0xFFFF)
+                        (left, right) = (right, left ^ mask)
+                    }
+                    #expect(
+                        codec.socketID(loop: loop, slot: slot, random: 5) == SocketID(high: left << 16 | right, low: 5))
+                }
+            }
+        }
+
         @Test func theTwoSecretsAreIndependent() {
             let names = SecretKey(1, 2)
             let brokers = [SecretKey(3, 4), SecretKey(5, 6)].map { ids in
@@ -110,6 +129,15 @@
                 let hash = UInt64(number % 4) << 18 | UInt64(number) << 20
                 #expect(table.find(Array("n\(number)".utf8).span, hash: hash) == UInt32(number))
             }
+        }
+
+        @Test func namesThatNothingPartsDoNotMakeTheTableGrowWithoutABound() {
+            let hashing = NameHashing(seed: 11)
+            var table = NameTable(hashing: hashing)
+            for number in 0..<1_000 { _ = table.insert(Array("n\(number)".utf8), hash: 7) }
+            // From 1,024 cells to sixteen for each of the first 513 names; the others find those.
+            #expect(hashing.statistics.overlongProbes == 4)
+            #expect((0..<1_000).allSatisfy { table.find(Array("n\($0)".utf8).span, hash: 7) == UInt32($0) })
         }
 
         @Test func aSearchForWhatIsNotThereEndsAtTheLongestProbe() {

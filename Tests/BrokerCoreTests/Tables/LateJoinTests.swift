@@ -1,0 +1,131 @@
+#if DEBUG
+    @testable import BrokerCore
+    import PusherProtocol
+    import TestSupport
+    import Testing
+
+    /// Each test keeps joins and leaves between two deliveries of one turn, in an order in which the late joins are not the
+    /// last ones of the list, so that the recipients are chosen anew and not only cut off.
+    @Suite("Who joined before a delivery gets it") struct LateJoinTests {
+        private let desk = Desk()
+        private var broker: LoopBroker { desk.brokers[0] }
+
+        /// Peers that are in the room, where something has been posted already: before that no join can be late.
+        private func settled(_ count: Int) throws -> [Peer] {
+            let peers = (0..<count).map { _ in desk.connect() }
+            for peer in peers { desk.subscribe(peer, "room") }
+            try desk.publish("first", ["room"])
+            for peer in peers { _ = desk.hear(peer) }
+            return peers
+        }
+
+        private func join(_ peer: Peer) { broker.receive(peer.slot, Text.subscribe("room")) }
+        private func leave(_ peer: Peer) { broker.receive(peer.slot, Text.unsubscribe("room")) }
+        private func post(_ name: String) throws { try desk.postOnly(name, ["room"]) }
+
+        /// Who gets the next delivery.
+        private func next() throws -> Set<Peer> {
+            let delivery = try #require(broker.nextDelivery())
+            let slots = Array(delivery.recipients)
+            #expect(Set(slots).count == slots.count)
+            return Set(slots.map { Peer(loop: 0, slot: $0) })
+        }
+
+        @Test func whoLeavesBetweenTwoDeliveriesGetsOnlyTheFirst() throws {
+            let (peers, late) = (try settled(2), (0..<2).map { _ in desk.connect() })
+            for name in ["one", "two"] { try post(name) }
+            for peer in late { join(peer) }
+            leave(late[0])
+            #expect(try next() == Set(peers))
+            leave(peers[1])
+            #expect(try next() == [peers[0]])
+        }
+
+        @Test func whoJoinedBetweenTwoTakesGetsWhatWasPostedAfterwards() throws {
+            let (peers, late) = (try settled(1), (0..<4).map { _ in desk.connect() })
+            for name in ["one", "another"] { try post(name) }
+            for peer in late[..<2] { join(peer) }
+            leave(late[0])
+            #expect(try next() == Set(peers))
+            try post("two")
+            for peer in late[2...] { join(peer) }
+            leave(late[2])
+            #expect(try next() == Set(peers), "posted before anybody of them came")
+            #expect(try next() == [peers[0], late[1]], "taken after the joins of the first take were settled")
+        }
+
+        @Test func joinsThatAreForgottenMeanwhileDoNotMoveTheOthers() throws {
+            let peers = try settled(1)
+            let (gone, early, one) = (
+                (0..<3).map { _ in desk.connect() }, (0..<3).map { _ in desk.connect() }, desk.connect()
+            )
+            let (crowd, last) = ((0..<40).map { _ in desk.connect() }, desk.connect())
+            for peer in gone { join(peer) }
+            try post("one")
+            for peer in early { join(peer) }
+            try post("two")
+            for peer in [one] + crowd { join(peer) }
+            for peer in gone + crowd { leave(peer) }
+            #expect(try next() == Set(peers))
+            // So many joins are of peers who have left that they are forgotten with this one.
+            join(last)
+            #expect(broker.tables[0].channels[0].pendingJoins.map(\.slot) == (early + [one, last]).map(\.slot))
+            #expect(try next() == Set(peers + early))
+        }
+
+        @Test func whoLeftAndCameBackIsAsLateAsItsLastJoin() throws {
+            let (peers, late, crowd) = (try settled(1), desk.connect(), (0..<40).map { _ in desk.connect() })
+            join(late)
+            try post("between")
+            leave(late)
+            join(late)
+            for peer in crowd {
+                join(peer)
+                leave(peer)
+            }
+            join(crowd[0])
+            #expect(broker.tables[0].channels[0].pendingJoins.count < 10, "the joins of those who left are forgotten")
+            #expect(try next() == Set(peers))
+        }
+
+        @Test func placesThatWereLeftAgainAreNotRememberedForEver() throws {
+            let desk = Desk(loops: 2)
+            let (stays, moves) = (desk.connect(loop: 1), desk.connect())
+            desk.subscribe(stays, "room")
+            try desk.publish("first", ["room"])
+            for _ in 0..<5_000 {
+                desk.brokers[0].receive(moves.slot, Text.subscribe("room"))
+                desk.brokers[0].receive(moves.slot, Text.unsubscribe("room"))
+                #expect(desk.brokers[0].unsettled.count <= LoopBroker.unsettledMin)
+            }
+            desk.carryOut()
+            #expect(desk.brokers[0].unsettled.isEmpty)
+        }
+
+        @Test func theNewestJoinOfEachSlotIsKeptInOrder() {
+            var filter = RecipientFilter()
+            defer { filter.release() }
+            let joins = [(1, 1), (2, 2), (1, 3), (9, 4), (3, 5), (2, 6)].map { slot, sequence in
+                LocalChannel.PendingJoin(slot: UInt32(slot), sequence: UInt64(sequence), takes: 0)
+            }
+            let list: [UInt32] = [3, 2, 1, 700]
+            for _ in 0..<2 {
+                let kept = list.withUnsafeBufferPointer { filter.newest(of: joins, in: $0) }
+                #expect(kept.map(\.sequence) == [3, 5, 6])
+            }
+        }
+
+        @Test func anAnswerToARepeatedSubscribeIsNotGivenToALaterSubscription() throws {
+            // The other one keeps the room's place while nobody else is in it.
+            let peer = try settled(2)[0]
+            join(peer)
+            leave(peer)
+            join(peer)
+            desk.carryOut()
+            #expect(desk.hear(peer) == [Text.succeeded("room")], "only the one of the new subscription")
+            join(peer)
+            desk.carryOut()
+            #expect(desk.hear(peer) == [Text.succeeded("room")], "a repeated one is answered")
+        }
+    }
+#endif

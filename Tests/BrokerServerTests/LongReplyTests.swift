@@ -1,0 +1,83 @@
+#if DEBUG
+    import BrokerCore
+    @testable import BrokerServer
+    import PusherProtocol
+    import Testing
+
+    @Suite("Lists under way") struct LongReplyTests {
+        /// A list of so many users that its ids alone hold `bytes` of memory.
+        private func list(holding bytes: Int) -> LongReply {
+            let id = Array("u".utf8)
+            let ids = Array(repeating: id, count: bytes / MemoryLayout<[UInt8]>.stride)
+            return LongReply(.users(ids, next: 0))
+        }
+
+        private func begin(_ list: LongReply, _ bench: LoopBench) -> UInt32 {
+            bench.server.longReplies.begin(list, slot: bench.slot, isChunked: true, keepAlive: true)
+        }
+
+        @Test func aReplyIsSentToTheConnectionThatAskedForIt() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.server.sessions[bench.slot].replyNumber = begin(list(holding: 8_000), bench)
+            bench.turn { bench.text.hasSuffix("0\r\n\r\n") }
+            #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.longReplies.isEmpty)
+            #expect(bench.server.sessions[bench.slot].replyNumber == 0)
+        }
+
+        @Test func aReplyWhoseCallerHasGoneIsNotSentToWhoeverHasItsSlotNow() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            _ = begin(list(holding: 8_000), bench)
+            bench.turn(5)
+            #expect(bench.heard.isEmpty && bench.server.longReplies.isEmpty && bench.server.longReplies.heldBytes == 0)
+            // It has asked for a list of its own meanwhile.
+            _ = begin(list(holding: 8_000), bench)
+            bench.server.sessions[bench.slot].replyNumber = begin(list(holding: 80), bench)
+            bench.turn(10)
+            #expect(bench.text.ranges(of: #""u""#).count == 10)
+        }
+
+        /// One reply holds nearly all that replies may; its caller is not there, as if it had just gone.
+        @Test(arguments: [(-100, 200), (0, 503)])
+        func noListIsBegunThatWouldPassTheBoundOfAll(more: Int, status: Int) throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            _ = bench.server.longReplies.begin(
+                list(holding: LoopServer.longReplyBytesMax + more), slot: 40, isChunked: true, keepAlive: true)
+            bench.server.listWork = 0
+            bench.send(bench.call("GET", "/channels"))
+            bench.turn()
+            #expect(bench.text.hasPrefix("HTTP/1.1 \(status) "))
+            #expect((status == 503) == bench.text.contains("Too many long lists"))
+            #expect(bench.server.sessions[bench.slot].replyNumber == 0 && bench.server.longReplies.isEmpty)
+            bench.send(bench.call("GET", "/channels"))
+            bench.turn()
+            #expect(bench.text.ranges(of: "HTTP/1.1 200 ").count == (status == 503 ? 1 : 2), "now there is room")
+        }
+
+        @Test func whileAllHoldTooMuchNothingIsMadeAndWhatIsMadeIsSent() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            let number = begin(list(holding: LoopServer.longReplyBytesMax + 8_000), bench)
+            bench.server.sessions[bench.slot].replyNumber = number
+            bench.turn(5)
+            #expect(bench.text.hasSuffix(#"{"users":["# + "\r\n"), "its beginning was made before")
+            #expect(bench.server.longReplies.count == 1)
+        }
+
+        @Test func aPartOfTheRegistryCostsWorkAlsoWhereItIsEmpty() throws {
+            let bench = try LoopBench()
+            let wanted = try StateRequest.channels(APIQuery())
+            var reply = LongReply(.channels(app: bench.app, wanted, nextPart: 0))
+            for _ in 0..<LoopBroker.channelParts / 10 {
+                var work = 10
+                reply.make(with: bench.server.broker, textBytesMax: 1_000, work: &work)
+                #expect(work == 0 && !reply.isWhole)
+            }
+            var work = 10
+            reply.make(with: bench.server.broker, textBytesMax: 1_000, work: &work)
+            #expect(reply.isWhole && String(decoding: reply.text, as: UTF8.self) == #"{"channels":{}}"#)
+        }
+    }
+#endif
