@@ -4,12 +4,9 @@ internal import PusherProtocol
 struct ChannelTables: ~Copyable {
     private var places = PagedList<ChannelTable?>()
 
-    /// The table of an app that has one.
+    /// The table of an app; an empty one for an app that has none.
     subscript(app: Int) -> ChannelTable {
-        @inline(__always) get {
-            guard let table = places[app] else { preconditionFailure("an app's first connection makes its table") }
-            return table
-        }
+        @inline(__always) get { places[app] ?? ChannelTable(hashing: .none) }
     }
 
     /// Apps that have a table.

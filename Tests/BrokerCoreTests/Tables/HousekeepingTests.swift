@@ -21,6 +21,8 @@
             desk.subscribe(peer, "room")
             #expect(desk.app.registry.shardsInMemory == 1 && isIdle(desk), "a quiet channel wants no visit")
             desk.hangUp(peer)
+            #expect(desk.app.registry.shardsInMemory == 1 && !isIdle(desk), "whoever comes back now allocates nothing")
+            sweep(desk)
             #expect(desk.app.registry.shardsInMemory == 0 && isIdle(desk))
         }
 
