@@ -41,12 +41,22 @@ extension ConnectionTable {
         } else {
             outcome = sendEntry(entry, outbox, &sink)
         }
+        if outcome == .sent, state.pointee.flags.isDisjoint(with: [.sealed, .answered]) { return .sent }
+        return settle(entry.slot, outcome, outbox)
+    }
+
+    /// What follows when not all went out, or when the connection is ending or was answered.
+    @inline(never)
+    private mutating func settle(
+        _ slot: UInt32, _ outcome: FlushOutcome, _ outbox: borrowing OutboxState
+    ) -> FlushOutcome {
         switch outcome {
-        case .overflowed: overflow(entry.slot, isOfProcess: false, outbox)
-        case .refused: overflow(entry.slot, isOfProcess: true, outbox)
-        case .cut: overflow(entry.slot, isOfProcess: true, isCut: true, outbox)
+        case .overflowed: overflow(slot, isOfProcess: false, outbox)
+        case .refused: overflow(slot, isOfProcess: true, outbox)
+        case .cut: overflow(slot, isOfProcess: true, isCut: true, outbox)
         case .skipped, .sent, .backlogged, .failed: break
         }
+        let state = states + Int(slot)
         if !state.pointee.flags.isDisjoint(with: [.sealed, .answered]) { endOfTurn(state) }
         return outcome
     }
