@@ -66,6 +66,7 @@ def test_one_request_to_a_hundred_channels_of_one_client_closes_it_not(plain_bro
         client.nothing_until_pong()
 
 
+@pytest.mark.memory
 def test_many_loops_share_one_bound_and_small_debts_are_spared():
     """PW-180: forty clients read nothing; the memory of their backlogs stays below the bound, and a reader loses nothing"""
     bound = 4 << 20
