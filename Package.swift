@@ -31,7 +31,10 @@ let tests: [(name: String, mayImport: [String])] = [
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     (
         "BrokerServerTests",
-        ["BrokerServer", "BrokerCore", "Configuration", "CLinux", "Crypto", "PusherProtocol", "Reactor", "Wire"]
+        [
+            "BrokerServer", "BrokerCore", "Configuration", "CLinux", "Crypto", "PusherProtocol", "Reactor",
+            "TestSupport", "Wire",
+        ]
     ),
     ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "TestSupport"]),
     ("LoadGeneratorTests", ["LoadGenerator", "Reactor", "TestSupport"]),
