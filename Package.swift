@@ -1,9 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The rooms of Starling and who may look into whom (Sources/ARCHITECTURE.md). A name that is missing from a row is a rule:
+// The modules of Starling and who may look into whom (Sources/ARCHITECTURE.md). A name that is missing from a row is a rule:
 // CI builds with `--explicit-target-dependency-import-check error`.
-let rooms: [(name: String, mayImport: [String])] = [
+let modules: [(name: String, mayImport: [String])] = [
     ("Wire", []),
     ("Telemetry", []),
     ("Crypto", ["COpenSSL"]),
@@ -17,8 +17,8 @@ let rooms: [(name: String, mayImport: [String])] = [
     ),
 ]
 
-/// Rooms that live under `benchmarks/`.
-let benchmarkRooms: [(name: String, mayImport: [String])] = [
+/// Modules that live under `benchmarks/`.
+let benchmarkModules: [(name: String, mayImport: [String])] = [
     ("LoadGenerator", ["PusherProtocol", "Reactor", "Crypto", "Wire", "CLinux"])
 ]
 
@@ -65,14 +65,15 @@ let package = Package(
         .executableTarget(
             name: "Echo", dependencies: ["Reactor", "Wire", "Crypto"], path: "Tests/Echo", swiftSettings: strict),
     ]
-        + rooms.map { room in
+        + modules.map { module in
             .target(
-                name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) }, swiftSettings: strict)
+                name: module.name, dependencies: module.mayImport.map { .init(stringLiteral: $0) },
+                swiftSettings: strict)
         }
-        + benchmarkRooms.map { room in
+        + benchmarkModules.map { module in
             .target(
-                name: room.name, dependencies: room.mayImport.map { .init(stringLiteral: $0) },
-                path: "benchmarks/\(room.name)", swiftSettings: strict)
+                name: module.name, dependencies: module.mayImport.map { .init(stringLiteral: $0) },
+                path: "benchmarks/\(module.name)", swiftSettings: strict)
         }
         + tests.map { suite in
             .testTarget(

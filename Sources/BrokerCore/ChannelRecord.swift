@@ -19,7 +19,7 @@ struct ChannelRecord: Vacant {
     /// What a loop that was not told everything was told last of a watched user.
     enum Told: UInt8 { case everything, online, offline }
 
-    var kind = ChannelKind(access: .open, isCache: false)
+    var kind = ChannelKind(access: .public, isCache: false)
     /// The number of the last delivery posted; every delivery of the channel draws the next.
     var sequence: UInt64 = 0
     /// Connections on all loops. For a user channel: its signed-in connections.
@@ -31,8 +31,8 @@ struct ChannelRecord: Vacant {
     var cache: CachedEvent?
     /// Subscription counts: when the last one went out, and whether a later one is owed (PW-181).
     var countSentMilliseconds: UInt64 = 0
-    var owesCount = false
-    var isListedAsOwing = false
+    var isCountPending = false
+    var isQueued = false
 
     /// Nobody needs the record any more.
     var isUnused: Bool { subscriberCount == 0 && watchers.isEmpty && cache == nil }

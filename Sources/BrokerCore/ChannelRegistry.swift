@@ -43,7 +43,7 @@ struct ChannelShard: ~Copyable {
     private var oldestCached: Int?
     private var newestCached: Int?
     /// A loop has it among those that owe counts.
-    private(set) var isListedAsOwing = false
+    private(set) var isQueued = false
     /// A loop has it among those it sweeps.
     private(set) var isListedForSweep = false
     private let hashing: NameHashing
@@ -54,7 +54,7 @@ struct ChannelShard: ~Copyable {
     }
 
     /// It holds nothing, and no loop will look after it.
-    @inline(__always) var isUnused: Bool { table.count == 0 && !isListedAsOwing && !isListedForSweep }
+    @inline(__always) var isUnused: Bool { table.count == 0 && !isQueued && !isListedForSweep }
 
     func find(_ name: Span<UInt8>) -> Int? { table.find(name).map(Int.init) }
 
@@ -73,8 +73,8 @@ struct ChannelShard: ~Copyable {
 
     /// Keeps the shard's own books after a record changed: who is owed a count, and whether the record is still needed.
     mutating func afterChange(of id: Int, hash: UInt64) {
-        if records[id].owesCount, !records[id].isListedAsOwing {
-            records[id].isListedAsOwing = true
+        if records[id].isCountPending, !records[id].isQueued {
+            records[id].isQueued = true
             owing.append(id)
         }
         releaseIfUnused(id, hash: hash)
@@ -149,16 +149,16 @@ struct ChannelShard: ~Copyable {
     // MARK: What a loop has to do here later
 
     /// Whether the caller must list the shard among those that owe counts; nobody else does until `endOwing`.
-    mutating func mustListAsOwing() -> Bool {
-        guard !owing.isEmpty, !isListedAsOwing else { return false }
-        isListedAsOwing = true
+    mutating func mustQueue() -> Bool {
+        guard !owing.isEmpty, !isQueued else { return false }
+        isQueued = true
         return true
     }
 
     /// - Returns: true when nothing is owed any more, and the caller takes the shard off its list.
     mutating func endOwing() -> Bool {
-        isListedAsOwing = !owing.isEmpty
-        return !isListedAsOwing
+        isQueued = !owing.isEmpty
+        return !isQueued
     }
 
     private var wantsSweep: Bool { cachedCount > 0 || records.emptyPages > 0 || table.hasUnused }

@@ -105,13 +105,13 @@ struct LocalChannel: Vacant {
     struct PendingJoin {
         var slot: UInt32
         var sequence: UInt64
-        /// `LoopBroker.takes` when it joined.
-        var takes: UInt64
+        /// `LoopBroker.drainNumber` when it joined.
+        var drainNumber: UInt64
     }
 
     var generation: UInt32 = 0
     var role = Role.channel
-    var kind = ChannelKind(access: .open, isCache: false)
+    var kind = ChannelKind(access: .public, isCache: false)
     var subscribers = SubscriberList()
     /// Subscribers the registry counts for this loop: the list, and connections that closed and wait for their slice.
     var registered = 0

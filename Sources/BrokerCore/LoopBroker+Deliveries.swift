@@ -49,7 +49,7 @@ extension LoopBroker {
     private func takeNext() -> Bool {
         if chain == nil {
             if !owed.isEmpty { payOwed() }
-            takes += 1
+            drainNumber += 1
             chain = shared.queues[loop].pointee.takeAll()
         }
         guard let node = chain else {
@@ -171,15 +171,15 @@ extension LoopBroker {
         filtered = nil
         var kept = 0
         for join in unsettled {
-            guard join.takes < takes else {
+            guard join.drainNumber < drainNumber else {
                 unsettled[kept] = join
                 kept += 1
                 continue
             }
             let (table, index) = (tables[Int(join.channel.app)], Int(join.channel.index))
             guard table.channels[index].generation == join.channel.generation else { continue }
-            let now = takes
-            table.channels[index].pendingJoins.removeAll { $0.takes < now }
+            let now = drainNumber
+            table.channels[index].pendingJoins.removeAll { $0.drainNumber < now }
             if table.channels[index].pendingJoins.isEmpty { table.channels[index].pendingJoins = [] }
         }
         unsettled.removeLast(unsettled.count - kept)
@@ -195,6 +195,6 @@ extension LoopBroker {
             }
             unsettledMax = max(Self.unsettledMin, unsettled.count * 2)
         }
-        unsettled.append(UnsettledJoin(channel: channel, takes: takes))
+        unsettled.append(UnsettledJoin(channel: channel, drainNumber: drainNumber))
     }
 }

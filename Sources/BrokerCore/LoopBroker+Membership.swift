@@ -72,13 +72,15 @@ extension LoopBroker {
             slot: slot, entry: UInt32(connections[Int(slot)].subscriptions.count))
         connections[Int(slot)].subscriptions.append(mine)
         filtered = nil
-        if joined.sequence > 0 { remember(.init(slot: slot, sequence: joined.sequence, takes: takes), in: channel) }
+        if joined.sequence > 0 {
+            remember(.init(slot: slot, sequence: joined.sequence, drainNumber: drainNumber), in: channel)
+        }
         return joined
     }
 
     private func remember(_ join: LocalChannel.PendingJoin, in channel: LocalChannelID) {
         let (table, local) = (tables[Int(channel.app)], Int(channel.index))
-        let isFirst = table.channels[local].pendingJoins.last?.takes != takes
+        let isFirst = table.channels[local].pendingJoins.last?.drainNumber != drainNumber
         table.channels[local].pendingJoins.append(join)
         if isFirst { settleLater(channel) }
         guard table.channels[local].hasTooManyJoins else { return }
@@ -97,7 +99,8 @@ extension LoopBroker {
             joined.refusal = .presenceFull
             return joined
         }
-        if role == .channel, record.subscriberCount == 0, !app.channels.take(limit: app.settings.limits.channelsMax) {
+        if role == .channel, record.subscriberCount == 0, !app.channels.acquire(limit: app.settings.limits.channelsMax)
+        {
             joined.refusal = .tooManyChannels
             return joined
         }
@@ -190,8 +193,8 @@ extension LoopBroker {
             postChange(&record, of: gone.userID, held: .member(gone.fragments))
         }
         if record.subscriberCount == 0 {
-            record.owesCount = false
-            if role == .channel { app.channels.giveBack() } else { postStatus(&record, name: name, online: false) }
+            record.isCountPending = false
+            if role == .channel { app.channels.release() } else { postStatus(&record, name: name, online: false) }
         } else {
             countChanged(&record, name: name, app: app)
         }

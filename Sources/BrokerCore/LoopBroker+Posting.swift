@@ -45,14 +45,14 @@ extension LoopBroker {
         let isDue = time.milliseconds >= record.countSentMilliseconds + Self.countIntervalMilliseconds
         // Only the newest count matters, so a queue that is full gets it later.
         guard record.subscriberCount <= Self.countThrottleAbove || isDue, !shared.isOverloaded else {
-            record.owesCount = true
+            record.isCountPending = true
             return
         }
         postCount(&record, name: name)
     }
 
     private func postCount(_ record: inout ChannelRecord, name: Span<UInt8>) {
-        record.owesCount = false
+        record.isCountPending = false
         record.countSentMilliseconds = time.milliseconds
         json.removeAll(keepingCapacity: true)
         ServerFrame.subscriptionCount(channel: name, count: record.subscriberCount, to: &json)
@@ -60,18 +60,18 @@ extension LoopBroker {
     }
 
     /// Sends the counts of a shard that are due now; the others stay owed.
-    func payOwedCounts(in state: inout ChannelShard) {
+    func sendPendingCounts(in state: inout ChannelShard) {
         let candidates = state.owing
         state.owing.removeAll(keepingCapacity: true)
-        for id in candidates where state.records[id].isListedAsOwing {
-            guard state.records[id].owesCount else {
-                state.records[id].isListedAsOwing = false
+        for id in candidates where state.records[id].isQueued {
+            guard state.records[id].isCountPending else {
+                state.records[id].isQueued = false
                 continue
             }
             let isDue = time.milliseconds >= state.records[id].countSentMilliseconds + Self.countIntervalMilliseconds
             if isDue, !shared.isOverloaded {
                 let name = state.name(of: id)
-                state.records[id].isListedAsOwing = false
+                state.records[id].isQueued = false
                 postCount(&state.records[id], name: name.span)
             } else {
                 state.owing.append(id)

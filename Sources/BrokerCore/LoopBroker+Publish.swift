@@ -24,25 +24,27 @@ extension LoopBroker {
         if shared.isOverloaded { return .overloaded }
         let limits = app.settings.limits
         let second = time.milliseconds / 1_000
-        if let limit = limits.backendEventsPerSecondMax, !app.backendEvents.take(events, window: second, limit: limit) {
+        if let limit = limits.backendEventsPerSecondMax,
+            !app.backendEvents.acquire(events, window: second, limit: limit)
+        {
             return .rate(limit: limit)
         }
-        if takeMessages(events, app: app) { return nil }
-        if limits.backendEventsPerSecondMax != nil { app.backendEvents.giveBack(events, window: second) }
+        if acquireMessages(events, app: app) { return nil }
+        if limits.backendEventsPerSecondMax != nil { app.backendEvents.release(events, window: second) }
         return .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
     }
 
     /// Takes one read request from the app's rate.
     public func admitRead(app: App) -> PublishRefusal? {
         guard let limit = app.settings.limits.readRequestsPerSecondMax,
-            !app.readRequests.take(1, window: time.milliseconds / 1_000, limit: limit)
+            !app.readRequests.acquire(1, window: time.milliseconds / 1_000, limit: limit)
         else { return nil }
         return .rate(limit: limit)
     }
 
-    private func takeMessages(_ count: Int, app: App) -> Bool {
+    private func acquireMessages(_ count: Int, app: App) -> Bool {
         guard let limit = app.settings.limits.messagesPerDayMax else { return true }
-        return app.messagesToday.take(count, window: UInt64(max(0, time.unixSeconds) / 86_400), limit: limit)
+        return app.messagesToday.acquire(count, window: UInt64(max(0, time.unixSeconds) / 86_400), limit: limit)
     }
 
     /// Publishes a request's event to one of its channels (Pusher protocol §3.10).
@@ -126,7 +128,7 @@ extension LoopBroker {
                 slot: slot, code: 4301,
                 "The client event's data has \(dataBytes) bytes; the limit is \(limits.clientEventBytesMax)")
         }
-        guard takeClientEvent(from: &connections[Int(slot)], limit: limits.clientEventsPerSecondMax) else {
+        guard acquireClientEvent(from: &connections[Int(slot)], limit: limits.clientEventsPerSecondMax) else {
             return fail(
                 slot: slot, code: 4301,
                 "More than \(limits.clientEventsPerSecondMax ?? 0) client events a second; this one was dropped")
@@ -134,7 +136,7 @@ extension LoopBroker {
         guard !shared.isOverloaded else {
             return fail(slot: slot, code: 4301, "The server is overloaded; this event was dropped")
         }
-        guard takeMessages(1, app: app) else {
+        guard acquireMessages(1, app: app) else {
             return fail(
                 slot: slot, code: 4301, "The app's \(limits.messagesPerDayMax ?? 0) messages of this day are used up")
         }
@@ -171,7 +173,7 @@ extension LoopBroker {
     }
 
     /// A bucket of `limit` events that fills at `limit` a second (PW-102, PW-103).
-    private func takeClientEvent(from sender: inout ConnectionRecord, limit: Int?) -> Bool {
+    private func acquireClientEvent(from sender: inout ConnectionRecord, limit: Int?) -> Bool {
         guard let limit else { return true }
         let full = UInt64(limit) * 1_000
         let now = UInt32(truncatingIfNeeded: time.milliseconds)

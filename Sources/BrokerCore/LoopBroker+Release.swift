@@ -38,7 +38,7 @@ extension LoopBroker {
         housekeeping.owing.removeAll(keepingCapacity: all.count < 1_024)
         for shard in all {
             let isDone = door(to: shard).withLock { (state: inout ChannelShard) -> Bool in
-                payOwedCounts(in: &state)
+                sendPendingCounts(in: &state)
                 return state.endOwing()
             }
             if !isDone { housekeeping.owing.append(shard) }
@@ -72,7 +72,7 @@ extension LoopBroker {
     /// Lists a shard that has something to do later. Under its lock.
     @inline(__always)
     func lookAfter(_ state: inout ChannelShard, hash: UInt64, app: App) {
-        if state.mustListAsOwing() { housekeeping.owing.append(Self.listed(hash: hash, app: app)) }
+        if state.mustQueue() { housekeeping.owing.append(Self.listed(hash: hash, app: app)) }
         if state.mustListForSweep() { housekeeping.sweeping.append(Self.listed(hash: hash, app: app)) }
     }
 

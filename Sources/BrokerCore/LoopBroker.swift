@@ -37,7 +37,7 @@ public final class LoopBroker {
     var chain: UnsafeMutablePointer<DeliveryNode>?
     var current: UnsafeMutablePointer<DeliveryNode>?
     var pool = DeliveryPool()
-    var takes: UInt64 = 0
+    var drainNumber: UInt64 = 0
     var unsettled: [UnsettledJoin] = []
     /// Above so many it is looked whether some of their channels are gone.
     var unsettledMax = LoopBroker.unsettledMin
@@ -88,8 +88,8 @@ public final class LoopBroker {
 
     /// Takes a place in the app's connection quota.
     /// - Returns: false when the app is full (PW-011).
-    public func takeConnectionQuota(of app: App) -> Bool {
-        app.connections.take(limit: app.settings.limits.connectionsMax)
+    public func acquireConnectionQuota(of app: App) -> Bool {
+        app.connections.acquire(limit: app.settings.limits.connectionsMax)
     }
 
     /// Opens a connection that was admitted and holds its place in the quota, and queues `connection_established` (PW-001…PW-005).
@@ -123,7 +123,7 @@ public final class LoopBroker {
         connections[Int(slot)].user = nil
         connections[Int(slot)].app = -1
         connections.free(Int(slot))
-        shared.apps[app].connections.giveBack()
+        shared.apps[app].connections.release()
     }
 
     @inline(__always)
@@ -169,6 +169,6 @@ struct FilteredRecipients: Equatable {
 /// A channel whose joins must still be compared with deliveries that were posted before them.
 struct UnsettledJoin {
     var channel: LocalChannelID
-    /// `takes` when the join was made: everything posted before it has been carried out after the take that follows.
-    var takes: UInt64
+    /// `drainNumber` when the join was made: everything posted before it has been carried out after the take that follows.
+    var drainNumber: UInt64
 }

@@ -110,7 +110,7 @@ struct NameTable: ~Copyable {
         hashing.hold(bytes: -names[Int(id)].count)
         names[Int(id)] = []
         count -= 1
-        giveBack(Int(id))
+        release(Int(id))
         if count == 0 { longestProbe = 0 }
     }
 
@@ -165,7 +165,7 @@ struct NameTable: ~Copyable {
         return number
     }
 
-    private mutating func giveBack(_ number: Int) {
+    private mutating func release(_ number: Int) {
         let page = number / PagedList<[UInt8]>.pageSize
         if names.freeNumber(in: page) == nil { openPages.append(UInt32(page)) }
         names.free(number)

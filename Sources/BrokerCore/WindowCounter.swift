@@ -15,7 +15,7 @@ final class WindowCounter: Sendable {
     ///   - window: the number of the current window; only its low 24 bits count.
     ///   - limit: at most `countMax`.
     /// - Returns: false, and nothing taken, when the limit would be passed.
-    func take(_ amount: Int, window: UInt64, limit: Int) -> Bool {
+    func acquire(_ amount: Int, window: UInt64, limit: Int) -> Bool {
         var current = window & Self.windowMask
         var seen = word.load(ordering: .relaxed)
         while true {
@@ -32,7 +32,7 @@ final class WindowCounter: Sendable {
     }
 
     /// Gives back what was taken and not used, unless the window is over.
-    func giveBack(_ amount: Int, window: UInt64) {
+    func release(_ amount: Int, window: UInt64) {
         let current = window & Self.windowMask
         var seen = word.load(ordering: .relaxed)
         while Self.window(seen) == current {
@@ -55,7 +55,7 @@ final class Quota: Sendable {
     var count: Int { used.load(ordering: .relaxed) }
 
     /// Takes one; false, and nothing taken, when `limit` is reached. `nil` is no limit.
-    func take(limit: Int?) -> Bool {
+    func acquire(limit: Int?) -> Bool {
         var seen = used.load(ordering: .relaxed)
         while true {
             if let limit, seen >= limit { return false }
@@ -65,7 +65,7 @@ final class Quota: Sendable {
         }
     }
 
-    func giveBack() {
+    func release() {
         used.wrappingSubtract(1, ordering: .relaxed)
     }
 }

@@ -21,7 +21,7 @@ extension LoopServer {
             let extra = error.status == 429 ? "Retry-After: 1\r\n" : ""
             respondError(slot, status: error.status, error.text, extraHeaders: extra, for: request)
         }
-        carryOut()
+        applyEffects()
     }
 
     private func app(rawID: Span<UInt8>) -> App? {
@@ -43,7 +43,7 @@ extension LoopServer {
         } catch {
             respondError(slot, status: error.status, error.text, for: request)
         }
-        carryOut()
+        applyEffects()
     }
 
     /// Whether the call is signed and its body is the signed one. Otherwise it is answered, or, while its body is still to come, admitted.
@@ -96,7 +96,7 @@ extension LoopServer {
         case .channel(let name): try showChannel(request, name, app, query)
         case .users(let name): return try listUsers(slot, request, name, app)
         case .connections:
-            try takeRead(app)
+            try acquireRead(app)
             APIReply.connections(app.connectionCount, to: &reply)
         case .terminate(let user): return try terminate(slot, request, app, user)
         }
@@ -127,7 +127,7 @@ extension LoopServer {
     }
 
     private func publish(_ event: PublishRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App) throws(APIError) {
-        try takePublish(app, events: event.channels.count)
+        try acquirePublish(app, events: event.channels.count)
         if isTracing { logPublished(event, body, app) }
         guard !event.info.isEmpty else {
             for index in event.channels.indices { broker.publish(app: app, event, channel: index, body: body.span) }
@@ -157,7 +157,7 @@ extension LoopServer {
     }
 
     private func publish(_ batch: BatchRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App) throws(APIError) {
-        try takePublish(app, events: batch.events.reduce(0) { $0 + $1.channels.count })
+        try acquirePublish(app, events: batch.events.reduce(0) { $0 + $1.channels.count })
         if isTracing { for event in batch.events { logPublished(event, body, app) } }
         var reports: [ChannelReport?] = []
         for event in batch.events { reports.append(publish(batched: event, body, app)) }
@@ -183,11 +183,11 @@ extension LoopServer {
             subscriptionCount: event.info.contains(.subscriptionCount) ? audience.subscriptions : nil)
     }
 
-    func takePublish(_ app: App, events: Int) throws(APIError) {
+    func acquirePublish(_ app: App, events: Int) throws(APIError) {
         if let refusal = broker.admitPublish(app: app, events: events) { throw Self.error(refusal) }
     }
 
-    func takeRead(_ app: App) throws(APIError) {
+    func acquireRead(_ app: App) throws(APIError) {
         if let refusal = broker.admitRead(app: app) { throw Self.error(refusal) }
     }
 
@@ -206,7 +206,7 @@ extension LoopServer {
     private func listChannels(
         _ slot: UInt32, _ request: RequestView, _ app: App, _ query: APIQuery
     ) throws(APIError) {
-        try takeRead(app)
+        try acquireRead(app)
         let wanted = try StateRequest.channels(query)
         try respondList(slot, for: request, .channels(app: app, wanted, nextPart: 0))
     }
@@ -223,7 +223,7 @@ extension LoopServer {
     private func showChannel(
         _ request: RequestView, _ range: Range<Int>, _ app: App, _ query: APIQuery
     ) throws(APIError) {
-        try takeRead(app)
+        try acquireRead(app)
         let (name, kind) = try channel(request, range, app)
         let info = try StateRequest.channel(kind, query)
         let now = broker.channelState(of: name.span, app: app)
@@ -239,7 +239,7 @@ extension LoopServer {
     private func listUsers(
         _ slot: UInt32, _ request: RequestView, _ range: Range<Int>, _ app: App
     ) throws(APIError) {
-        try takeRead(app)
+        try acquireRead(app)
         let (name, kind) = try channel(request, range, app)
         try StateRequest.users(kind)
         try respondList(slot, for: request, .users(broker.users(of: name.span, app: app), next: 0))

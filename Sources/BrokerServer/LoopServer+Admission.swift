@@ -30,7 +30,7 @@ extension LoopServer {
         } catch {
             refuseWebSocket(slot, error)
         }
-        carryOut()
+        applyEffects()
     }
 
     private func refuseUpgrade(_ slot: UInt32, _ request: RequestView, _ fault: UpgradeFault) {
@@ -98,9 +98,11 @@ extension LoopServer {
             throw Refusal(
                 .unauthorized, "The origin \(request.text(request.head.origin) ?? "-") is not allowed for this app")
         }
-        guard state.takeWebSocket() else { throw Refusal(.overCapacity, "The server has no room for more connections") }
-        guard broker.takeConnectionQuota(of: app) else {
-            state.giveBackWebSocket()
+        guard state.acquireWebSocket() else {
+            throw Refusal(.overCapacity, "The server has no room for more connections")
+        }
+        guard broker.acquireConnectionQuota(of: app) else {
+            state.releaseWebSocket()
             throw Refusal(settings.quotaCode == 4100 ? .overCapacity : .overQuota, PusherErrorCode.overQuota.text)
         }
         broker.open(slot: slot, app: app, random: Randomness.uint32())

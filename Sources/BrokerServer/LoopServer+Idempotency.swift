@@ -49,7 +49,7 @@ extension LoopServer {
     }
 
     private func replay(_ claimed: IdempotencyOutcome.Claimed, _ app: App) throws(APIError) {
-        try takeRead(app)
+        try acquireRead(app)
         if case .answered(let answer) = claimed { reply = answer }
     }
 
@@ -77,9 +77,11 @@ extension LoopServer {
             let isKnown = claimed.map { if case .answered = $0 { true } else { false } }
             let repeated = Set(keyed.indices.filter { isKnown[$0] }.map { keyed[$0] })
             do throws(APIError) {
-                if !repeated.isEmpty { try takeRead(app) }
+                if !repeated.isEmpty { try acquireRead(app) }
                 let new = batch.events.indices.filter { !repeated.contains($0) }
-                if !new.isEmpty { try takePublish(app, events: new.reduce(0) { $0 + batch.events[$1].channels.count }) }
+                if !new.isEmpty {
+                    try acquirePublish(app, events: new.reduce(0) { $0 + batch.events[$1].channels.count })
+                }
             } catch {
                 broker.abandon(claimed)
                 throw error

@@ -35,7 +35,7 @@ extension LoopServer {
             date: date, contentType: "application/json", extraHeaders: Self.crossOrigin, isChunked: isChunked,
             keepAlive: keepAlive, to: &response)
         loop.outbox.send(response, to: slot)
-        pacing.answeredBytes += response.count
+        readThrottle.answeredBytes += response.count
         if request.head.method == .head { return endReply(slot, keepAlive: keepAlive) }
         sessions[slot].replyNumber = longReplies.begin(list, slot: slot, isChunked: isChunked, keepAlive: keepAlive)
     }
@@ -64,7 +64,7 @@ extension LoopServer {
 
     /// - Returns: whether it was the last.
     private func sendPiece(_ one: inout LongReplies.Entry) -> Bool {
-        let piece = one.list.text.prefix(Pacing.answerBytesMax)
+        let piece = one.list.text.prefix(ReadThrottle.answerBytesMax)
         let isLast = one.list.isWhole && piece.count == one.list.text.count
         response.removeAll(keepingCapacity: true)
         if one.isChunked {
@@ -81,7 +81,7 @@ extension LoopServer {
 
     private func endReply(_ slot: UInt32, keepAlive: Bool) {
         sessions[slot].replyNumber = 0
-        guard !keepAlive else { return pacing.pause(slot) }
+        guard !keepAlive else { return readThrottle.pause(slot) }
         end(slot, .answered)
         loop.finish(slot, lingerNanoseconds: Self.second)
     }

@@ -9,7 +9,7 @@ extension LoopServer {
         var offset = 0
         do throws(HTTPFailure) {
             while offset < bytes.count, sessions[slot].phase == .http, !sessions[slot].isPostponed,
-                mayBeReadOn(slot, waiting: bytes.count - offset)
+                canAnswerMore(slot, waiting: bytes.count - offset)
             {
                 offset += skip(slot, available: bytes.count - offset)
                 guard offset < bytes.count else { break }
@@ -216,7 +216,7 @@ extension LoopServer {
             status: status, date: date, contentType: contentType, extraHeaders: extraHeaders, body: body,
             keepAlive: keepAlive, omitBody: omitBody, to: &response)
         loop.outbox.send(response, to: slot)
-        pacing.answeredBytes += response.count
+        readThrottle.answeredBytes += response.count
         guard !keepAlive else { return }
         end(slot, .answered)
         // Long enough for a sender who has not read the answer yet, because it is still sending.

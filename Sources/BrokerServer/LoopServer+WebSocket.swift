@@ -10,7 +10,7 @@ extension LoopServer {
         sessions[slot].isProbed = false
         var offset = 0
         do throws(WebSocketFailure) {
-            while sessions[slot].phase == .webSocket, mayBeReadOn(slot, waiting: bytes.count - offset) {
+            while sessions[slot].phase == .webSocket, canAnswerMore(slot, waiting: bytes.count - offset) {
                 let event = try sessions[slot].receiver.next(bytes, from: &offset, limits: webSocketLimits)
                 if case .needMore = event {
                     loop.inputLimit(slot, bytes: webSocketLimits.messageBytesMax + 16)
@@ -19,11 +19,11 @@ extension LoopServer {
                 act(on: event, slot, bytes)
             }
         } catch {
-            carryOut()
+            applyEffects()
             logRefusal(.webSocket, slot, code: Int(error.closeCode), error.text)
             closeWebSocket(slot, code: error.closeCode, reason: error.text)
         }
-        carryOut()
+        applyEffects()
         if sessions[slot].receiver.assembly.capacity != sessions[slot].assemblyBytesHeld { countAssembly(slot) }
         return sessions[slot].phase == .webSocket ? offset : bytes.count
     }
@@ -32,7 +32,7 @@ extension LoopServer {
     private func countAssembly(_ slot: UInt32) {
         let holds = sessions[slot].receiver.assembly.capacity
         let held = sessions[slot].assemblyBytesHeld
-        guard holds < held || state.inputBudget.take(holds - held, withinGrace: holds <= Self.inputGraceBytes) else {
+        guard holds < held || state.inputBudget.acquire(holds - held, withinGrace: holds <= Self.inputGraceBytes) else {
             state.inputBudget.countRefusal()
             return inputRefused(slot)
         }
@@ -41,7 +41,7 @@ extension LoopServer {
     }
 
     /// A connection that has ended holds no fragments.
-    func giveBackAssembly(_ slot: UInt32) {
+    func releaseAssembly(_ slot: UInt32) {
         guard sessions[slot].assemblyBytesHeld > 0 else { return }
         state.inputBudget.give(sessions[slot].assemblyBytesHeld)
         sessions[slot].assemblyBytesHeld = 0
@@ -58,15 +58,15 @@ extension LoopServer {
             broker.receive(slot: slot, message: text.span)
         case .ping(let range):
             // Before the pong, what earlier messages of this read answered.
-            carryOut()
+            applyEffects()
             control.removeAll(keepingCapacity: true)
             WebSocketFrame.appendHeader(.pong, payloadBytes: range.count, to: &control)
             control.append(contentsOf: bytes[range])
             loop.outbox.send(control, to: slot)
-            pacing.answeredBytes += control.count
+            readThrottle.answeredBytes += control.count
         case .pong: break
         case .close(let code, _):
-            carryOut()
+            applyEffects()
             // RFC 6455 §5.5.1: the answer carries the code that came.
             control.removeAll(keepingCapacity: true)
             if let code {

@@ -29,7 +29,7 @@ final class LoopServer: LoopHandler {
     var isLeaving = false
     var leaving: [UInt32] = []
     var leavingPerTick = 0
-    var pacing = Pacing()
+    var readThrottle = ReadThrottle()
     /// Connections whose request is answered again in the next turn; see `postpone`.
     var postponed: [UInt32] = []
     var trimming = TrimPolicy()
@@ -94,14 +94,14 @@ final class LoopServer: LoopHandler {
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         syncTime()
         sessions[slot].heardMilliseconds = milliseconds
-        guard mayBeRead(slot, waiting: bytes.count) else { return 0 }
+        guard canRead(slot, waiting: bytes.count) else { return 0 }
         let consumed: Int
         switch sessions[slot].phase {
         case .http: consumed = receiveRequests(slot, bytes)
         case .webSocket: consumed = receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
         }
-        bookAnswers(slot)
+        countAnswers(slot)
         return consumed
     }
 
@@ -136,7 +136,7 @@ final class LoopServer: LoopHandler {
             sendErrorAndClose(slot, .overCapacity)
         case .ending, .free: break
         }
-        carryOut()
+        applyEffects()
     }
 
     /// A subscriber of many channels may owe as much as two of the largest requests of its app send it, and nobody is slow for answers that
@@ -186,11 +186,11 @@ final class LoopServer: LoopHandler {
             }
         }
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
-        carryOut()
+        applyEffects()
         if broker.hasNotes { logNotes() }
         let mayAdvance = !longReplies.isEmpty && advanceLongReplies()
         listWork = Self.listWorkPerTurn
-        let mayResume = pacing.endTurn()
+        let mayResume = readThrottle.endTurn()
         return broker.hasWork || mayAdvance || mayResume || !postponed.isEmpty
     }
 
@@ -199,7 +199,7 @@ final class LoopServer: LoopHandler {
     func tick() {
         syncTime()
         broker.tick()
-        carryOut()
+        applyEffects()
         drainTick()
         if state.refusals.isOwing, broker.loop == 0 { state.refusals.tellOverdue() }
         releaseMemory()
@@ -208,26 +208,26 @@ final class LoopServer: LoopHandler {
     // MARK: Effects
 
     /// Carries out what the broker's last commands ask for, in their order.
-    func carryOut() {
-        pacing.answeredBytes += broker.takeQueuedAnswerBytes()
+    func applyEffects() {
+        readThrottle.answeredBytes += broker.takeQueuedAnswerBytes()
         var wakes = broker.takeWakes()
         while wakes != 0 {
             handles[wakes.trailingZeroBitCount].wake()
             wakes &= wakes - 1
         }
         guard !broker.effects.actions.isEmpty else { return }
-        carryOutActions()
+        applyActions()
         broker.effects.clear()
     }
 
     /// Holds the arrays themselves, not the broker's property: ending a connection is a command to the broker.
-    private func carryOutActions() {
+    private func applyActions() {
         let (actions, bytes) = (broker.effects.actions, broker.effects.bytes)
         bytes.withUnsafeBytes { bytes in
             for action in actions {
                 switch action {
                 case .frame(let slot, let range):
-                    pacing.answeredBytes += range.count
+                    readThrottle.answeredBytes += range.count
                     loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
                 case .close(let slot, let reason): closeWebSocket(slot, reason)
                 }
@@ -244,12 +244,12 @@ final class LoopServer: LoopHandler {
             if broker.hasNotes { logNotes() }
             if isTracing { logDisconnect(slot, cause) }
             broker.close(slot: slot)
-            state.giveBackWebSocket()
+            state.releaseWebSocket()
         }
         if sessions[slot].phase != .free { sessions[slot].phase = .ending }
         sessions[slot].chunked = nil
         sessions[slot].receiver = WebSocketReceiver()
-        giveBackAssembly(slot)
+        releaseAssembly(slot)
     }
 
     func socketText(_ slot: UInt32) -> String {

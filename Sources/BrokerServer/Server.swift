@@ -113,7 +113,7 @@ public final class Server {
     ) throws(IOError) -> [LoopThread] {
         let count = state.broker.loopCount
         let starting = Starting(count: count)
-        let (made, begin, serving) = (Gate(count), Gate(1), Gate(count))
+        let (made, begin, serving) = (CountDownLatch(count), CountDownLatch(1), CountDownLatch(count))
         var threads: [LoopThread] = []
         for number in 0..<count {
             threads.append(
@@ -132,7 +132,7 @@ public final class Server {
     /// The whole life of one loop's thread.
     private static func serve(
         _ number: Int, _ state: ServerState, _ listening: Listening, _ options: LoopOptions, _ starting: Starting,
-        _ made: Gate, _ begin: Gate, _ serving: Gate
+        _ made: CountDownLatch, _ begin: CountDownLatch, _ serving: CountDownLatch
     ) {
         let loop: EventLoop
         do throws(IOError) { loop = try EventLoop(options) } catch {
@@ -187,7 +187,7 @@ public final class Server {
             if let again = signals.wait(milliseconds: 50), again == .terminate || again == .interrupt { break }
         }
         // One turn more, so that the last close frames reach the kernel.
-        let flushed = Gate(threads.count)
+        let flushed = CountDownLatch(threads.count)
         for handle in state.handles { handle.post { flushed.open() } }
         flushed.wait()
         for handle in state.handles { handle.stop() }

@@ -47,7 +47,7 @@ final class ServerState: Sendable {
     var webSocketCount: Int { webSockets.load(ordering: .relaxed) }
 
     /// Takes one of the process's WebSocket places.
-    func takeWebSocket() -> Bool {
+    func acquireWebSocket() -> Bool {
         let before = webSockets.wrappingAdd(1, ordering: .relaxed).oldValue
         guard before < webSocketsMax else {
             webSockets.wrappingSubtract(1, ordering: .relaxed)
@@ -56,7 +56,7 @@ final class ServerState: Sendable {
         return true
     }
 
-    func giveBackWebSocket() {
+    func releaseWebSocket() {
         webSockets.wrappingSubtract(1, ordering: .relaxed)
     }
 

@@ -16,7 +16,7 @@ struct Session {
     var isReceiving = false
     /// The head of the request that is being received was found signed, so that its body may be kept.
     var isBodyAdmitted = false
-    /// Input waits until the answers to what came before have been taken; see `Pacing`.
+    /// Input waits until the answers to what came before have been taken; see `ReadThrottle`.
     var isPaused = false
     /// The long reply that is under way; 0 for none. See `LoopServer+LongReplies`.
     var replyNumber: UInt32 = 0
@@ -74,7 +74,7 @@ final class ChunkedRequest {
     func takeHeldBytes() -> Bool {
         let holds = bytes.count + body.capacity
         guard holds > bytesHeld else { return true }
-        guard budget.take(holds - bytesHeld, withinGrace: holds <= LoopServer.inputGraceBytes) else { return false }
+        guard budget.acquire(holds - bytesHeld, withinGrace: holds <= LoopServer.inputGraceBytes) else { return false }
         bytesHeld = holds
         return true
     }

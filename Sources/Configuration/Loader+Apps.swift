@@ -39,10 +39,10 @@ extension Loader {
             if family.name == "Pusher" { placeURL() }
         }
         apps.everyApp += everyAppOfFile.map { AppValue(option: $0.option, value: $0.value, origin: $0.origin) }
-        carryOut(apps)
+        applyEffects(apps)
     }
 
-    private mutating func carryOut(_ apps: ForeignApps) {
+    private mutating func applyEffects(_ apps: ForeignApps) {
         if !apps.loose.isEmpty || !apps.everyApp.isEmpty { startApp() }
         for setting in apps.loose where !drafts.isEmpty { setOnly(setting) }
         for setting in apps.everyApp {

@@ -8,7 +8,7 @@ public struct ChannelKind: Sendable, Equatable {
     /// Who may subscribe.
     public enum Access: UInt8, Sendable, CaseIterable {
         /// Anyone.
-        case open
+        case `public`
         /// With a signature.
         case `private`
         /// With a signature; members see each other.
@@ -108,10 +108,10 @@ public enum ChannelName {
             if name.hasPrefix("presence-cache-") { return ChannelKind(access: .presence, isCache: true) }
             if name.hasPrefix("presence-") { return ChannelKind(access: .presence) }
         case UInt8(ascii: "c"):
-            if name.hasPrefix("cache-") { return ChannelKind(access: .open, isCache: true) }
+            if name.hasPrefix("cache-") { return ChannelKind(access: .public, isCache: true) }
         default: break
         }
-        return ChannelKind(access: .open)
+        return ChannelKind(access: .public)
     }
 
     private static func classifyUser(

@@ -102,8 +102,8 @@ public enum ServerFrame {
         to out: inout [UInt8]
     ) {
         let bytesMax =
-            48 + nameLiteral.count + JSONPen.growth * channel.count + dataLiteral.count
-            + JSONPen.growth * (userID?.count ?? 0)
+            48 + nameLiteral.count + JSONWriter.growth * channel.count + dataLiteral.count
+            + JSONWriter.growth * (userID?.count ?? 0)
         out.append(bytesMax: bytesMax) { pen in
             pen.write(text: #"{"event":"#)
             pen.write(bytes: nameLiteral)

@@ -29,7 +29,7 @@ struct BacklogShare: ~Copyable {
         _ slot: UInt32, _ states: UnsafeMutablePointer<ConnectionState>, from old: Int, to new: Int
     ) -> Bool {
         if new > old {
-            guard share.take(new - old) else { return false }
+            guard share.acquire(new - old) else { return false }
         } else {
             share.give(old - new)
         }

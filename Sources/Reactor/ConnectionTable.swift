@@ -143,7 +143,7 @@ struct ConnectionTable: ~Copyable {
         // Doubled, but not far beyond what the connection may have.
         let wanted = max(needed, min(capacity * 2, needed + 1_048_576, Int(state.pointee.inputBytesMax)))
         guard wanted < UInt32.max else { return .outOfMemory }
-        guard inputShare.take(wanted - capacity, withinGrace: wanted <= options.inputGraceBytes) else {
+        guard inputShare.acquire(wanted - capacity, withinGrace: wanted <= options.inputGraceBytes) else {
             return .overBudget
         }
         guard resizeInput(state, to: wanted) else {

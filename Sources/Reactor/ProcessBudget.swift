@@ -29,7 +29,7 @@ public final class ProcessBudget: Sendable {
 
     /// Takes bytes if they fit, or in any case when the holder is `withinGrace`.
     /// - Returns: false, and nothing taken, when they do not.
-    public func take(_ bytes: Int, withinGrace: Bool = false) -> Bool {
+    public func acquire(_ bytes: Int, withinGrace: Bool = false) -> Bool {
         var seen = reserved.load(ordering: .relaxed)
         while true {
             guard withinGrace || bytes <= limitBytes - seen else { return false }
@@ -66,12 +66,12 @@ public struct BudgetShare: ~Copyable {
 
     /// Takes bytes for a buffer that is about to be made or to grow; the rule is the budget's.
     /// - Returns: false when the process holds too much already; nothing is taken then, and the owner decides who has to go.
-    public mutating func take(_ bytes: Int, withinGrace: Bool = false) -> Bool {
+    public mutating func acquire(_ bytes: Int, withinGrace: Bool = false) -> Bool {
         if bytes > sparesBytes {
             let missing = bytes - sparesBytes
-            if budget.take(missing + budget.chunkBytes) {
+            if budget.acquire(missing + budget.chunkBytes) {
                 sparesBytes += missing + budget.chunkBytes
-            } else if budget.take(missing, withinGrace: withinGrace) {
+            } else if budget.acquire(missing, withinGrace: withinGrace) {
                 sparesBytes += missing
             } else {
                 return false

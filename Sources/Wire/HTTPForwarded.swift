@@ -14,7 +14,7 @@ struct HTTPForwarded {
     var isTLS: Bool? { proto ?? forwarded ?? ssl ?? scheme }
 
     /// Books one field line; further lines of a header continue its list. Any thread.
-    mutating func bookProto(_ value: Range<Int>, _ bytes: Span<UInt8>) {
+    mutating func addProto(_ value: Range<Int>, _ bytes: Span<UInt8>) {
         proto = proto ?? HTTPText.firstItem(of: value, in: bytes).map { Self.namesTLS($0, bytes) }
     }
 

@@ -33,7 +33,7 @@ public enum HTTPRequestParser {
     private static func fields(
         _ bytes: Span<UInt8>, _ offset: inout Int, _ end: Int, _ limits: HTTPLimits, _ head: inout HTTPRequestHead
     ) throws(HTTPFailure) -> Bool {
-        var seen = HTTPFieldsSeen()
+        var seen = HTTPFieldCollector()
         var count = 0
         while true {
             guard offset < end else { return false }
@@ -52,7 +52,7 @@ public enum HTTPRequestParser {
             offset = HTTPText.skipFieldBytes(bytes, from: colon + 1, end: end)
             let value = HTTPText.trimmed(colon + 1..<offset, in: bytes)
             guard try lineEnd(bytes, &offset, end) else { return false }
-            try seen.book(name..<colon, value, bytes, limits, &head)
+            try seen.add(name..<colon, value, bytes, limits, &head)
         }
         guard try lineEnd(bytes, &offset, end) else { return false }
         head.headBytes = offset

@@ -91,7 +91,7 @@ enum JSONScanner {
     /// The bytes of a word that end a plain run: `"`, `\`, below 0x20, above 0x7F. Only the lowest is exact.
     @inline(__always)
     static func specialBytes(_ word: UInt64) -> UInt64 {
-        JSONPen.escapable(word) | word & 0x8080_8080_8080_8080
+        JSONWriter.escapable(word) | word & 0x8080_8080_8080_8080
     }
 
     /// How long the escape at `offset` is in the text, and in UTF-8 when decoded (§7). Half of a surrogate pair is as long

@@ -13,12 +13,12 @@ func serve(_ configuration: consuming Configuration) {
     do throws(Server.StartFailure) {
         let server = try Server(configuration)
         server.announce(version: build.version)
-        if let reason = Surroundings.announce(port: server.port, in: readyFile) {
+        if let reason = ProcessEnvironment.announce(port: server.port, in: readyFile) {
             server.warn(ofFile: readyFile, reason)
         }
         server.run()
     } catch {
-        Surroundings.write("starling: \(error.text)\n", to: STDERR_FILENO)
+        ProcessEnvironment.write("starling: \(error.text)\n", to: STDERR_FILENO)
         exit(error.exitCode)
     }
 }
@@ -26,19 +26,20 @@ func serve(_ configuration: consuming Configuration) {
 /// In a function, because what a variable of the main file holds is held to the end.
 func main() {
     switch CommandLineRequest.parse(
-        arguments: Array(CommandLine.arguments.dropFirst()), environment: Surroundings.environment(), build: build,
-        readFile: Surroundings.read)
+        arguments: Array(CommandLine.arguments.dropFirst()), environment: ProcessEnvironment.environment(),
+        build: build,
+        readFile: ProcessEnvironment.read)
     {
     case .text(let output):
-        Surroundings.write(output.standardOutput, to: STDOUT_FILENO)
-        Surroundings.write(output.standardError, to: STDERR_FILENO)
+        ProcessEnvironment.write(output.standardOutput, to: STDOUT_FILENO)
+        ProcessEnvironment.write(output.standardError, to: STDERR_FILENO)
         exit(output.exitCode)
     case .health(let target):
         do throws(HealthCheck.Problem) {
             try HealthCheck.run(target)
             exit(0)
         } catch {
-            Surroundings.write("starling health: \(error.text)\n", to: STDERR_FILENO)
+            ProcessEnvironment.write("starling health: \(error.text)\n", to: STDERR_FILENO)
             exit(error.exitCode)
         }
     case .bench(let arguments):

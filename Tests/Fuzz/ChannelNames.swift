@@ -56,7 +56,7 @@ private func name(_ bytes: [UInt8]) {
         text.hasPrefix("#")
         ? .user
         : isEncrypted
-            ? .encrypted : text.hasPrefix("private-") ? .private : text.hasPrefix("presence-") ? .presence : .open
+            ? .encrypted : text.hasPrefix("private-") ? .private : text.hasPrefix("presence-") ? .presence : .public
     let caches = ["private-encrypted-cache-", "private-cache-", "presence-cache-", "cache-"]
     precondition(kind == ChannelKind(access: access, isCache: caches.contains { text.hasPrefix($0) }), "wrong kind")
     var frame: [UInt8] = []

@@ -124,8 +124,8 @@ import Testing
     }
 
     @Test("PW-161, PW-162, PW-163: attributes fit the channel") func channelQueries() throws {
-        let open = ChannelKind(access: .open), presence = ChannelKind(access: .presence)
-        let cache = ChannelKind(access: .open, isCache: true)
+        let open = ChannelKind(access: .public), presence = ChannelKind(access: .presence)
+        let cache = ChannelKind(access: .public, isCache: true)
         #expect(try StateRequest.channel(open, query("info=subscription_count")) == .subscriptionCount)
         #expect(try StateRequest.channel(presence, query("info=user_count")) == .userCount)
         #expect(try StateRequest.channel(cache, query("info=cache")) == .cache)

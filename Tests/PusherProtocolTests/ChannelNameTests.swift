@@ -24,9 +24,9 @@ import Testing
         Row("private-encrypted-cache-x", .encrypted, cache: true), Row("private-encrypted-x", .encrypted),
         Row("private-cache-x", .private, cache: true), Row("private-x", .private), Row("private-", .private),
         Row("presence-cache-x", .presence, cache: true), Row("presence-x", .presence),
-        Row("cache-x", .open, cache: true), Row("x", .open), Row("#server-to-user-u1", .user),
+        Row("cache-x", .public, cache: true), Row("x", .public), Row("#server-to-user-u1", .user),
         Row("private-encryptedx", .private), Row("private-cachex", .private), Row("presence-cachex", .presence),
-        Row("private-encrypted-cachex", .encrypted), Row("private", .open), Row("cache", .open),
+        Row("private-encrypted-cachex", .encrypted), Row("private", .public), Row("cache", .public),
     ]
 
     @Test("PW-066: access and cache flag are independent", arguments: kinds)
@@ -38,7 +38,7 @@ import Testing
         "PW-052: look-alikes of a prefix are plain public and uncached",
         arguments: ["privateers", "my-private-x", "presenceful", "xcache-y", "Private-x", "presence_x", "cached-x"])
     func prefixesAreAnchored(_ name: String) {
-        #expect(kind(name) == ChannelKind(access: .open))
+        #expect(kind(name) == ChannelKind(access: .public))
     }
 
     @Test("PW-048: 200 bytes are accepted, 201 are not; 164 and 165 in strict mode", arguments: [200, 164])
@@ -108,13 +108,13 @@ import Testing
                 == [.private, .presence, .encrypted])
         #expect(
             ChannelKind.Access.allCases.filter { ChannelKind(access: $0).reportsSubscriptionCount }
-                == [.open, .private, .encrypted])
+                == [.public, .private, .encrypted])
         #expect(ChannelKind(access: .presence, isCache: true).isPresence)
         #expect(ChannelKind(access: .user).isUser)
     }
 
     @Test("PW-051: case matters") func caseMatters() {
-        #expect(kind("PRIVATE-x")?.access == .open)
+        #expect(kind("PRIVATE-x")?.access == .public)
         #expect(kind("private-X")?.access == .private)
     }
 }

@@ -280,7 +280,7 @@ import Wire
         let none: [UInt8] = []
         let event = try PublishRequest.parse(body: body.span, query: APIQuery(none.span), limits: PayloadLimits())
         #expect(event.dataBytes == 7)
-        #expect(event.channels.map(\.kind.access) == [.open, .user])
+        #expect(event.channels.map(\.kind.access) == [.public, .user])
         let first = text { event.appendFrame(channel: 0, body: body.span, to: &$0) }
         #expect(first == #"{"event":"n\"","channel":"a","data":"{\"k\":1}"}"#)
         let second = text { event.appendFrame(channel: 1, body: body.span, to: &$0) }

@@ -6,7 +6,7 @@ import Testing
     private final class Holder {
         var share: BudgetShare
         init(_ budget: ProcessBudget) { share = BudgetShare(of: budget) }
-        func take(_ bytes: Int, withinGrace: Bool = false) -> Bool { share.take(bytes, withinGrace: withinGrace) }
+        func acquire(_ bytes: Int, withinGrace: Bool = false) -> Bool { share.acquire(bytes, withinGrace: withinGrace) }
         func give(_ bytes: Int) { share.give(bytes) }
         var usedBytes: Int { share.usedBytes }
     }
@@ -29,7 +29,7 @@ import Testing
                 let (holder, bytes) = (
                     Int.random(in: 0..<4, using: &random), Int.random(in: 0...300_000, using: &random)
                 )
-                if holders[holder].take(bytes) {
+                if holders[holder].acquire(bytes) {
                     held.append((holder, bytes))
                 } else {
                     #expect(used + bytes + holders.count * 3 * budget.chunkBytes > budget.limitBytes, "refused in vain")
@@ -42,16 +42,16 @@ import Testing
 
     @Test func aHolderOfLittleIsLetInWhenTheBudgetIsUsedUp() {
         let budget = ProcessBudget(limitBytes: 100)
-        #expect(budget.take(60) && budget.take(40))
-        #expect(!budget.take(1) && budget.reservedBytes == 100)
-        #expect(budget.take(7, withinGrace: true) && budget.reservedBytes == 107)
+        #expect(budget.acquire(60) && budget.acquire(40))
+        #expect(!budget.acquire(1) && budget.reservedBytes == 100)
+        #expect(budget.acquire(7, withinGrace: true) && budget.reservedBytes == 107)
         budget.countRefusal()
-        #expect(!budget.take(1) && budget.refusalCount == 1)
+        #expect(!budget.acquire(1) && budget.refusalCount == 1)
         budget.give(8)
-        #expect(budget.take(1) && budget.reservedBytes == 100)
+        #expect(budget.acquire(1) && budget.reservedBytes == 100)
         let holder = Holder(budget)
-        #expect(!holder.take(5) && holder.usedBytes == 0 && budget.reservedBytes == 100)
-        let isLetIn = holder.take(5, withinGrace: true)
+        #expect(!holder.acquire(5) && holder.usedBytes == 0 && budget.reservedBytes == 100)
+        let isLetIn = holder.acquire(5, withinGrace: true)
         #expect(isLetIn && holder.usedBytes == 5 && budget.reservedBytes == 105)
         holder.give(5)
         #expect(budget.reservedBytes == 100)
@@ -60,7 +60,7 @@ import Testing
     @Test func aLoopThatUsesNothingHasNothingInHand() {
         let budget = ProcessBudget(limitBytes: 256 << 20)
         let holder = Holder(budget)
-        #expect(holder.take(10) && budget.reservedBytes > 10)
+        #expect(holder.acquire(10) && budget.reservedBytes > 10)
         holder.give(10)
         #expect(budget.reservedBytes == 0)
     }
@@ -68,10 +68,10 @@ import Testing
     @Test func aSmallTakeDoesNotComeToTheSharedCounter() {
         let budget = ProcessBudget(limitBytes: 256 << 20)
         let holder = Holder(budget)
-        #expect(holder.take(4_096))
+        #expect(holder.acquire(4_096))
         let reserved = budget.reservedBytes
         for _ in 0..<10 {
-            #expect(holder.take(4_096))
+            #expect(holder.acquire(4_096))
             holder.give(4_096)
         }
         #expect(budget.reservedBytes == reserved)
@@ -80,10 +80,10 @@ import Testing
     @Test func theLastByteCanBeHad() {
         let budget = ProcessBudget(limitBytes: 10_000)
         let (one, other) = (Holder(budget), Holder(budget))
-        let bothFit = one.take(9_000) && other.take(1_000 - budget.chunkBytes)
+        let bothFit = one.acquire(9_000) && other.acquire(1_000 - budget.chunkBytes)
         #expect(bothFit)
-        #expect(!other.take(1_001))
+        #expect(!other.acquire(1_001))
         one.give(9_000)
-        #expect(other.take(9_000 - budget.chunkBytes))
+        #expect(other.acquire(9_000 - budget.chunkBytes))
     }
 }

@@ -121,11 +121,11 @@ extension Model {
             clients[id]?.tokens = tokens >= 1_000 ? tokens - 1_000 : tokens
             guard tokens >= 1_000 else { return answer(id, .failure(code: 4301)) }
         }
-        guard !isOverloaded, takeMessages(1, app: client.app) else { return answer(id, .failure(code: 4301)) }
+        guard !isOverloaded, acquireMessages(1, app: client.app) else { return answer(id, .failure(code: 4301)) }
         post(Text.event(name, channel.name, data: data, user: membership.user), to: place, except: id)
     }
 
-    mutating func takeMessages(_ count: Int, app: Int) -> Bool {
+    mutating func acquireMessages(_ count: Int, app: Int) -> Bool {
         guard let limit = settings[app].limits.messagesPerDayMax else { return true }
         if today[app].window != unixSeconds / 86_400 { today[app] = (unixSeconds / 86_400, 0) }
         guard today[app].used + count <= limit else { return false }
@@ -141,7 +141,7 @@ extension Model {
         if let limit = limits.backendEventsPerSecondMax, backend[app].used + events > limit {
             return .rate(limit: limit)
         }
-        guard takeMessages(events, app: app) else { return .dailyQuota(limit: limits.messagesPerDayMax ?? 0) }
+        guard acquireMessages(events, app: app) else { return .dailyQuota(limit: limits.messagesPerDayMax ?? 0) }
         backend[app].used += events
         return nil
     }

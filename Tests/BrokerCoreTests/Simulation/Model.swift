@@ -59,7 +59,7 @@ struct Model {
         var members: [String: (info: String, connections: Int)] = [:]
         var cached: (frame: String, data: String, expires: Int)?
         var countSent: Int?
-        var owesCount = false
+        var isCountPending = false
     }
 
     let settings: [AppSettings]
@@ -121,10 +121,10 @@ struct Model {
         else { return }
         let isDue = channel.countSent.map { now >= $0 + 5_000 } ?? true
         guard isDue || (channel.count <= 100 && !isTick) else {
-            channels[place]?.owesCount = true
+            channels[place]?.isCountPending = true
             return
         }
-        channels[place]?.owesCount = false
+        channels[place]?.isCountPending = false
         channels[place]?.countSent = now
         post(Text.count(place.channel, channel.count), to: place)
     }
@@ -189,7 +189,7 @@ struct Model {
         }
         if remaining > 0 { return countChanged(left.place) }
         channels[left.place]?.countSent = nil
-        channels[left.place]?.owesCount = false
+        channels[left.place]?.isCountPending = false
         if left.role == .user { postStatus(left.place, online: false) }
     }
 
@@ -208,6 +208,6 @@ struct Model {
 
     /// Counts that are owed and due, on all loops.
     mutating func tick() {
-        for (place, channel) in channels where channel.owesCount { countChanged(place, isTick: true) }
+        for (place, channel) in channels where channel.isCountPending { countChanged(place, isTick: true) }
     }
 }

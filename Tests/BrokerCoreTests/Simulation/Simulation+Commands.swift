@@ -65,7 +65,7 @@ extension Simulation {
         let loop = random.int(0..<brokers.count)
         let app = isCrowd && !random.oneIn(4) ? 0 : random.int(0...2)
         let isRoom = model.openCount(app: app) < model.settings[app].limits.connectionsMax ?? .max
-        guard brokers[loop].takeConnectionQuota(of: shared.apps[app]) == isRoom else {
+        guard brokers[loop].acquireConnectionQuota(of: shared.apps[app]) == isRoom else {
             throw fail("the quota of \(app) says \(!isRoom)")
         }
         guard isRoom else { return }

@@ -56,7 +56,7 @@ final class StressLoop {
             milliseconds += 1
             setTime()
             step()
-            carryOut()
+            applyEffects()
             if random.oneIn(2) { deliver(limit: random.int(1...10)) }
         }
     }
@@ -89,7 +89,7 @@ final class StressLoop {
 
     @discardableResult func open(app: Int, isWitness: Bool = false) -> UInt32 {
         let slot = freeSlots.popLast() ?? UInt32(clients.count)
-        _ = broker.takeConnectionQuota(of: broker.shared.apps[app])
+        _ = broker.acquireConnectionQuota(of: broker.shared.apps[app])
         broker.open(slot: slot, app: broker.shared.apps[app], random: UInt32(truncatingIfNeeded: random.next()))
         clients[slot] = StressClient(app: app, isWitness: isWitness)
         return slot
@@ -151,7 +151,7 @@ final class StressLoop {
 
     // MARK: What comes out
 
-    func carryOut() {
+    func applyEffects() {
         let (actions, bytes) = (broker.effects.actions, broker.effects.bytes)
         broker.effects.clear()
         for case .frame(let slot, let range) in actions { hear(Text.payload(of: bytes[range]) ?? "", slot) }
@@ -164,7 +164,7 @@ final class StressLoop {
             let text = Text.payload(of: delivery.bytes) ?? ""
             for slot in delivery.recipients where slot != delivery.except { hear(text, slot) }
         }
-        carryOut()
+        applyEffects()
     }
 
     private func hear(_ text: String, _ slot: UInt32) {

@@ -33,7 +33,7 @@ import Testing
         let witnesses = (0...1).map { app in
             let slot = hall.loops[0].open(app: app, isWitness: true)
             for channel in StressLoop.events { hall.loops[0].subscribe(slot, channel) }
-            hall.loops[0].carryOut()
+            hall.loops[0].applyEffects()
             return slot
         }
         Threads.run(count) { hall.loops[$0].run(steps: 2_000) }

@@ -10,45 +10,45 @@ import Testing
 @Suite("Cache channels are bounded") struct CacheBoundTests {
     @Test func newNamesPushOutTheOldestEvents() throws {
         // 64 is one event for each shard of the registry.
-        let desk = Desk { $0.limits.cacheChannelsMax = 64 }
-        for number in 0..<1_000 { try desk.publish("e", ["cache-\(number)"]) }
+        let fixture = BrokerFixture { $0.limits.cacheChannelsMax = 64 }
+        for number in 0..<1_000 { try fixture.publish("e", ["cache-\(number)"]) }
         var kept = 0
         for number in 0..<1_000 {
-            let peer = desk.connect()
-            let heard = desk.subscribe(peer, "cache-\(number)")
+            let peer = fixture.connect()
+            let heard = fixture.subscribe(peer, "cache-\(number)")
             kept += heard.contains { $0.contains("cache_miss") } ? 0 : 1
         }
         #expect((1...64).contains(kept))
-        let last = desk.connect()
-        #expect(desk.subscribe(last, "cache-999").count == 2, "the newest event is never the one that goes")
-        #expect(!desk.subscribe(desk.connect(), "cache-999").contains { $0.contains("cache_miss") })
+        let last = fixture.connect()
+        #expect(fixture.subscribe(last, "cache-999").count == 2, "the newest event is never the one that goes")
+        #expect(!fixture.subscribe(fixture.connect(), "cache-999").contains { $0.contains("cache_miss") })
     }
 
     @Test func aKnownChannelReplacesItsEventAndPushesOutNone() throws {
-        let desk = Desk { $0.limits.cacheChannelsMax = 64 }
-        try desk.publish("first", ["cache-a"])
-        for number in 0..<100 { try desk.publish("e\(number)", ["cache-a"]) }
-        let heard = desk.subscribe(desk.connect(), "cache-a")
+        let fixture = BrokerFixture { $0.limits.cacheChannelsMax = 64 }
+        try fixture.publish("first", ["cache-a"])
+        for number in 0..<100 { try fixture.publish("e\(number)", ["cache-a"]) }
+        let heard = fixture.subscribe(fixture.connect(), "cache-a")
         #expect(heard.contains { $0.contains("e99") })
     }
 
     #if DEBUG
         /// Records of the app, in all shards.
-        private func records(_ desk: Desk) -> Int {
-            desk.app.registry.shards.reduce(0) { $0 + $1.withLock { $0.cachedCount } }
+        private func records(_ fixture: BrokerFixture) -> Int {
+            fixture.app.registry.shards.reduce(0) { $0 + $1.withLock { $0.cachedCount } }
         }
 
         @Test(arguments: [1, 3, 4]) func whatIsOverIsForgottenInEveryShard(loops: Int) throws {
-            let desk = Desk(loops: loops) { $0.limits.cacheSeconds = 10 }
-            for number in 0..<2_000 { try desk.publish("e", ["cache-\(number)"]) }
-            #expect(desk.app.registry.shards.allSatisfy { $0.withLock { $0.cachedCount } > 0 })
-            desk.pass(milliseconds: 9_999)
-            for _ in 0..<64 { desk.tick() }
-            #expect(records(desk) == 2_000)
-            desk.pass(milliseconds: 1)
-            for _ in 0..<64 { desk.tick() }
-            #expect(records(desk) == 0)
-            #expect(InvariantWalker.fault(in: desk.brokers) == nil)
+            let fixture = BrokerFixture(loops: loops) { $0.limits.cacheSeconds = 10 }
+            for number in 0..<2_000 { try fixture.publish("e", ["cache-\(number)"]) }
+            #expect(fixture.app.registry.shards.allSatisfy { $0.withLock { $0.cachedCount } > 0 })
+            fixture.pass(milliseconds: 9_999)
+            for _ in 0..<64 { fixture.tick() }
+            #expect(records(fixture) == 2_000)
+            fixture.pass(milliseconds: 1)
+            for _ in 0..<64 { fixture.tick() }
+            #expect(records(fixture) == 0)
+            #expect(InvariantWalker.fault(in: fixture.brokers) == nil)
         }
 
         @Test func aTickForgetsABoundedNumberUnderTheLock() {
@@ -92,7 +92,7 @@ import Testing
 
         private static func cache(_ name: String, expires: UInt64, in shard: inout ChannelShard, countMax: Int) {
             let bytes = Array(name.utf8)
-            let id = shard.findOrInsert(bytes.span, kind: ChannelKind(access: .open, isCache: true))
+            let id = shard.findOrInsert(bytes.span, kind: ChannelKind(access: .public, isCache: true))
             shard.cache(CachedEvent(json: [], data: 0..<0, expiresMilliseconds: expires), for: id, countMax: countMax)
         }
     #endif

@@ -35,27 +35,27 @@ import Testing
 
     @Test(arguments: rows) func followsTheOrderOfTheRules(_ row: Row<Case>) {
         let test = row.value
-        let desk = Desk { $0.clientEventsEnabled = test.isEnabled }
-        let (sender, other) = (desk.connect(), desk.connect())
+        let fixture = BrokerFixture { $0.clientEventsEnabled = test.isEnabled }
+        let (sender, other) = (fixture.connect(), fixture.connect())
         for peer in [sender, other] {
-            for channel in ["private-a", "private-encrypted-a", "open", "cache-a"] { desk.subscribe(peer, channel) }
-            desk.subscribe(peer, "presence-a", data: "{\"user_id\":\"u\(peer.slot)\"}")
+            for channel in ["private-a", "private-encrypted-a", "open", "cache-a"] { fixture.subscribe(peer, channel) }
+            fixture.subscribe(peer, "presence-a", data: "{\"user_id\":\"u\(peer.slot)\"}")
         }
-        _ = desk.hear(sender)
-        let answer = desk.say(sender, Text.clientEvent(test.name, test.channel, data: test.data))
-        #expect(answer.map(Desk.gist) == (test.error.map { [$0] } ?? []))
-        let heard = desk.hear(other)
+        _ = fixture.hear(sender)
+        let answer = fixture.say(sender, Text.clientEvent(test.name, test.channel, data: test.data))
+        #expect(answer.map(BrokerFixture.gist) == (test.error.map { [$0] } ?? []))
+        let heard = fixture.hear(other)
         #expect(heard.count == (test.error == nil ? 1 : 0))
-        #expect(desk.closed.isEmpty, "PW-108")
+        #expect(fixture.closed.isEmpty, "PW-108")
     }
 
     @Test(arguments: ["Client-x", "xclient-y", "client", "pusher:client-x"])
     func pw104OtherNamesAreNoClientEvents(name: String) {
-        let desk = Desk()
-        let (sender, other) = (desk.connect(), desk.connect())
-        for peer in [sender, other] { desk.subscribe(peer, "private-a") }
-        #expect(desk.say(sender, Text.clientEvent(name, "private-a", data: "1")).isEmpty)
-        #expect(desk.hear(other).isEmpty)
+        let fixture = BrokerFixture()
+        let (sender, other) = (fixture.connect(), fixture.connect())
+        for peer in [sender, other] { fixture.subscribe(peer, "private-a") }
+        #expect(fixture.say(sender, Text.clientEvent(name, "private-a", data: "1")).isEmpty)
+        #expect(fixture.hear(other).isEmpty)
     }
 
     @Test(arguments: [
@@ -64,61 +64,61 @@ import Testing
         Row("null becomes \"null\"", ("null", #""null""#)),
     ])
     func dataIsAlwaysAString(_ row: Row<(String, String)>) {
-        let desk = Desk()
-        let (sender, other) = (desk.connect(), desk.connect())
-        for peer in [sender, other] { desk.subscribe(peer, "private-a") }
-        desk.say(sender, Text.clientEvent("client-e", "private-a", data: row.value.0))
-        #expect(desk.hear(other) == [#"{"event":"client-e","channel":"private-a","data":\#(row.value.1)}"#])
+        let fixture = BrokerFixture()
+        let (sender, other) = (fixture.connect(), fixture.connect())
+        for peer in [sender, other] { fixture.subscribe(peer, "private-a") }
+        fixture.say(sender, Text.clientEvent("client-e", "private-a", data: row.value.0))
+        #expect(fixture.hear(other) == [#"{"event":"client-e","channel":"private-a","data":\#(row.value.1)}"#])
     }
 
     @Test func pw096AndPw097TheUserIDIsTheServersWord() {
-        let desk = Desk(loops: 2)
-        let (sender, other, tab) = (desk.connect(), desk.connect(loop: 1), desk.connect(loop: 1))
-        desk.subscribe(other, "presence-a", data: #"{"user_id":"u2"}"#)
-        for peer in [sender, tab] { desk.subscribe(peer, "presence-a", data: #"{"user_id":10}"#) }
-        for peer in [sender, other, tab] { _ = desk.hear(peer) }
+        let fixture = BrokerFixture(loops: 2)
+        let (sender, other, tab) = (fixture.connect(), fixture.connect(loop: 1), fixture.connect(loop: 1))
+        fixture.subscribe(other, "presence-a", data: #"{"user_id":"u2"}"#)
+        for peer in [sender, tab] { fixture.subscribe(peer, "presence-a", data: #"{"user_id":10}"#) }
+        for peer in [sender, other, tab] { _ = fixture.hear(peer) }
         let forged = #"{"event":"client-e","channel":"presence-a","data":"d","user_id":"u2"}"#
-        #expect(desk.say(sender, forged).isEmpty)
+        #expect(fixture.say(sender, forged).isEmpty)
         let wanted = [Text.event("client-e", "presence-a", data: "d", user: "10")]
-        #expect(desk.hear(other) == wanted)
-        #expect(desk.hear(tab) == wanted, "PW-106: another tab of the same user hears it")
+        #expect(fixture.hear(other) == wanted)
+        #expect(fixture.hear(tab) == wanted, "PW-106: another tab of the same user hears it")
     }
 
     @Test func pw088AClientEventIsNotCached() {
-        let desk = Desk()
-        let (sender, late) = (desk.connect(), desk.connect())
-        desk.subscribe(sender, "private-cache-a")
-        desk.say(sender, Text.clientEvent("client-e", "private-cache-a", data: "1"))
-        #expect(desk.subscribe(late, "private-cache-a").last == Text.cacheMiss("private-cache-a"))
+        let fixture = BrokerFixture()
+        let (sender, late) = (fixture.connect(), fixture.connect())
+        fixture.subscribe(sender, "private-cache-a")
+        fixture.say(sender, Text.clientEvent("client-e", "private-cache-a", data: "1"))
+        #expect(fixture.subscribe(late, "private-cache-a").last == Text.cacheMiss("private-cache-a"))
     }
 
     @Test func pw102AndPw103EachConnectionHasTenASecond() {
-        let desk = Desk()
-        let (sender, other) = (desk.connect(), desk.connect())
-        for peer in [sender, other] { desk.subscribe(peer, "private-a") }
+        let fixture = BrokerFixture()
+        let (sender, other) = (fixture.connect(), fixture.connect())
+        for peer in [sender, other] { fixture.subscribe(peer, "private-a") }
         let event = Text.clientEvent("client-e", "private-a", data: "1")
-        let answers = (0..<12).flatMap { _ in desk.say(sender, event) }.map(Desk.gist)
-        #expect(answers == ["error 4301", "error 4301"] && desk.hear(other).count == 10)
-        #expect(desk.say(other, event).isEmpty, "PW-103")
-        _ = desk.hear(sender)
-        desk.pass(milliseconds: 99)
-        #expect(desk.say(sender, event).map(Desk.gist) == ["error 4301"])
-        desk.pass(milliseconds: 1)
-        #expect(desk.say(sender, event).isEmpty, "a tenth of a second is one event, also after a refusal in between")
-        desk.pass(milliseconds: 1_000)
-        #expect((0..<11).flatMap { _ in desk.say(sender, event) }.count == 1)
+        let answers = (0..<12).flatMap { _ in fixture.say(sender, event) }.map(BrokerFixture.gist)
+        #expect(answers == ["error 4301", "error 4301"] && fixture.hear(other).count == 10)
+        #expect(fixture.say(other, event).isEmpty, "PW-103")
+        _ = fixture.hear(sender)
+        fixture.pass(milliseconds: 99)
+        #expect(fixture.say(sender, event).map(BrokerFixture.gist) == ["error 4301"])
+        fixture.pass(milliseconds: 1)
+        #expect(fixture.say(sender, event).isEmpty, "a tenth of a second is one event, also after a refusal in between")
+        fixture.pass(milliseconds: 1_000)
+        #expect((0..<11).flatMap { _ in fixture.say(sender, event) }.count == 1)
     }
 
     @Test func aFreeSlotsNextConnectionStartsWithAFullBucket() {
-        let desk = Desk { $0.limits.clientEventsPerSecondMax = 1 }
+        let fixture = BrokerFixture { $0.limits.clientEventsPerSecondMax = 1 }
         let event = Text.clientEvent("client-e", "private-a", data: "1")
-        let first = desk.connect()
-        desk.subscribe(first, "private-a")
-        #expect(desk.say(first, event).isEmpty && desk.say(first, event).count == 1)
-        desk.hangUp(first)
-        _ = desk.brokers[0].takeConnectionQuota(of: desk.app)
-        desk.brokers[0].open(slot: first.slot, app: desk.app, random: 99)
-        desk.subscribe(first, "private-a")
-        #expect(desk.say(first, event).isEmpty)
+        let first = fixture.connect()
+        fixture.subscribe(first, "private-a")
+        #expect(fixture.say(first, event).isEmpty && fixture.say(first, event).count == 1)
+        fixture.hangUp(first)
+        _ = fixture.brokers[0].acquireConnectionQuota(of: fixture.app)
+        fixture.brokers[0].open(slot: first.slot, app: fixture.app, random: 99)
+        fixture.subscribe(first, "private-a")
+        #expect(fixture.say(first, event).isEmpty)
     }
 }

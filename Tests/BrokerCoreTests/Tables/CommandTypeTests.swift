@@ -25,78 +25,78 @@ import Testing
 
     /// What a command is answered; the same must come when `data` is a string that holds the object (PW-041).
     private func answers(
-        _ desk: Desk, _ peer: Peer, _ event: String, _ members: [(String, String)]
+        _ fixture: BrokerFixture, _ peer: Peer, _ event: String, _ members: [(String, String)]
     ) throws -> [String] {
         let data = object(members)
-        let plain = desk.say(peer, #"{"event":"pusher:\#(event)","data":\#(data)}"#)
+        let plain = fixture.say(peer, #"{"event":"pusher:\#(event)","data":\#(data)}"#)
         let channel = members.first { $0.0 == "channel" }?.1 ?? ""
         if plain.first?.contains("subscription_succeeded") == true {
-            desk.say(peer, #"{"event":"pusher:unsubscribe","data":{"channel":\#(channel)}}"#)
+            fixture.say(peer, #"{"event":"pusher:unsubscribe","data":{"channel":\#(channel)}}"#)
         }
-        let twice = desk.say(peer, #"{"event":"pusher:\#(event)","data":\#(Text.literal(data))}"#)
+        let twice = fixture.say(peer, #"{"event":"pusher:\#(event)","data":\#(Text.literal(data))}"#)
         // The words for people may differ: what is no text in the one is an escape sequence in the other.
-        #expect(twice.map(Desk.gist) == plain.map(Desk.gist), "\(data)")
+        #expect(twice.map(BrokerFixture.gist) == plain.map(BrokerFixture.gist), "\(data)")
         if twice.first?.contains("subscription_succeeded") == true {
-            desk.say(peer, #"{"event":"pusher:unsubscribe","data":{"channel":\#(channel)}}"#)
+            fixture.say(peer, #"{"event":"pusher:unsubscribe","data":{"channel":\#(channel)}}"#)
         }
-        #expect(desk.closed.isEmpty)
+        #expect(fixture.closed.isEmpty)
         return plain
     }
 
     @Test("On a channel without a signature auth and channel_data mean nothing", arguments: noStrings + absent)
     func publicChannels(_ row: Row<String>) throws {
-        let desk = Desk()
-        let peer = desk.connect()
-        desk.signIn(peer, #"{"id":"u1"}"#)
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
+        fixture.signIn(peer, #"{"id":"u1"}"#)
         for channel in ["c", "cache-c", Model.userChannel("u1")] {
             let members = [("auth", row.value), ("channel", Text.literal(channel)), ("channel_data", row.value)]
-            let heard = try answers(desk, peer, "subscribe", members)
+            let heard = try answers(fixture, peer, "subscribe", members)
             #expect(heard.first == Text.succeeded(channel))
         }
         // Given twice, they mean no more.
         let twice = [
             ("channel", "\"c\""), ("auth", "1"), ("auth", "2"), ("channel_data", "{}"), ("channel_data", "[]"),
         ]
-        #expect(try answers(desk, peer, "subscribe", twice) == [Text.succeeded("c")])
+        #expect(try answers(fixture, peer, "subscribe", twice) == [Text.succeeded("c")])
     }
 
     @Test("An auth that is no text is a refused auth", arguments: noStrings + absent + [Row("empty", "\"\"")])
     func refusedAuths(_ row: Row<String>) throws {
-        let desk = Desk()
-        let peer = desk.connect()
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
         for channel in ["private-a", "private-cache-a", "private-encrypted-a", "presence-a"] {
             let members = [
                 ("channel", Text.literal(channel)), ("auth", row.value), ("channel_data", #""{\"user_id\":\"u\"}""#),
             ]
-            let heard = try answers(desk, peer, "subscribe", members)
-            #expect(heard.map(Desk.gist) == Self.refusedAuth)
+            let heard = try answers(fixture, peer, "subscribe", members)
+            #expect(heard.map(BrokerFixture.gist) == Self.refusedAuth)
             #expect(heard[0].contains(#","channel":"\#(channel)","#))
         }
         let twice = [("channel", "\"private-a\""), ("auth", "\"x\""), ("auth", "\"y\"")]
-        #expect(try answers(desk, peer, "subscribe", twice).map(Desk.gist) == Self.refusedAuth)
+        #expect(try answers(fixture, peer, "subscribe", twice).map(BrokerFixture.gist) == Self.refusedAuth)
     }
 
     @Test("A channel_data that is no text is refused wherever it is signed", arguments: noStrings)
     func refusedChannelData(_ row: Row<String>) throws {
-        let desk = Desk()
-        let peer = desk.connect()
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
         for channel in ["private-a", "private-encrypted-cache-a", "presence-a"] {
-            let auth = desk.signer.channel(channel, socket: desk.socket(peer))
+            let auth = fixture.signer.channel(channel, socket: fixture.socket(peer))
             let members = [
                 ("channel", Text.literal(channel)), ("auth", Text.literal(auth)), ("channel_data", row.value),
             ]
-            #expect(try answers(desk, peer, "subscribe", members).map(Desk.gist) == Self.refusedData)
+            #expect(try answers(fixture, peer, "subscribe", members).map(BrokerFixture.gist) == Self.refusedData)
         }
     }
 
     @Test("Absent and null are no channel_data, empty is one: signed as hosted Pusher does, or without it")
     func emptyChannelData() throws {
-        let desk = Desk()
-        let peer = desk.connect()
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
         func subscribe(_ channel: String, signed data: String?, sent: String) throws -> [String] {
-            let auth = Text.literal(desk.signer.channel(channel, socket: desk.socket(peer), data: data))
+            let auth = Text.literal(fixture.signer.channel(channel, socket: fixture.socket(peer), data: data))
             let members = [("channel", Text.literal(channel)), ("auth", auth), ("channel_data", sent)]
-            return try answers(desk, peer, "subscribe", members).map(Desk.gist)
+            return try answers(fixture, peer, "subscribe", members).map(BrokerFixture.gist)
         }
         for channel in ["private-a", "private-encrypted-a"] {
             for sent in ["", "null", "\"\""] {
@@ -115,20 +115,20 @@ import Testing
 
     @Test("A presence channel_data that was forgotten is called missing, not its signature wrong", arguments: absent)
     func missingChannelData(_ row: Row<String>) throws {
-        let desk = Desk()
-        let peer = desk.connect()
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
         for data in [nil, #"{"user_id":"u"}"#] {
-            let auth = desk.signer.channel("presence-a", socket: desk.socket(peer), data: data)
+            let auth = fixture.signer.channel("presence-a", socket: fixture.socket(peer), data: data)
             let members = [("channel", "\"presence-a\""), ("auth", Text.literal(auth)), ("channel_data", row.value)]
-            let heard = try answers(desk, peer, "subscribe", members)
-            #expect(heard.map(Desk.gist) == Self.refusedData)
+            let heard = try answers(fixture, peer, "subscribe", members)
+            #expect(heard.map(BrokerFixture.gist) == Self.refusedData)
             #expect(heard.allSatisfy { $0.contains("channel_data is missing") })
         }
         // Who is signed in needs none, so that there the signature is what is wrong.
-        desk.signIn(peer, #"{"id":"u1"}"#)
-        let wrong = Text.literal(desk.signer.channel("presence-a", socket: "1.1"))
+        fixture.signIn(peer, #"{"id":"u1"}"#)
+        let wrong = Text.literal(fixture.signer.channel("presence-a", socket: "1.1"))
         let members = [("channel", "\"presence-a\""), ("auth", wrong), ("channel_data", row.value)]
-        #expect(try answers(desk, peer, "subscribe", members).map(Desk.gist) == Self.refusedAuth)
+        #expect(try answers(fixture, peer, "subscribe", members).map(BrokerFixture.gist) == Self.refusedAuth)
     }
 
     @Test("A subscribe without a channel fails as every subscription does", arguments: noStrings + absent)
@@ -137,18 +137,19 @@ import Testing
             (AppSettings.SubscriptionErrorDialect.both, Self.refusedName), (.soketi, Array(Self.refusedName.prefix(1))),
             (.hosted, Array(Self.refusedName.suffix(1))),
         ] {
-            let desk = Desk { $0.subscriptionErrors = dialect }
-            let peer = desk.connect()
+            let fixture = BrokerFixture { $0.subscriptionErrors = dialect }
+            let peer = fixture.connect()
             for auth in ["", "\"x\"", "{}"] {
-                let heard = try answers(desk, peer, "subscribe", [("channel", row.value), ("auth", auth)])
-                #expect(heard.map(Desk.gist) == wanted)
+                let heard = try answers(fixture, peer, "subscribe", [("channel", row.value), ("auth", auth)])
+                #expect(heard.map(BrokerFixture.gist) == wanted)
                 // The name as it came, where it is a string; else none.
                 let name = row.value.hasPrefix("\"") ? row.value : "\"\""
                 if dialect != .hosted { #expect(heard[0].contains(#","channel":\#(name),"data":{"#)) }
             }
-            #expect(try answers(desk, peer, "subscribe", [("channel", "\"\"")]).map(Desk.gist) == wanted)
+            #expect(try answers(fixture, peer, "subscribe", [("channel", "\"\"")]).map(BrokerFixture.gist) == wanted)
             #expect(
-                try answers(desk, peer, "subscribe", [("channel", "\"a\""), ("channel", "\"a\"")]).map(Desk.gist)
+                try answers(fixture, peer, "subscribe", [("channel", "\"a\""), ("channel", "\"a\"")]).map(
+                    BrokerFixture.gist)
                     == wanted)
         }
     }
@@ -161,64 +162,74 @@ import Testing
             Row("more than one", #""{\"channel\":\"a\"}{}""#),
         ])
     func refusedObjects(_ row: Row<String>) {
-        let desk = Desk()
-        let peer = desk.connect()
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
         let member = row.value.isEmpty ? "" : ",\"data\":" + row.value
         for (event, wanted) in [
             ("subscribe", Self.refusedName), ("signin", ["error 4009"]), ("unsubscribe", ["error null"]),
         ] {
-            let heard = desk.say(peer, #"{"event":"pusher:\#(event)"\#(member)}"#)
+            let heard = fixture.say(peer, #"{"event":"pusher:\#(event)"\#(member)}"#)
             // An object is one, and holds nothing: that is what is wrong with it.
-            #expect(heard.map(Desk.gist) == wanted, "\(event)")
+            #expect(heard.map(BrokerFixture.gist) == wanted, "\(event)")
         }
         let twice = #"{"event":"pusher:subscribe","data":{"channel":"a"},"data":{"channel":"a"}}"#
-        #expect(desk.say(peer, twice).map(Desk.gist) == Self.refusedName)
-        #expect(desk.closed.isEmpty && desk.app.channelCount == 0)
+        #expect(fixture.say(peer, twice).map(BrokerFixture.gist) == Self.refusedName)
+        #expect(fixture.closed.isEmpty && fixture.app.channelCount == 0)
     }
 
     @Test(
         "An unsubscribe without a channel is an error of its own",
         arguments: noStrings + absent + [Row("empty", "\"\"")])
     func refusedUnsubscribes(_ row: Row<String>) throws {
-        let desk = Desk()
-        let peer = desk.connect()
-        desk.subscribe(peer, "a")
-        #expect(try answers(desk, peer, "unsubscribe", [("channel", row.value)]).map(Desk.gist) == ["error null"])
-        #expect(desk.app.channelCount == 1)
-        #expect(try answers(desk, peer, "unsubscribe", [("channel", "\"a\""), ("auth", row.value)]).isEmpty)
-        #expect(desk.app.channelCount == 0)
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
+        fixture.subscribe(peer, "a")
+        #expect(
+            try answers(fixture, peer, "unsubscribe", [("channel", row.value)]).map(BrokerFixture.gist) == [
+                "error null"
+            ])
+        #expect(fixture.app.channelCount == 1)
+        #expect(try answers(fixture, peer, "unsubscribe", [("channel", "\"a\""), ("auth", row.value)]).isEmpty)
+        #expect(fixture.app.channelCount == 0)
     }
 
     @Test(
         "A sign-in with a member that is missing or no text is 4009",
         arguments: noStrings + absent + [Row("empty", "\"\"")])
     func refusedSignIns(_ row: Row<String>) throws {
-        let desk = Desk()
-        let peer = desk.connect()
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
         let data = #"{"id":"u1"}"#
-        let (auth, text) = (Text.literal(desk.signer.user(data, socket: desk.socket(peer))), Text.literal(data))
+        let (auth, text) = (Text.literal(fixture.signer.user(data, socket: fixture.socket(peer))), Text.literal(data))
         for members in [
             [("auth", row.value), ("user_data", text)], [("auth", auth), ("user_data", row.value)],
             [("auth", row.value), ("user_data", row.value)], [("user_data", row.value), ("auth", "7")],
         ] {
-            #expect(try answers(desk, peer, "signin", members).map(Desk.gist) == ["error 4009"], "\(members)")
+            #expect(
+                try answers(fixture, peer, "signin", members).map(BrokerFixture.gist) == ["error 4009"], "\(members)")
         }
-        let empty = Text.literal(desk.signer.user("", socket: desk.socket(peer)))
+        let empty = Text.literal(fixture.signer.user("", socket: fixture.socket(peer)))
         #expect(
-            try answers(desk, peer, "signin", [("auth", empty), ("user_data", "\"\"")]).map(Desk.gist) == ["error 4009"]
+            try answers(fixture, peer, "signin", [("auth", empty), ("user_data", "\"\"")]).map(BrokerFixture.gist) == [
+                "error 4009"
+            ]
         )
-        #expect(!desk.brokers[0].isAuthorized(peer.slot))
+        #expect(!fixture.brokers[0].isAuthorized(peer.slot))
         #expect(
-            try answers(desk, peer, "signin", [("auth", auth), ("user_data", text), ("channel", row.value)]).count == 1)
+            try answers(fixture, peer, "signin", [("auth", auth), ("user_data", text), ("channel", row.value)]).count
+                == 1)
     }
 
     @Test("No pusher:error of a refused subscription has a code that makes Pysher hang up")
     func codes() {
-        let desk = Desk()
-        let peer = desk.connect()
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
         let long = String(repeating: "x", count: 201)
         for (channel, type) in [(long, "LimitReached"), ("a b", "InvalidChannelName"), ("#x", "InvalidChannelName")] {
-            #expect(desk.say(peer, Text.subscribe(channel)).map(Desk.gist) == ["refused \(type) 4009", "error null"])
+            #expect(
+                fixture.say(peer, Text.subscribe(channel)).map(BrokerFixture.gist) == [
+                    "refused \(type) 4009", "error null",
+                ])
         }
     }
 }

@@ -29,52 +29,52 @@
         @Test(arguments: rows) func aWindowHoldsFive(_ row: Row<[Take]>) {
             let counter = WindowCounter()
             for take in row.value {
-                #expect(counter.take(take.amount, window: take.window, limit: 5) == take.succeeds)
+                #expect(counter.acquire(take.amount, window: take.window, limit: 5) == take.succeeds)
             }
         }
 
         @Test func aDayMayHaveMoreMessagesThan32BitsCount() {
             let counter = WindowCounter()
-            #expect(counter.take(5_000_000_000, window: 20_778, limit: 6_000_000_000))
-            #expect(!counter.take(1_000_000_001, window: 20_778, limit: 6_000_000_000))
-            #expect(counter.take(1_000_000_000, window: 20_778, limit: 6_000_000_000))
-            #expect(counter.take(1_000_000_000_000, window: 20_779, limit: 1_000_000_000_000))
-            #expect(!counter.take(1, window: 20_779, limit: 1_000_000_000_000))
-            #expect(!counter.take(WindowCounter.countMax, window: 20_779, limit: .max))
+            #expect(counter.acquire(5_000_000_000, window: 20_778, limit: 6_000_000_000))
+            #expect(!counter.acquire(1_000_000_001, window: 20_778, limit: 6_000_000_000))
+            #expect(counter.acquire(1_000_000_000, window: 20_778, limit: 6_000_000_000))
+            #expect(counter.acquire(1_000_000_000_000, window: 20_779, limit: 1_000_000_000_000))
+            #expect(!counter.acquire(1, window: 20_779, limit: 1_000_000_000_000))
+            #expect(!counter.acquire(WindowCounter.countMax, window: 20_779, limit: .max))
         }
 
         @Test func whatIsGivenBackCanBeTakenAgainInItsWindowOnly() {
             let counter = WindowCounter()
-            #expect(counter.take(5, window: 7, limit: 5))
-            counter.giveBack(2, window: 7)
-            #expect(counter.take(2, window: 7, limit: 5))
-            #expect(!counter.take(1, window: 7, limit: 5))
-            #expect(counter.take(4, window: 8, limit: 5))
-            counter.giveBack(3, window: 7)
-            #expect(!counter.take(2, window: 8, limit: 5))
+            #expect(counter.acquire(5, window: 7, limit: 5))
+            counter.release(2, window: 7)
+            #expect(counter.acquire(2, window: 7, limit: 5))
+            #expect(!counter.acquire(1, window: 7, limit: 5))
+            #expect(counter.acquire(4, window: 8, limit: 5))
+            counter.release(3, window: 7)
+            #expect(!counter.acquire(2, window: 8, limit: 5))
         }
 
         @Test func threadsTogetherTakeExactlyTheLimit() {
             let (counter, taken) = (WindowCounter(), Quota())
             Threads.run(4) { _ in
-                for _ in 0..<5_000 where counter.take(1, window: 3, limit: 10_000) { _ = taken.take(limit: nil) }
+                for _ in 0..<5_000 where counter.acquire(1, window: 3, limit: 10_000) { _ = taken.acquire(limit: nil) }
             }
             #expect(taken.count == 10_000)
         }
 
         @Test func aQuotaCountsToItsLimitAndBack() {
             let quota = Quota()
-            #expect(quota.take(limit: 2) && quota.take(limit: 2))
-            #expect(!quota.take(limit: 2) && quota.count == 2)
-            #expect(quota.take(limit: nil) && quota.count == 3)
-            for _ in 0..<3 { quota.giveBack() }
-            #expect(quota.count == 0 && !quota.take(limit: 0) && quota.count == 0)
+            #expect(quota.acquire(limit: 2) && quota.acquire(limit: 2))
+            #expect(!quota.acquire(limit: 2) && quota.count == 2)
+            #expect(quota.acquire(limit: nil) && quota.count == 3)
+            for _ in 0..<3 { quota.release() }
+            #expect(quota.count == 0 && !quota.acquire(limit: 0) && quota.count == 0)
         }
 
         @Test func attemptsThatFailLeaveNoTraceInAQuota() {
             let quota = Quota()
             Threads.run(4) { _ in
-                for _ in 0..<5_000 where quota.take(limit: 2) { quota.giveBack() }
+                for _ in 0..<5_000 where quota.acquire(limit: 2) { quota.release() }
             }
             #expect(quota.count == 0)
         }

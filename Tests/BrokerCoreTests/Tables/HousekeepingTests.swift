@@ -5,72 +5,74 @@
     import Testing
 
     @Suite("A tick visits what has something to do") struct HousekeepingTests {
-        private func sweep(_ desk: Desk) {
-            for _ in 0...Housekeeping.ticksPerSweep { desk.tick() }
+        private func sweep(_ fixture: BrokerFixture) {
+            for _ in 0...Housekeeping.ticksPerSweep { fixture.tick() }
         }
 
-        private func isIdle(_ desk: Desk) -> Bool {
-            desk.brokers.allSatisfy { $0.housekeeping.owing.isEmpty && $0.housekeeping.sweeping.isEmpty }
+        private func isIdle(_ fixture: BrokerFixture) -> Bool {
+            fixture.brokers.allSatisfy { $0.housekeeping.owing.isEmpty && $0.housekeeping.sweeping.isEmpty }
         }
 
         @Test func anAppThatRestsHasNoShardAndIsOnNoList() throws {
-            let desk = Desk { $0.subscriptionCountEnabled = true }
-            try desk.publish("e", ["nobody-here"])
-            #expect(desk.app.registry.shardsInMemory == 0 && isIdle(desk))
-            let peer = desk.connect()
-            desk.subscribe(peer, "room")
-            #expect(desk.app.registry.shardsInMemory == 1 && isIdle(desk), "a quiet channel wants no visit")
-            desk.hangUp(peer)
-            #expect(desk.app.registry.shardsInMemory == 1 && !isIdle(desk), "whoever comes back now allocates nothing")
-            sweep(desk)
-            #expect(desk.app.registry.shardsInMemory == 0 && isIdle(desk))
+            let fixture = BrokerFixture { $0.subscriptionCountEnabled = true }
+            try fixture.publish("e", ["nobody-here"])
+            #expect(fixture.app.registry.shardsInMemory == 0 && isIdle(fixture))
+            let peer = fixture.connect()
+            fixture.subscribe(peer, "room")
+            #expect(fixture.app.registry.shardsInMemory == 1 && isIdle(fixture), "a quiet channel wants no visit")
+            fixture.hangUp(peer)
+            #expect(
+                fixture.app.registry.shardsInMemory == 1 && !isIdle(fixture), "whoever comes back now allocates nothing"
+            )
+            sweep(fixture)
+            #expect(fixture.app.registry.shardsInMemory == 0 && isIdle(fixture))
         }
 
         @Test(arguments: 1...3) func cachedEventsOfEveryShardExpire(loops: Int) throws {
-            let desk = Desk(loops: loops) { $0.limits.cacheSeconds = 1 }
-            for number in 0..<1_000 { try desk.publish("e", ["cache-\(number)"]) }
-            #expect(desk.app.registry.shardsInMemory == ChannelRegistry.shardCount)
-            sweep(desk)
-            #expect(desk.app.registry.shards.reduce(0) { $0 + $1.withLock { $0.table.count } } == 1_000)
-            desk.pass(milliseconds: 1_001)
-            sweep(desk)
-            #expect(desk.app.registry.shardsInMemory == 0 && isIdle(desk))
+            let fixture = BrokerFixture(loops: loops) { $0.limits.cacheSeconds = 1 }
+            for number in 0..<1_000 { try fixture.publish("e", ["cache-\(number)"]) }
+            #expect(fixture.app.registry.shardsInMemory == ChannelRegistry.shardCount)
+            sweep(fixture)
+            #expect(fixture.app.registry.shards.reduce(0) { $0 + $1.withLock { $0.table.count } } == 1_000)
+            fixture.pass(milliseconds: 1_001)
+            sweep(fixture)
+            #expect(fixture.app.registry.shardsInMemory == 0 && isIdle(fixture))
         }
 
         @Test func aShardThatEmptiesAndFillsAgainIsOnOneListOnce() throws {
-            let desk = Desk(loops: 2) { $0.limits.cacheSeconds = 1 }
+            let fixture = BrokerFixture(loops: 2) { $0.limits.cacheSeconds = 1 }
             for _ in 0..<5 {
-                for number in 0..<1_000 { try desk.publish("e", ["cache-\(number)"]) }
-                let listed = desk.brokers.reduce(0) { $0 + $1.housekeeping.sweeping.count }
+                for number in 0..<1_000 { try fixture.publish("e", ["cache-\(number)"]) }
+                let listed = fixture.brokers.reduce(0) { $0 + $1.housekeeping.sweeping.count }
                 #expect(listed == ChannelRegistry.shardCount)
-                desk.pass(milliseconds: 1_001)
-                sweep(desk)
+                fixture.pass(milliseconds: 1_001)
+                sweep(fixture)
             }
         }
 
         /// Makes 101 subscribers of each of 200 channels, after which one more is not told to all at once.
         @Test func countsOwedInEveryShardArePaid() {
-            let desk = Desk { $0.subscriptionCountEnabled = true }
+            let fixture = BrokerFixture { $0.subscriptionCountEnabled = true }
             let rooms = (0..<200).map { "room-\($0)" }
-            let peers = (0..<103).map { _ in desk.connect() }
-            for peer in peers { for room in rooms { desk.subscribe(peer, room) } }
-            for peer in peers { _ = desk.hear(peer) }
-            desk.tick()
-            #expect(desk.hear(peers[0]).isEmpty && !isIdle(desk))
-            desk.pass(milliseconds: 5_001)
-            desk.tick()
-            let heard = desk.hear(peers[0])
+            let peers = (0..<103).map { _ in fixture.connect() }
+            for peer in peers { for room in rooms { fixture.subscribe(peer, room) } }
+            for peer in peers { _ = fixture.hear(peer) }
+            fixture.tick()
+            #expect(fixture.hear(peers[0]).isEmpty && !isIdle(fixture))
+            fixture.pass(milliseconds: 5_001)
+            fixture.tick()
+            let heard = fixture.hear(peers[0])
             #expect(heard.count == rooms.count && heard.allSatisfy { $0.contains("subscription_count") })
-            #expect(isIdle(desk))
+            #expect(isIdle(fixture))
         }
 
         @Test func aShardThatOwesACountToNobodyAnyMoreIsForgotten() {
-            let desk = Desk { $0.subscriptionCountEnabled = true }
-            let peers = (0..<103).map { _ in desk.connect() }
-            for peer in peers { desk.subscribe(peer, "room") }
-            for peer in peers { desk.hangUp(peer) }
-            desk.tick()
-            #expect(isIdle(desk) && desk.app.registry.shardsInMemory == 0)
+            let fixture = BrokerFixture { $0.subscriptionCountEnabled = true }
+            let peers = (0..<103).map { _ in fixture.connect() }
+            for peer in peers { fixture.subscribe(peer, "room") }
+            for peer in peers { fixture.hangUp(peer) }
+            fixture.tick()
+            #expect(isIdle(fixture) && fixture.app.registry.shardsInMemory == 0)
         }
 
         /// A slice takes as many of those it visits off the list as `isDone` says, in the way of `LoopBroker.sweep`.
@@ -121,7 +123,7 @@
                         state.afterChange(of: id)
                         known[key]?.remove(room)
                     } else {
-                        let id = state.findOrInsert(name.span, kind: .init(access: .open, isCache: false))
+                        let id = state.findOrInsert(name.span, kind: .init(access: .public, isCache: false))
                         state.records[id].subscriberCount = 1
                         known[key, default: []].insert(room)
                     }

@@ -182,11 +182,11 @@
 
         /// Several times over, because whether a tick has something to do is kept beside the table.
         @Test func ticksForgetWhatIsOverAndNothingElse() throws {
-            let desk = Desk()
-            let store = desk.shared.idempotency
+            let fixture = BrokerFixture()
+            let store = fixture.shared.idempotency
             for round in 0..<3 {
                 let time = BrokerTime(milliseconds: UInt64(round) * 1_000_000, unixSeconds: 0)
-                guard case .claimed(let all) = store.claim([try claim("k")], app: desk.app, time: time),
+                guard case .claimed(let all) = store.claim([try claim("k")], app: fixture.app, time: time),
                     case .new(let ticket) = all[0]
                 else {
                     Issue.record("round \(round): not new")

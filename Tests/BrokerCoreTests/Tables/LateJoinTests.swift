@@ -7,21 +7,21 @@
     /// Each test keeps joins and leaves between two deliveries of one turn, in an order in which the late joins are not the
     /// last ones of the list, so that the recipients are chosen anew and not only cut off.
     @Suite("Who joined before a delivery gets it") struct LateJoinTests {
-        private let desk = Desk()
-        private var broker: LoopBroker { desk.brokers[0] }
+        private let fixture = BrokerFixture()
+        private var broker: LoopBroker { fixture.brokers[0] }
 
         /// Peers that are in the room, where something has been posted already: before that no join can be late.
         private func settled(_ count: Int) throws -> [Peer] {
-            let peers = (0..<count).map { _ in desk.connect() }
-            for peer in peers { desk.subscribe(peer, "room") }
-            try desk.publish("first", ["room"])
-            for peer in peers { _ = desk.hear(peer) }
+            let peers = (0..<count).map { _ in fixture.connect() }
+            for peer in peers { fixture.subscribe(peer, "room") }
+            try fixture.publish("first", ["room"])
+            for peer in peers { _ = fixture.hear(peer) }
             return peers
         }
 
         private func join(_ peer: Peer) { broker.receive(peer.slot, Text.subscribe("room")) }
         private func leave(_ peer: Peer) { broker.receive(peer.slot, Text.unsubscribe("room")) }
-        private func post(_ name: String) throws { try desk.postOnly(name, ["room"]) }
+        private func post(_ name: String) throws { try fixture.postOnly(name, ["room"]) }
 
         /// Who gets the next delivery.
         private func next() throws -> Set<Peer> {
@@ -32,7 +32,7 @@
         }
 
         @Test func whoLeavesBetweenTwoDeliveriesGetsOnlyTheFirst() throws {
-            let (peers, late) = (try settled(2), (0..<2).map { _ in desk.connect() })
+            let (peers, late) = (try settled(2), (0..<2).map { _ in fixture.connect() })
             for name in ["one", "two"] { try post(name) }
             for peer in late { join(peer) }
             leave(late[0])
@@ -42,7 +42,7 @@
         }
 
         @Test func whoJoinedBetweenTwoTakesGetsWhatWasPostedAfterwards() throws {
-            let (peers, late) = (try settled(1), (0..<4).map { _ in desk.connect() })
+            let (peers, late) = (try settled(1), (0..<4).map { _ in fixture.connect() })
             for name in ["one", "another"] { try post(name) }
             for peer in late[..<2] { join(peer) }
             leave(late[0])
@@ -57,9 +57,9 @@
         @Test func joinsThatAreForgottenMeanwhileDoNotMoveTheOthers() throws {
             let peers = try settled(1)
             let (gone, early, one) = (
-                (0..<3).map { _ in desk.connect() }, (0..<3).map { _ in desk.connect() }, desk.connect()
+                (0..<3).map { _ in fixture.connect() }, (0..<3).map { _ in fixture.connect() }, fixture.connect()
             )
-            let (crowd, last) = ((0..<40).map { _ in desk.connect() }, desk.connect())
+            let (crowd, last) = ((0..<40).map { _ in fixture.connect() }, fixture.connect())
             for peer in gone { join(peer) }
             try post("one")
             for peer in early { join(peer) }
@@ -74,7 +74,7 @@
         }
 
         @Test func whoLeftAndCameBackIsAsLateAsItsLastJoin() throws {
-            let (peers, late, crowd) = (try settled(1), desk.connect(), (0..<40).map { _ in desk.connect() })
+            let (peers, late, crowd) = (try settled(1), fixture.connect(), (0..<40).map { _ in fixture.connect() })
             join(late)
             try post("between")
             leave(late)
@@ -89,24 +89,24 @@
         }
 
         @Test func placesThatWereLeftAgainAreNotRememberedForEver() throws {
-            let desk = Desk(loops: 2)
-            let (stays, moves) = (desk.connect(loop: 1), desk.connect())
-            desk.subscribe(stays, "room")
-            try desk.publish("first", ["room"])
+            let fixture = BrokerFixture(loops: 2)
+            let (stays, moves) = (fixture.connect(loop: 1), fixture.connect())
+            fixture.subscribe(stays, "room")
+            try fixture.publish("first", ["room"])
             for _ in 0..<5_000 {
-                desk.brokers[0].receive(moves.slot, Text.subscribe("room"))
-                desk.brokers[0].receive(moves.slot, Text.unsubscribe("room"))
-                #expect(desk.brokers[0].unsettled.count <= LoopBroker.unsettledMin)
+                fixture.brokers[0].receive(moves.slot, Text.subscribe("room"))
+                fixture.brokers[0].receive(moves.slot, Text.unsubscribe("room"))
+                #expect(fixture.brokers[0].unsettled.count <= LoopBroker.unsettledMin)
             }
-            desk.carryOut()
-            #expect(desk.brokers[0].unsettled.isEmpty)
+            fixture.applyEffects()
+            #expect(fixture.brokers[0].unsettled.isEmpty)
         }
 
         @Test func theNewestJoinOfEachSlotIsKeptInOrder() {
             var filter = RecipientFilter()
             defer { filter.release() }
             let joins = [(1, 1), (2, 2), (1, 3), (9, 4), (3, 5), (2, 6)].map { slot, sequence in
-                LocalChannel.PendingJoin(slot: UInt32(slot), sequence: UInt64(sequence), takes: 0)
+                LocalChannel.PendingJoin(slot: UInt32(slot), sequence: UInt64(sequence), drainNumber: 0)
             }
             let list: [UInt32] = [3, 2, 1, 700]
             for _ in 0..<2 {
@@ -121,11 +121,11 @@
             join(peer)
             leave(peer)
             join(peer)
-            desk.carryOut()
-            #expect(desk.hear(peer) == [Text.succeeded("room")], "only the one of the new subscription")
+            fixture.applyEffects()
+            #expect(fixture.hear(peer) == [Text.succeeded("room")], "only the one of the new subscription")
             join(peer)
-            desk.carryOut()
-            #expect(desk.hear(peer) == [Text.succeeded("room")], "a repeated one is answered")
+            fixture.applyEffects()
+            #expect(fixture.hear(peer) == [Text.succeeded("room")], "a repeated one is answered")
         }
     }
 #endif

@@ -18,9 +18,9 @@ import Testing
 
     @Test(arguments: AppSettings.SubscriptionErrorDialect.allCases)
     func everyRefusalIsNotedOnceInEveryDialect(_ dialect: AppSettings.SubscriptionErrorDialect) {
-        let desk = Desk { $0.subscriptionErrors = dialect }
-        let peer = desk.connect()
-        let broker = desk.brokers[peer.loop]
+        let fixture = BrokerFixture { $0.subscriptionErrors = dialect }
+        let peer = fixture.connect()
+        let broker = fixture.brokers[peer.loop]
         say(
             broker,
             [
@@ -38,12 +38,12 @@ import Testing
     }
 
     @Test func whatGoesWellIsNotedOnlyWhileTracing() {
-        let desk = Desk()
-        let peer = desk.connect()
-        let broker = desk.brokers[peer.loop]
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
+        let broker = fixture.brokers[peer.loop]
         for isTracing in [false, true] {
             broker.effects.notes.isTracing = isTracing
-            let auth = desk.signer.channel("private-a", socket: desk.socket(peer))
+            let auth = fixture.signer.channel("private-a", socket: fixture.socket(peer))
             say(
                 broker,
                 [
@@ -58,8 +58,8 @@ import Testing
     }
 
     @Test func aFloodIsCountedAndNotKept() {
-        let desk = Desk()
-        let broker = desk.brokers[desk.connect().loop]
+        let fixture = BrokerFixture()
+        let broker = fixture.brokers[fixture.connect().loop]
         say(broker, Array(repeating: "{", count: 1_000))
         #expect(broker.effects.notes.list.count == Notes.notesMax)
         #expect(broker.effects.notes.leftOut[Int(Notes.Kind.messageRefused.rawValue)] == 1_000 - UInt64(Notes.notesMax))
@@ -68,8 +68,8 @@ import Testing
     }
 
     @Test func aLongNameIsCut() {
-        let desk = Desk()
-        let broker = desk.brokers[desk.connect().loop]
+        let fixture = BrokerFixture()
+        let broker = fixture.brokers[fixture.connect().loop]
         say(broker, [#"{"event":"pusher:subscribe","data":{"channel":"\#(String(repeating: "x", count: 9_000))"}}"#])
         #expect(broker.effects.notes.list.map(\.channel.count) == [Notes.channelBytesMax])
     }

@@ -38,25 +38,25 @@
         }
 
         /// Opens and subscribes, hangs up but the first few, and releases.
-        private func crowd(_ desk: Desk, connections: Int, staying: Int) -> [Peer] {
-            let peers = (0..<connections).map { _ in desk.connect() }
-            for (number, peer) in peers.enumerated() { desk.subscribe(peer, "room-\(number)") }
-            for peer in peers[staying...] { desk.hangUp(peer) }
+        private func crowd(_ fixture: BrokerFixture, connections: Int, staying: Int) -> [Peer] {
+            let peers = (0..<connections).map { _ in fixture.connect() }
+            for (number, peer) in peers.enumerated() { fixture.subscribe(peer, "room-\(number)") }
+            for peer in peers[staying...] { fixture.hangUp(peer) }
             return Array(peers[..<staying])
         }
 
         /// All memory that connections, places and records have, in elements.
-        private func held(_ desk: Desk) -> (connections: Int, places: Int, records: Int) {
-            let records = desk.app.registry.shards.map { $0.withLock { $0.records.capacity } }
-            return desk.brokers.reduce((0, 0, records.reduce(0, +))) {
+        private func held(_ fixture: BrokerFixture) -> (connections: Int, places: Int, records: Int) {
+            let records = fixture.app.registry.shards.map { $0.withLock { $0.records.capacity } }
+            return fixture.brokers.reduce((0, 0, records.reduce(0, +))) {
                 ($0.0 + $1.connections.capacity, $0.1 + $1.tables[0].channels.capacity, $0.2)
             }
         }
 
         /// As many ticks as a sweep over everything takes.
-        private func sweep(_ desk: Desk) {
+        private func sweep(_ fixture: BrokerFixture) {
             for _ in 0...Housekeeping.ticksPerSweep {
-                for broker in desk.brokers {
+                for broker in fixture.brokers {
                     broker.tick()
                     broker.releaseUnused()
                 }
@@ -65,63 +65,63 @@
 
         @Test(arguments: [0, 7, 1_499])
         func aLoopForgetsPlacesAndRecordsThatNobodyNeedsWhoeverStays(survivor: Int) throws {
-            let desk = Desk()
-            let peers = (0..<1_500).map { _ in desk.connect() }
+            let fixture = BrokerFixture()
+            let peers = (0..<1_500).map { _ in fixture.connect() }
             // So many names that every shard has several pages of records.
             for (number, peer) in peers.enumerated() {
-                for room in 0..<20 { desk.subscribe(peer, "room-\(number)-\(room)") }
+                for room in 0..<20 { fixture.subscribe(peer, "room-\(number)-\(room)") }
             }
-            #expect(held(desk).records >= 30_000 && held(desk).connections >= 1_500)
-            for (number, peer) in peers.enumerated() where number != survivor { desk.hangUp(peer) }
-            sweep(desk)
-            let left = held(desk)
+            #expect(held(fixture).records >= 30_000 && held(fixture).connections >= 1_500)
+            for (number, peer) in peers.enumerated() where number != survivor { fixture.hangUp(peer) }
+            sweep(fixture)
+            let left = held(fixture)
             let page = PagedList<LocalChannel>.pageSize
             #expect(left.connections <= page && left.places <= 2 * page && left.records <= 20 * page, "\(left)")
-            #expect(InvariantWalker.fault(in: desk.brokers) == nil)
-            for room in 0..<20 { try desk.publish("e", ["room-\(survivor)-\(room)"]) }
-            #expect(desk.hear(peers[survivor]).count == 20)
-            desk.hangUp(peers[survivor])
-            sweep(desk)
-            #expect(held(desk) == (0, 0, 0))
-            #expect(desk.shared.tableStatistics.heldBytes < 1_024)
-            #expect(desk.app.registry.shardsInMemory == 0)
+            #expect(InvariantWalker.fault(in: fixture.brokers) == nil)
+            for room in 0..<20 { try fixture.publish("e", ["room-\(survivor)-\(room)"]) }
+            #expect(fixture.hear(peers[survivor]).count == 20)
+            fixture.hangUp(peers[survivor])
+            sweep(fixture)
+            #expect(held(fixture) == (0, 0, 0))
+            #expect(fixture.shared.tableStatistics.heldBytes < 1_024)
+            #expect(fixture.app.registry.shardsInMemory == 0)
         }
 
         @Test func recordsOfEveryShardAreGivenBackWhereEachKeepsOne() {
-            let desk = Desk()
-            let (stays, leaves) = (desk.connect(), desk.connect())
-            for number in 0..<9_600 { desk.subscribe(number % 64 == 0 ? stays : leaves, "room-\(number)") }
-            desk.hangUp(leaves)
-            sweep(desk)
-            for shard in desk.app.registry.shards {
+            let fixture = BrokerFixture()
+            let (stays, leaves) = (fixture.connect(), fixture.connect())
+            for number in 0..<9_600 { fixture.subscribe(number % 64 == 0 ? stays : leaves, "room-\(number)") }
+            fixture.hangUp(leaves)
+            sweep(fixture)
+            for shard in fixture.app.registry.shards {
                 let (held, used) = shard.withLock { ($0.records.capacity, $0.table.count) }
                 #expect(held <= used * PagedList<ChannelRecord>.pageSize, "shard \(shard.number)")
             }
-            let pages = desk.app.registry.shards.reduce(0) { $0 + $1.withLock { $0.records.emptyPages } }
+            let pages = fixture.app.registry.shards.reduce(0) { $0 + $1.withLock { $0.records.emptyPages } }
             #expect(pages == 0)
         }
 
         @Test func aPlaceThatIsMadeAgainIsNotTheOneADeliveryMeant() {
-            let desk = Desk()
-            let broker = desk.brokers[0]
-            let peers = (0..<600).map { _ in desk.connect() }
-            for (number, peer) in peers.enumerated() { desk.subscribe(peer, "room-\(number)") }
-            for peer in peers[1...] { desk.hangUp(peer) }
+            let fixture = BrokerFixture()
+            let broker = fixture.brokers[0]
+            let peers = (0..<600).map { _ in fixture.connect() }
+            for (number, peer) in peers.enumerated() { fixture.subscribe(peer, "room-\(number)") }
+            for peer in peers[1...] { fixture.hangUp(peer) }
             let before = broker.tables[0].channels[599].generation
             broker.releaseUnused()
             #expect(broker.tables[0].channels[599].generation == 0, "its page is gone")
             #expect(broker.tables[0].channels.capacity <= PagedList<LocalChannel>.pageSize)
-            for number in 1...600 { desk.subscribe(desk.connect(), "again-\(number)") }
+            for number in 1...600 { fixture.subscribe(fixture.connect(), "again-\(number)") }
             #expect(broker.tables[0].channels[599].generation >= before)
-            #expect(InvariantWalker.fault(in: desk.brokers) == nil)
+            #expect(InvariantWalker.fault(in: fixture.brokers) == nil)
         }
 
         @Test func aDeliveryToAPlaceThatIsGoneReachesNobodyAndPlacesOfDeparturesStay() throws {
-            let desk = Desk(loops: 2)
-            let broker = desk.brokers[1]
-            let peers = (0..<600).map { _ in desk.connect(loop: 1) }
-            for (number, peer) in peers.enumerated() { desk.subscribe(peer, "room-\(number)") }
-            try desk.postOnly("e", ["room-599"])
+            let fixture = BrokerFixture(loops: 2)
+            let broker = fixture.brokers[1]
+            let peers = (0..<600).map { _ in fixture.connect(loop: 1) }
+            for (number, peer) in peers.enumerated() { fixture.subscribe(peer, "room-\(number)") }
+            try fixture.postOnly("e", ["room-599"])
             for peer in peers { broker.close(slot: peer.slot) }
             broker.releaseUnused()
             #expect(broker.tables[0].channels.usedCount == 600 && broker.departuresWaiting == 600)
@@ -129,8 +129,8 @@
             broker.settleDepartures(limit: .max)
             broker.releaseUnused()
             #expect(broker.tables[0].channels.capacity == 0)
-            desk.carryOut()
-            #expect(peers.allSatisfy { desk.hear($0).isEmpty })
+            fixture.applyEffects()
+            #expect(peers.allSatisfy { fixture.hear($0).isEmpty })
         }
 
         @Test func aRosterThatEmptiesForgetsItsMembers() {
@@ -186,7 +186,7 @@
         @Test(arguments: 0..<16) func aShardAgreesWithADictionaryWhileItGrowsAndShrinks(seed: Int) {
             var random = SeededRandom(seed: seed)
             var shard = ChannelShard(seed: random.next())
-            let kind = ChannelKind(access: .open, isCache: false)
+            let kind = ChannelKind(access: .public, isCache: false)
             var known: [[UInt8]: Int] = [:]
             var (faults, shrinks): ([String], Int) = ([], 0)
             for step in 0..<6_000 {
@@ -196,7 +196,7 @@
                     let id = shard.findOrInsert(name.span, kind: kind)
                     shard.records[id].subscriberCount = 1
                     // Some owe a count when they go.
-                    shard.records[id].owesCount = random.oneIn(4)
+                    shard.records[id].isCountPending = random.oneIn(4)
                     shard.afterChange(of: id)
                     known[name] = id
                 case false?:

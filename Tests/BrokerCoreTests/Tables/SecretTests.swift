@@ -148,42 +148,42 @@
         }
 
         @Test func theBrokerReportsItsTables() {
-            let desk = Desk()
-            let before = desk.shared.tableStatistics
-            let peer = desk.connect()
-            for number in 0..<2_000 { desk.subscribe(peer, "room-\(number)") }
-            let held = desk.shared.tableStatistics
+            let fixture = BrokerFixture()
+            let before = fixture.shared.tableStatistics
+            let peer = fixture.connect()
+            for number in 0..<2_000 { fixture.subscribe(peer, "room-\(number)") }
+            let held = fixture.shared.tableStatistics
             #expect(held.heldBytes - before.heldBytes > 2_000 * 500 && held.longestProbe > 0)
             #expect(held.overlongProbes == 0)
-            desk.hangUp(peer)
-            sweep(desk)
-            #expect(desk.shared.tableStatistics.heldBytes == before.heldBytes)
+            fixture.hangUp(peer)
+            sweep(fixture)
+            #expect(fixture.shared.tableStatistics.heldBytes == before.heldBytes)
         }
 
         /// As many ticks as it takes until memory of names that are gone is given back.
-        private func sweep(_ desk: Desk) {
+        private func sweep(_ fixture: BrokerFixture) {
             for _ in 0...Housekeeping.ticksPerSweep {
-                desk.tick()
-                for broker in desk.brokers { broker.releaseUnused() }
+                fixture.tick()
+                for broker in fixture.brokers { broker.releaseUnused() }
             }
         }
 
         @Test func membersAndCachedEventsAreCountedAndForgotten() throws {
-            let desk = Desk { $0.limits.cacheSeconds = 1 }
-            let before = desk.shared.tableStatistics.heldBytes
-            let peer = desk.connect()
+            let fixture = BrokerFixture { $0.limits.cacheSeconds = 1 }
+            let before = fixture.shared.tableStatistics.heldBytes
+            let peer = fixture.connect()
             let info = String(repeating: "x", count: 1_000)
-            desk.subscribe(peer, "presence-a", data: #"{"user_id":"u","user_info":{"t":"\#(info)"}}"#)
-            #expect(desk.shared.tableStatistics.heldBytes > before + 2_000)
-            desk.hangUp(peer)
-            sweep(desk)
-            #expect(desk.shared.tableStatistics.heldBytes == before)
-            try desk.publish("e", ["cache-a"], data: info)
-            try desk.publish("e", ["cache-a"], data: info)
-            #expect((1_000...3_000).contains(desk.shared.tableStatistics.heldBytes - before))
-            desk.pass(milliseconds: 1_001)
-            sweep(desk)
-            #expect(desk.shared.tableStatistics.heldBytes == before)
+            fixture.subscribe(peer, "presence-a", data: #"{"user_id":"u","user_info":{"t":"\#(info)"}}"#)
+            #expect(fixture.shared.tableStatistics.heldBytes > before + 2_000)
+            fixture.hangUp(peer)
+            sweep(fixture)
+            #expect(fixture.shared.tableStatistics.heldBytes == before)
+            try fixture.publish("e", ["cache-a"], data: info)
+            try fixture.publish("e", ["cache-a"], data: info)
+            #expect((1_000...3_000).contains(fixture.shared.tableStatistics.heldBytes - before))
+            fixture.pass(milliseconds: 1_001)
+            sweep(fixture)
+            #expect(fixture.shared.tableStatistics.heldBytes == before)
         }
     }
 #endif

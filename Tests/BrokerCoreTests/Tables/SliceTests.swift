@@ -35,15 +35,15 @@
 
         /// `departures` and what is owed are such queues; this one is for the broker as a whole.
         @Test func departuresAreForgottenUnderEndlessChurn() {
-            let desk = Desk()
-            let broker = desk.brokers[0]
-            let peers = (0..<40).map { _ in desk.connect() }
+            let fixture = BrokerFixture()
+            let broker = fixture.brokers[0]
+            let peers = (0..<40).map { _ in fixture.connect() }
             for round in 0..<1_000 {
                 for peer in peers { broker.receive(peer.slot, Text.subscribe("room-\(peer.slot)")) }
                 for peer in peers {
                     broker.close(slot: peer.slot)
-                    _ = broker.takeConnectionQuota(of: desk.app)
-                    broker.open(slot: peer.slot, app: desk.app, random: UInt32(round))
+                    _ = broker.acquireConnectionQuota(of: fixture.app)
+                    broker.open(slot: peer.slot, app: fixture.app, random: UInt32(round))
                 }
                 broker.effects = Effects()
                 // One always waits.
@@ -53,35 +53,35 @@
         }
 
         @Test func whoComesAndGoesWithinATurnIsRememberedABoundedNumberOfTimes() throws {
-            let desk = Desk()
-            let broker = desk.brokers[0]
-            let peers = (0..<20).map { _ in desk.connect() }
-            for peer in peers { desk.subscribe(peer, "room") }
-            try desk.publish("first", ["room"])
-            try post("before", "room", desk)
+            let fixture = BrokerFixture()
+            let broker = fixture.brokers[0]
+            let peers = (0..<20).map { _ in fixture.connect() }
+            for peer in peers { fixture.subscribe(peer, "room") }
+            try fixture.publish("first", ["room"])
+            try post("before", "room", fixture)
             for round in 0..<2_000 {
                 let peer = peers[round % 19 + 1]
                 broker.receive(peer.slot, Text.unsubscribe("room"))
                 broker.receive(peer.slot, Text.subscribe("room"))
-                #expect(InvariantWalker.fault(in: desk.brokers) == nil)
+                #expect(InvariantWalker.fault(in: fixture.brokers) == nil)
             }
             broker.effects = Effects()
-            try post("after", "room", desk)
+            try post("after", "room", fixture)
             let before = try #require(broker.nextDelivery())
             #expect(Array(before.recipients) == [peers[0].slot], "all others joined after it")
             let after = try #require(broker.nextDelivery())
             #expect(Set(after.recipients) == Set(peers.map(\.slot)) && after.recipients.count == 20)
-            #expect(broker.nextDelivery() == nil && InvariantWalker.leftover(in: desk.brokers) == nil)
+            #expect(broker.nextDelivery() == nil && InvariantWalker.leftover(in: fixture.brokers) == nil)
         }
 
         @Test func aTerminationOfThousandsIsCarriedOutInSlices() {
-            let desk = Desk()
-            let broker = desk.brokers[0]
-            let peers = (0..<500).map { _ in desk.connect() }
-            for peer in peers { desk.signIn(peer, #"{"id":"u1"}"#) }
-            let late = [desk.connect(), desk.connect()]
+            let fixture = BrokerFixture()
+            let broker = fixture.brokers[0]
+            let peers = (0..<500).map { _ in fixture.connect() }
+            for peer in peers { fixture.signIn(peer, #"{"id":"u1"}"#) }
+            let late = [fixture.connect(), fixture.connect()]
             let id = Array("u1".utf8)
-            #expect(broker.terminateConnections(of: id.span, app: desk.app) == nil)
+            #expect(broker.terminateConnections(of: id.span, app: fixture.app) == nil)
             var closed: Set<UInt32> = []
             var slices = 0
             while broker.hasWork {
@@ -99,21 +99,21 @@
                 // Between two slices somebody signs in as that user.
                 if slices < late.count {
                     let data = #"{"id":"u1"}"#
-                    let auth = desk.signer.user(data, socket: desk.socket(late[slices]))
+                    let auth = fixture.signer.user(data, socket: fixture.socket(late[slices]))
                     broker.receive(late[slices].slot, Text.signIn(auth: auth, userData: data))
                 }
                 slices += 1
             }
             #expect(closed == Set(peers.map(\.slot)) && slices >= 4)
-            #expect(InvariantWalker.fault(in: desk.brokers) == nil)
+            #expect(InvariantWalker.fault(in: fixture.brokers) == nil)
         }
 
         @Test func deliveriesToNobodyEndATurnToo() throws {
-            let desk = Desk()
-            let broker = desk.brokers[0]
-            let peer = desk.connect()
-            desk.subscribe(peer, "room")
-            for _ in 0..<10_000 { try post("e", "room", desk) }
+            let fixture = BrokerFixture()
+            let broker = fixture.brokers[0]
+            let peer = fixture.connect()
+            fixture.subscribe(peer, "room")
+            for _ in 0..<10_000 { try post("e", "room", fixture) }
             broker.receive(peer.slot, Text.unsubscribe("room"))
             #expect(broker.nextDelivery() == nil && broker.hasWork)
             var calls = 1
@@ -121,15 +121,15 @@
                 #expect(broker.nextDelivery() == nil)
                 calls += 1
             }
-            #expect((3...10).contains(calls) && desk.shared.queuedBytes(of: 0) == 0)
+            #expect((3...10).contains(calls) && fixture.shared.queuedBytes(of: 0) == 0)
         }
 
         /// Publishes without carrying it out.
-        private func post(_ name: String, _ channel: String, _ desk: Desk) throws {
+        private func post(_ name: String, _ channel: String, _ fixture: BrokerFixture) throws {
             let body = Array(Text.publish(name, [channel], data: "d").utf8)
             let none: [UInt8] = []
             let request = try PublishRequest.parse(body: body.span, query: APIQuery(none.span), limits: PayloadLimits())
-            desk.brokers[0].publish(app: desk.app, request, channel: 0, body: body.span)
+            fixture.brokers[0].publish(app: fixture.app, request, channel: 0, body: body.span)
         }
     }
 #endif

@@ -16,13 +16,13 @@ import Testing
     ]
 
     @Test(arguments: dialects) func aWrongSignatureIsAnsweredInTheAppsDialect(_ row: Row<Refusal>) throws {
-        let desk = Desk { $0.subscriptionErrors = row.value.dialect }
-        let peer = desk.connect()
-        let wrong = desk.signer.channel("private-a", socket: "1.1")
-        #expect(desk.say(peer, Text.subscribe("private-a", auth: wrong)).map(Desk.gist) == row.value.heard)
-        try desk.publish("e", ["private-a"])
-        #expect(desk.hear(peer).isEmpty, "PW-056: it is not subscribed")
-        #expect(desk.subscribe(peer, "private-a") == [Text.succeeded("private-a")], "PW-061: a right one follows")
+        let fixture = BrokerFixture { $0.subscriptionErrors = row.value.dialect }
+        let peer = fixture.connect()
+        let wrong = fixture.signer.channel("private-a", socket: "1.1")
+        #expect(fixture.say(peer, Text.subscribe("private-a", auth: wrong)).map(BrokerFixture.gist) == row.value.heard)
+        try fixture.publish("e", ["private-a"])
+        #expect(fixture.hear(peer).isEmpty, "PW-056: it is not subscribed")
+        #expect(fixture.subscribe(peer, "private-a") == [Text.succeeded("private-a")], "PW-061: a right one follows")
     }
 
     /// A subscribe with parts to be filled in, and the gist of its answer in the `both` dialect.
@@ -84,109 +84,111 @@ import Testing
     ]
 
     @Test(arguments: refusals) func refuses(_ row: Row<Case>) throws {
-        let (desk, test) = (Desk(), row.value)
-        let peer = desk.connect()
+        let (fixture, test) = (BrokerFixture(), row.value)
+        let peer = fixture.connect()
         var auth = test.auth
         if auth == "OTHER" {
-            auth = "other:" + desk.signer.channel(test.channel, socket: desk.socket(peer)).dropFirst(4)
+            auth = "other:" + fixture.signer.channel(test.channel, socket: fixture.socket(peer)).dropFirst(4)
         }
         if auth.hasPrefix("SIGNED ") {
-            auth = desk.signer.channel(String(auth.dropFirst(7)), socket: desk.socket(peer), data: test.data)
+            auth = fixture.signer.channel(String(auth.dropFirst(7)), socket: fixture.socket(peer), data: test.data)
         }
-        #expect(desk.say(peer, Text.subscribe(test.channel, auth: auth, data: test.data)).map(Desk.gist) == test.heard)
-        #expect(desk.app.channelCount == 0)
-        #expect(desk.say(peer, #"{"event":"pusher:ping"}"#).count == 1, "it stays connected")
+        #expect(
+            fixture.say(peer, Text.subscribe(test.channel, auth: auth, data: test.data)).map(BrokerFixture.gist)
+                == test.heard)
+        #expect(fixture.app.channelCount == 0)
+        #expect(fixture.say(peer, #"{"event":"pusher:ping"}"#).count == 1, "it stays connected")
     }
 
     @Test func pw044ASecondSubscribeIsAnsweredAgainAndCountsOnce() throws {
-        let desk = Desk { $0.subscriptionCountEnabled = true }
-        let peer = desk.connect()
-        #expect(desk.subscribe(peer, "a") == [Text.succeeded("a"), Text.count("a", 1)])
-        #expect(desk.subscribe(peer, "a") == [Text.succeeded("a")])
-        try desk.publish("e", ["a"])
-        #expect(desk.hear(peer) == [Text.event("e", "a", data: "d")])
+        let fixture = BrokerFixture { $0.subscriptionCountEnabled = true }
+        let peer = fixture.connect()
+        #expect(fixture.subscribe(peer, "a") == [Text.succeeded("a"), Text.count("a", 1)])
+        #expect(fixture.subscribe(peer, "a") == [Text.succeeded("a")])
+        try fixture.publish("e", ["a"])
+        #expect(fixture.hear(peer) == [Text.event("e", "a", data: "d")])
     }
 
     @Test func pw094AResubscribeReplaysTheCachedEvent() throws {
-        let (desk, event) = (Desk(), Text.event("e", "cache-a", data: "d"))
-        let peer = desk.connect()
-        #expect(desk.subscribe(peer, "cache-a") == [Text.succeeded("cache-a"), Text.cacheMiss("cache-a")])
-        try desk.publish("e", ["cache-a"])
-        #expect(desk.hear(peer) == [event])
-        #expect(desk.subscribe(peer, "cache-a") == [Text.succeeded("cache-a"), event])
-        desk.pass(milliseconds: 1_799_999)
-        #expect(desk.subscribe(peer, "cache-a") == [Text.succeeded("cache-a"), event])
-        desk.pass(milliseconds: 1)
-        #expect(desk.subscribe(peer, "cache-a") == [Text.succeeded("cache-a"), Text.cacheMiss("cache-a")], "PW-089")
+        let (fixture, event) = (BrokerFixture(), Text.event("e", "cache-a", data: "d"))
+        let peer = fixture.connect()
+        #expect(fixture.subscribe(peer, "cache-a") == [Text.succeeded("cache-a"), Text.cacheMiss("cache-a")])
+        try fixture.publish("e", ["cache-a"])
+        #expect(fixture.hear(peer) == [event])
+        #expect(fixture.subscribe(peer, "cache-a") == [Text.succeeded("cache-a"), event])
+        fixture.pass(milliseconds: 1_799_999)
+        #expect(fixture.subscribe(peer, "cache-a") == [Text.succeeded("cache-a"), event])
+        fixture.pass(milliseconds: 1)
+        #expect(fixture.subscribe(peer, "cache-a") == [Text.succeeded("cache-a"), Text.cacheMiss("cache-a")], "PW-089")
     }
 
     @Test func theAnswerToARepeatedSubscribeDoesNotOutliveTheSubscription() {
-        let desk = Desk()
-        let (peer, other) = (desk.connect(), desk.connect())
-        desk.subscribe(other, "a")
-        desk.subscribe(peer, "a")
+        let fixture = BrokerFixture()
+        let (peer, other) = (fixture.connect(), fixture.connect())
+        fixture.subscribe(other, "a")
+        fixture.subscribe(peer, "a")
         // All three before the loop takes what the first one queued.
-        desk.brokers[0].receive(peer.slot, Text.subscribe("a"))
-        desk.brokers[0].receive(peer.slot, Text.unsubscribe("a"))
-        #expect(desk.say(peer, Text.subscribe("a")) == [Text.succeeded("a")])
+        fixture.brokers[0].receive(peer.slot, Text.subscribe("a"))
+        fixture.brokers[0].receive(peer.slot, Text.unsubscribe("a"))
+        #expect(fixture.say(peer, Text.subscribe("a")) == [Text.succeeded("a")])
     }
 
     @Test func pw045NothingOfTheChannelFollowsAnUnsubscribe() throws {
-        let desk = Desk(loops: 2)
-        let (stays, leaves) = (desk.connect(loop: 1), desk.connect())
-        for peer in [stays, leaves] { desk.subscribe(peer, "a") }
-        #expect(desk.say(leaves, Text.unsubscribe("a")).isEmpty)
-        try desk.publish("e", ["a"])
-        #expect(desk.hear(leaves).isEmpty && desk.hear(stays).count == 1)
-        #expect(desk.say(leaves, Text.unsubscribe("a")).isEmpty, "PW-046")
+        let fixture = BrokerFixture(loops: 2)
+        let (stays, leaves) = (fixture.connect(loop: 1), fixture.connect())
+        for peer in [stays, leaves] { fixture.subscribe(peer, "a") }
+        #expect(fixture.say(leaves, Text.unsubscribe("a")).isEmpty)
+        try fixture.publish("e", ["a"])
+        #expect(fixture.hear(leaves).isEmpty && fixture.hear(stays).count == 1)
+        #expect(fixture.say(leaves, Text.unsubscribe("a")).isEmpty, "PW-046")
     }
 
     @Test func aResubscribeAsAnotherUserIsRefused() {
-        let desk = Desk()
-        let (peer, other) = (desk.connect(), desk.connect())
-        desk.subscribe(peer, "presence-a", data: #"{"user_id":"u1"}"#)
-        desk.subscribe(other, "presence-a", data: #"{"user_id":"u2"}"#)
-        _ = desk.hear(peer)
+        let fixture = BrokerFixture()
+        let (peer, other) = (fixture.connect(), fixture.connect())
+        fixture.subscribe(peer, "presence-a", data: #"{"user_id":"u1"}"#)
+        fixture.subscribe(other, "presence-a", data: #"{"user_id":"u2"}"#)
+        _ = fixture.hear(peer)
         for user in ["u2", "u3"] {
-            let answer = desk.subscribe(peer, "presence-a", data: "{\"user_id\":\"\(user)\"}")
-            #expect(answer.map(Desk.gist) == Self.unauthorized)
+            let answer = fixture.subscribe(peer, "presence-a", data: "{\"user_id\":\"\(user)\"}")
+            #expect(answer.map(BrokerFixture.gist) == Self.unauthorized)
         }
-        #expect(desk.roster("presence-a") == ["u1", "u2"] && desk.hear(other).isEmpty)
+        #expect(fixture.roster("presence-a") == ["u1", "u2"] && fixture.hear(other).isEmpty)
     }
 
     @Test func pw078AFullPresenceChannelTakesAnExistingMemberOnly() {
-        let desk = Desk { $0.limits.presenceMembersMax = 2 }
-        let peers = (0..<4).map { _ in desk.connect() }
+        let fixture = BrokerFixture { $0.limits.presenceMembersMax = 2 }
+        let peers = (0..<4).map { _ in fixture.connect() }
         let data = ["u1", "u2", "u3", "u1"].map { "{\"user_id\":\"\($0)\"}" }
-        let answers = zip(peers, data).map { desk.subscribe($0, "presence-a", data: $1).map(Desk.gist) }
+        let answers = zip(peers, data).map { fixture.subscribe($0, "presence-a", data: $1).map(BrokerFixture.gist) }
         #expect(answers[2] == ["refused LimitReached 4100", "error 4100"])
         #expect(Simulation.snapshot(answers[3][0], of: "presence-a") == ["u1": "null", "u2": "null"], "PW-073")
-        desk.say(peers[1], Text.unsubscribe("presence-a"))
-        #expect(desk.subscribe(peers[2], "presence-a", data: data[2]).count == 1)
-        #expect(desk.roster("presence-a") == ["u1", "u3"])
+        fixture.say(peers[1], Text.unsubscribe("presence-a"))
+        #expect(fixture.subscribe(peers[2], "presence-a", data: data[2]).count == 1)
+        #expect(fixture.roster("presence-a") == ["u1", "u3"])
     }
 
     @Test func pw082ASignedInConnectionNeedsNoChannelData() {
-        let desk = Desk()
-        let peer = desk.connect()
-        desk.signIn(peer, #"{"id":"u1","user_info":{"n":1}}"#)
-        let answer = desk.subscribe(peer, "presence-a")
+        let fixture = BrokerFixture()
+        let peer = fixture.connect()
+        fixture.signIn(peer, #"{"id":"u1","user_info":{"n":1}}"#)
+        let answer = fixture.subscribe(peer, "presence-a")
         #expect(Simulation.snapshot(answer[0], of: "presence-a") == ["u1": #"{"n":1}"#])
     }
 
     @Test func theLimitsOfChannelsCountWhatTheClientAskedFor() {
-        let desk = Desk {
+        let fixture = BrokerFixture {
             $0.limits.channelsPerConnectionMax = 2
             $0.limits.channelsMax = 3
         }
-        let (peer, other) = (desk.connect(), desk.connect())
-        desk.signIn(peer, #"{"id":"u1","watchlist":["u2","u3"]}"#)
+        let (peer, other) = (fixture.connect(), fixture.connect())
+        fixture.signIn(peer, #"{"id":"u1","watchlist":["u2","u3"]}"#)
         let full = ["refused LimitReached 4100", "error 4100"]
-        #expect(["a", "b"].map { desk.subscribe(peer, $0).count } == [1, 1])
-        #expect(desk.subscribe(peer, "c").map(Desk.gist) == full)
-        #expect(desk.subscribe(other, "c").count == 1 && desk.app.channelCount == 3)
-        #expect(desk.subscribe(other, "d").map(Desk.gist) == full)
-        desk.say(peer, Text.unsubscribe("a"))
-        #expect(desk.subscribe(other, "d").count == 1 && desk.app.channelCount == 3)
+        #expect(["a", "b"].map { fixture.subscribe(peer, $0).count } == [1, 1])
+        #expect(fixture.subscribe(peer, "c").map(BrokerFixture.gist) == full)
+        #expect(fixture.subscribe(other, "c").count == 1 && fixture.app.channelCount == 3)
+        #expect(fixture.subscribe(other, "d").map(BrokerFixture.gist) == full)
+        fixture.say(peer, Text.unsubscribe("a"))
+        #expect(fixture.subscribe(other, "d").count == 1 && fixture.app.channelCount == 3)
     }
 }

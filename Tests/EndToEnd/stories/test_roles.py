@@ -33,16 +33,16 @@ def endpoint(broker):
 
 @pytest.fixture
 def people(broker, endpoint):
-    """An admin, seller 17 at the desk and on the phone, and seller 18: four clients by three libraries."""
+    """An admin, seller 17 at the fixture and on the phone, and seller 18: four clients by three libraries."""
     with SockudoClient(broker, who="admin/1", endpoint=endpoint) as admin, \
-            AsyncPusherClient(broker, who="seller/17", endpoint=endpoint) as desk, \
+            AsyncPusherClient(broker, who="seller/17", endpoint=endpoint) as fixture, \
             PysherClient(broker, who="seller/17", endpoint=endpoint) as phone, \
             AsyncPusherClient(broker, who="seller/18", endpoint=endpoint) as other:
-        wanted = {admin: (ADMIN, own(17)), desk: (SELLER, own(17)), phone: (SELLER, own(17)), other: (SELLER, own(18))}
+        wanted = {admin: (ADMIN, own(17)), fixture: (SELLER, own(17)), phone: (SELLER, own(17)), other: (SELLER, own(18))}
         for person, channels in wanted.items():
             for channel in channels:
                 person.subscribe(channel, STATISTICS, LAST)
-        yield admin, desk, phone, other
+        yield admin, fixture, phone, other
 
 
 def publish_last(broker) -> None:
@@ -56,7 +56,7 @@ def figures(person) -> list[str]:
 
 
 def test_statistics_reach_only_the_role_and_the_seller_they_are_meant_for(broker, people):
-    admin, desk, phone, other = people
+    admin, fixture, phone, other = people
     service = publisher(broker)
     service.trigger(ADMIN, STATISTICS, {"figure": "revenue of the house"})
     service.trigger(SELLER, STATISTICS, {"figure": "sellers online"})
@@ -67,7 +67,7 @@ def test_statistics_reach_only_the_role_and_the_seller_they_are_meant_for(broker
         (own(17), "stock of 17"), (own(18), "stock of 18"), (ADMIN, "stock of the house"))])
     publish_last(broker)
     assert figures(admin) == ["revenue of the house", "revenue of 17", "returns of 18", "stock of 17", "stock of the house"]
-    assert figures(desk) == figures(phone) == ["sellers online", "revenue of 17", "stock of 17"]
+    assert figures(fixture) == figures(phone) == ["sellers online", "revenue of 17", "stock of 17"]
     assert figures(other) == ["sellers online", "revenue of 18", "returns of 18", "stock of 18"]
 
 
@@ -95,9 +95,9 @@ def test_a_sellers_signature_opens_no_other_door_and_what_follows_is_not_leaked(
 
 
 def test_a_seller_who_lost_the_role_hears_nothing_more_while_the_others_go_on(broker, people):
-    admin, desk, phone, other = people
-    desk.unsubscribe(own(17))
-    desk.subscribe("public-door")  # answered after the unsubscribe was carried out, in order
+    admin, fixture, phone, other = people
+    fixture.unsubscribe(own(17))
+    fixture.subscribe("public-door")  # answered after the unsubscribe was carried out, in order
     publisher(broker).trigger(own(17), STATISTICS, {"figure": "after"})
     publish_last(broker)
-    assert figures(phone) == ["after"] and figures(desk) == [] and figures(admin) == ["after"] and figures(other) == []
+    assert figures(phone) == ["after"] and figures(fixture) == [] and figures(admin) == ["after"] and figures(other) == []

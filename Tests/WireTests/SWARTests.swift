@@ -4,7 +4,7 @@ import Wire
 
 /// Comparing and searching eight bytes at a time, against the same one byte at a time. Every array is exactly as long as what may be
 /// read, so that the address sanitizer sees a byte too many.
-@Suite("Comparing and searching bytes") struct WordsTests {
+@Suite("Comparing and searching bytes") struct SWARTests {
     /// One literal of each length from 0 to 40: a `StaticString` cannot be cut.
     static let literals: [StaticString] = [
         "", "x", "x-", "x-c", "x-co", "x-con", "x-cont", "x-conte", "x-conten", "x-content", "x-content/",

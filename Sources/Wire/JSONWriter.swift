@@ -1,10 +1,10 @@
 extension [UInt8] {
     /// Appends what `write` writes, at most `bytesMax` bytes; the array is looked at once, not for every piece.
     @inline(__always)
-    public mutating func append(bytesMax: Int, _ write: (inout JSONPen) -> Void) {
+    public mutating func append(bytesMax: Int, _ write: (inout JSONWriter) -> Void) {
         append(addingCapacity: bytesMax) { output in
             output.withUnsafeMutableBufferPointer { target, count in
-                var pen = JSONPen(target)
+                var pen = JSONWriter(target)
                 write(&pen)
                 count = pen.count
             }
@@ -14,7 +14,7 @@ extension [UInt8] {
 
 /// Writes JSON text into memory that was made large enough before: the inner loops of `JSON.appendEscaped` and its like.
 /// Every write is checked against the capacity, so that a wrong estimate is a crash and not a corruption.
-public struct JSONPen {
+public struct JSONWriter {
     private let target: UnsafeMutableBufferPointer<UInt8>
     private(set) var count = 0
 

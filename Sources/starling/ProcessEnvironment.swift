@@ -2,7 +2,7 @@ internal import Configuration
 internal import Glibc
 
 /// What the executable takes from the process around it, and gives to it.
-enum Surroundings {
+enum ProcessEnvironment {
     /// The process's variables.
     static func environment() -> [String: String] {
         var variables: [String: String] = [:]

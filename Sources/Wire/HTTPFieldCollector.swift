@@ -1,5 +1,5 @@
 /// What the fields read so far say together: the ones that frame the message, and which may not come twice.
-struct HTTPFieldsSeen {
+struct HTTPFieldCollector {
     private struct Once: OptionSet {
         var rawValue: UInt8
         static let host = Once(rawValue: 1), length = Once(rawValue: 2), coding = Once(rawValue: 4)
@@ -13,7 +13,7 @@ struct HTTPFieldsSeen {
     private var forwarded = HTTPForwarded()
 
     /// Books one field, by its name's length first. Unknown fields are ignored.
-    mutating func book(
+    mutating func add(
         _ name: Range<Int>, _ value: Range<Int>, _ bytes: Span<UInt8>, _ limits: HTTPLimits,
         _ head: inout HTTPRequestHead
     ) throws(HTTPFailure) {
@@ -36,7 +36,7 @@ struct HTTPFieldsSeen {
         case 16 where isNamed("content-encoding"): try set(&head.contentEncoding, value, "Content-Encoding")
         case 17 where isNamed("transfer-encoding"): try coding(value, bytes, head)
         case 17 where isNamed("sec-websocket-key"): try set(&head.webSocketKey, value, "Sec-WebSocket-Key")
-        case 17 where isNamed("x-forwarded-proto"): forwarded.bookProto(value, bytes)
+        case 17 where isNamed("x-forwarded-proto"): forwarded.addProto(value, bytes)
         case 17 where isNamed("x-idempotency-key"): try set(&head.idempotencyKey, value, "X-Idempotency-Key")
         case 18 where isNamed("x-forwarded-scheme"): forwarded.bookScheme(value, bytes)
         case 21 where isNamed("sec-websocket-version"): try set(&head.webSocketVersion, value, "Sec-WebSocket-Version")

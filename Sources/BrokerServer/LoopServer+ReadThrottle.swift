@@ -10,33 +10,33 @@ extension LoopServer {
     /// Whether input of a peer may be looked at now. If too many answers of earlier turns still wait for it, or one is still being made, it
     /// is paused instead.
     @inline(__always)
-    func mayBeRead(_ slot: UInt32, waiting: Int) -> Bool {
-        pacing.begin(owedBytes: 0)
+    func canRead(_ slot: UInt32, waiting: Int) -> Bool {
+        readThrottle.begin(owedBytes: 0)
         if !isReplying(slot) {
             guard sessions[slot].owedBytes > 0 else { return true }
             guard loop.hasUnsentAnswers(slot) else {
                 sessions[slot].owedBytes = 0
                 return true
             }
-            pacing.begin(owedBytes: Int(sessions[slot].owedBytes))
-            guard pacing.isEnough(0) else { return true }
+            readThrottle.begin(owedBytes: Int(sessions[slot].owedBytes))
+            guard readThrottle.isExhausted(0) else { return true }
         }
         pause(slot, waiting: waiting)
         return false
     }
 
     /// Whether the peer may be answered once more in this turn. If not, it is paused; `waiting` bytes of its input are left.
-    func mayBeReadOn(_ slot: UInt32, waiting: Int) -> Bool {
-        guard waiting > 0, isReplying(slot) || pacing.isEnough(broker.answeredBytes) else { return true }
+    func canAnswerMore(_ slot: UInt32, waiting: Int) -> Bool {
+        guard waiting > 0, isReplying(slot) || readThrottle.isExhausted(broker.answeredBytes) else { return true }
         pause(slot, waiting: waiting)
         return false
     }
 
     /// Notes what the peer has been answered in this turn.
     @inline(__always)
-    func bookAnswers(_ slot: UInt32) {
-        guard pacing.answeredBytes > 0 else { return }
-        sessions[slot].owedBytes = UInt32(clamping: Int(sessions[slot].owedBytes) + pacing.answeredBytes)
+    func countAnswers(_ slot: UInt32) {
+        guard readThrottle.answeredBytes > 0 else { return }
+        sessions[slot].owedBytes = UInt32(clamping: Int(sessions[slot].owedBytes) + readThrottle.answeredBytes)
         loop.markAnswered(slot)
     }
     /// A long reply to the peer is under way.
@@ -47,12 +47,12 @@ extension LoopServer {
         loop.inputLimit(slot, bytes: waiting + httpLimits.headBytesMax)
         loop.pauseReading(slot)
         sessions[slot].isPaused = true
-        pacing.pause(slot)
+        readThrottle.pause(slot)
     }
 
     /// Looks once at those who were paused in the turn before: the answers of most are with the kernel. Of the others `answersTaken` tells.
     func resumePaused() {
-        for slot in pacing.takeFlushed() { resumeIfDue(slot) }
+        for slot in readThrottle.takeFlushed() { resumeIfDue(slot) }
     }
 
     func answersTaken(_ slot: UInt32) { resumeIfDue(slot) }
@@ -66,7 +66,7 @@ extension LoopServer {
 }
 
 /// What one peer may be answered in a turn, and who waits until the answers have been taken.
-struct Pacing {
+struct ReadThrottle {
     /// The answer that passes it is still given.
     static let answerBytesMax = 128 << 10
     /// The same for a peer that has not yet taken all earlier answers, those among them.
@@ -75,7 +75,7 @@ struct Pacing {
     /// Bytes answered to the peer whose input is being read.
     var answeredBytes = 0
     /// What it may be answered before it is paused.
-    private var allowance = Pacing.answerBytesMax
+    private var allowance = ReadThrottle.answerBytesMax
     /// Paused in this turn: their answers are in the outbox.
     private var new: [UInt32] = []
     /// Paused in the turn before: what the kernel has not taken of their answers is in their backlogs.
@@ -88,7 +88,7 @@ struct Pacing {
     }
 
     /// Whether the peer has been answered enough, `more` bytes that are on their way among them.
-    func isEnough(_ more: Int) -> Bool { answeredBytes + more > allowance }
+    func isExhausted(_ more: Int) -> Bool { answeredBytes + more > allowance }
 
     mutating func pause(_ slot: UInt32) { new.append(slot) }
 

@@ -1,14 +1,14 @@
 import BrokerCore
 import PusherProtocol
 
-/// A connection at the desk.
+/// A connection at the fixture.
 struct Peer: Hashable {
     var loop: Int
     var slot: UInt32
 }
 
 /// A broker with one app and what each of its connections heard, for tests of single rules.
-final class Desk {
+final class BrokerFixture {
     let shared: SharedBroker
     let brokers: [LoopBroker]
     let signer: Signer
@@ -44,9 +44,9 @@ final class Desk {
     func connect(loop: Int = 0) -> Peer {
         let peer = Peer(loop: loop, slot: slots[loop])
         slots[loop] += 1
-        _ = brokers[loop].takeConnectionQuota(of: app)
+        _ = brokers[loop].acquireConnectionQuota(of: app)
         brokers[loop].open(slot: peer.slot, app: app, random: 7 + peer.slot)
-        carryOut()
+        applyEffects()
         frames[peer] = []
         return peer
     }
@@ -54,7 +54,7 @@ final class Desk {
     func hangUp(_ peer: Peer) {
         brokers[peer.loop].close(slot: peer.slot)
         brokers[peer.loop].settleDepartures(limit: .max)
-        carryOut()
+        applyEffects()
     }
 
     func socket(_ peer: Peer) -> String { brokers[peer.loop].socketText(peer.slot) }
@@ -62,7 +62,7 @@ final class Desk {
     /// Says something and returns all it heard since it was last asked.
     @discardableResult func say(_ peer: Peer, _ text: String) -> [String] {
         brokers[peer.loop].receive(peer.slot, text)
-        carryOut()
+        applyEffects()
         return hear(peer)
     }
 
@@ -79,7 +79,7 @@ final class Desk {
 
     func publish(_ name: String, _ channels: [String], data: String = "d", except: String? = nil) throws {
         try postOnly(name, channels, data: data, except: except)
-        carryOut()
+        applyEffects()
     }
 
     /// Publishes, and leaves the deliveries in the loops' queues.
@@ -93,12 +93,12 @@ final class Desk {
     func terminate(_ user: String) {
         let id = Array(user.utf8)
         brokers[0].terminateConnections(of: id.span, app: app)
-        carryOut()
+        applyEffects()
     }
 
     func tick() {
         for broker in brokers { broker.tick() }
-        carryOut()
+        applyEffects()
     }
 
     /// What a connection heard since it was last asked.
@@ -113,7 +113,7 @@ final class Desk {
     }
 
     /// Carries out effects and deliveries until all is quiet.
-    func carryOut() {
+    func applyEffects() {
         repeat {
             for broker in brokers {
                 write(broker)

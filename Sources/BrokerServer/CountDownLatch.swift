@@ -1,7 +1,7 @@
 internal import Glibc
 
 /// Lets threads wait until something has happened a number of times.
-final class Gate: @unchecked Sendable {
+final class CountDownLatch: @unchecked Sendable {
     // SAFETY: `left` is touched only with `mutex` held.
     private var left: Int
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
