@@ -25,17 +25,6 @@ extension LoopBroker {
         var refusal: JoinRefusal?
     }
 
-    /// The index of the connection's subscription to a local channel. Walks the shorter of the two lists.
-    func entry(of slot: UInt32, in channel: Int, of table: ChannelTable) -> Int? {
-        let own = connections[Int(slot)].subscriptions
-        let list = table.channels[channel].subscribers
-        if own.count <= list.count {
-            return (0..<own.count).first { own[$0].channel == UInt32(channel) }
-        }
-        guard let position = list.slots.firstIndex(of: slot) else { return nil }
-        return Int(list.entry(at: position))
-    }
-
     /// Subscribes a connection that is not subscribed yet.
     func join(
         slot: UInt32, name: Span<UInt8>, kind: ChannelKind, role: LocalChannel.Role = .channel,
@@ -43,10 +32,8 @@ extension LoopBroker {
     ) -> Joined {
         let app = app(of: slot)
         let hash = known ?? app.registry.hash(of: name)
-        let table = tables[app.index]
-        let (local, localHash) = place(name, hash: hash, role: role, kind: kind, in: table)
-        let channel = LocalChannelID(
-            app: UInt16(app.index), index: UInt32(local), generation: table.channels[local].generation)
+        let (local, localHash) = place(name, hash: hash, role: role, kind: kind, app: app.index)
+        let channel = memberships.id(of: local, app: app.index)
         let shard = app.registry.shard(hash: hash)
         let joined = shard.withLock { (state: inout ChannelShard) -> Joined in
             let id = state.findOrInsert(name, hash: hash, kind: kind)
@@ -63,29 +50,11 @@ extension LoopBroker {
             releasePlace(local, app: app.index, hash: localHash)
             return joined
         }
-        table.channels[local].registered += 1
-        subscriptionsMade &+= 1
-        let mine = Subscription(
-            channel: UInt32(local), position: UInt32(table.channels[local].subscribers.count), member: joined.member,
-            number: subscriptionsMade)
-        table.channels[local].subscribers.append(
-            slot: slot, entry: UInt32(connections[Int(slot)].subscriptions.count))
-        connections[Int(slot)].subscriptions.append(mine)
-        filtered = nil
+        memberships.add(slot, to: channel, member: joined.member)
         if joined.sequence > 0 {
-            remember(.init(slot: slot, sequence: joined.sequence, drainNumber: drainNumber), in: channel)
+            inbox.remember(slot, joined: channel, after: joined.sequence, in: &memberships)
         }
         return joined
-    }
-
-    private func remember(_ join: LocalChannel.PendingJoin, in channel: LocalChannelID) {
-        let (table, local) = (tables[Int(channel.app)], Int(channel.index))
-        let isFirst = table.channels[local].pendingJoins.last?.drainNumber != drainNumber
-        table.channels[local].pendingJoins.append(join)
-        if isFirst { settleLater(channel) }
-        guard table.channels[local].hasTooManyJoins else { return }
-        table.channels[local].pendingJoins = filter.newest(
-            of: table.channels[local].pendingJoins, in: table.channels[local].subscribers.slots)
     }
 
     private func join(
@@ -138,32 +107,11 @@ extension LoopBroker {
         return joined
     }
 
-    /// Takes a connection out of a channel's local list; the registry is not told yet.
-    func detach(slot: UInt32, entry: Int) -> Subscription {
-        let table = tables[connections[Int(slot)].app]
-        let left = connections[Int(slot)].subscriptions[entry]
-        let channel = Int(left.channel)
-        let position = Int(left.position)
-        if table.channels[channel].subscribers.remove(at: position) {
-            let list = table.channels[channel].subscribers
-            let moved = Int(list.slot(at: position))
-            connections[moved].subscriptions[Int(list.entry(at: position))].position = UInt32(position)
-        }
-        connections[Int(slot)].subscriptions.swapRemove(at: entry)
-        if entry < connections[Int(slot)].subscriptions.count {
-            let moved = connections[Int(slot)].subscriptions[entry]
-            table.channels[Int(moved.channel)].subscribers.setEntry(at: Int(moved.position), to: UInt32(entry))
-        }
-        filtered = nil
-        return left
-    }
-
     /// Tells the registry that one membership of this loop has ended.
-    func leaveRegistry(app index: Int, channel local: Int, member: UInt32) {
+    func leaveRegistry(app index: Int, channel local: ChannelIndex, member: UInt32) {
         let app = shared.apps[index]
-        let table = tables[index]
-        let role = table.channels[local].role
-        let place = table.name(of: local)
+        let role = memberships[app: index][local].role
+        let place = memberships[app: index].name(of: local)
         let name = role == .watch ? Array(place.dropFirst()) : place
         let localHash = app.registry.hash(of: place.span)
         let hash = role == .watch ? app.registry.hash(of: name.span) : localHash
@@ -179,7 +127,7 @@ extension LoopBroker {
             state.afterChange(of: id, hash: hash)
             lookAfter(&state, hash: hash, app: app)
         }
-        table.channels[local].registered -= 1
+        memberships.forgetOne(of: local, app: index)
         releasePlace(local, app: index, hash: localHash)
     }
 
@@ -202,24 +150,26 @@ extension LoopBroker {
 
     /// Carries out at most `limit` of the departures that closed connections left behind.
     public func settleDepartures(limit: Int) {
-        for _ in 0..<min(limit, departures.count) {
-            guard let next = departures.popFirst() else { return }
-            leaveRegistry(app: next.app, channel: Int(next.channel), member: next.member)
+        for _ in 0..<min(limit, memberships.departures.count) {
+            guard let next = memberships.nextDeparture() else { return }
+            leaveRegistry(app: next.app, channel: next.channel, member: next.member)
         }
     }
 
     /// Departures that wait for their slice.
-    public var departuresWaiting: Int { departures.count }
+    public var departuresWaiting: Int { memberships.departures.count }
 
     /// The place of a channel on this loop. A watched user and a signed-in user share one record but have two places, and
     /// no channel's name begins with `!`.
     /// - Returns: the place, and the hash of the name it has there.
     private func place(
-        _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind, in table: ChannelTable
-    ) -> (local: Int, hash: UInt64) {
-        guard role == .watch else { return (table.findOrInsert(name, hash: hash, role: role, kind: kind), hash) }
+        _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind, app: Int
+    ) -> (local: ChannelIndex, hash: UInt64) {
+        guard role == .watch else {
+            return (memberships.place(of: name, hash: hash, role: role, kind: kind, app: app), hash)
+        }
         let marked = [UInt8(ascii: "!")] + ChannelTable.copy(name)
-        let markedHash = table.hash(of: marked.span)
-        return (table.findOrInsert(marked.span, hash: markedHash, role: role, kind: kind), markedHash)
+        let markedHash = shared.hashing.hash(of: marked.span)
+        return (memberships.place(of: marked.span, hash: markedHash, role: role, kind: kind, app: app), markedHash)
     }
 }

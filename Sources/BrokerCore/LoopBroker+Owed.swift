@@ -77,10 +77,9 @@ extension LoopBroker {
 
     /// - Returns: whether the channel's subscribers here hold everything now, or are gone.
     private func pay(_ channel: LocalChannelID) -> Bool {
-        let (index, local) = (Int(channel.app), Int(channel.index))
-        guard tables[index].channels[local].generation == channel.generation else { return true }
-        let isWatch = tables[index].channels[local].role == .watch
-        let place = tables[index].name(of: local)
+        guard memberships.holds(channel) else { return true }
+        let (index, isWatch) = (Int(channel.app), memberships[channel].role == .watch)
+        let place = memberships[app: index].name(of: channel.index)
         let name = isWatch ? Array(place.dropFirst()) : place
         return shared.apps[index].registry.shard(of: name.span).withLock { (state: inout ChannelShard) -> Bool in
             guard let id = state.find(name.span) else {
@@ -106,7 +105,7 @@ extension LoopBroker {
     }
 
     private func payMembers(_ record: inout ChannelRecord, name: Span<UInt8>, channel: LocalChannelID) -> Bool {
-        for _ in 0..<changesPerSlice {
+        for _ in 0..<slices.changes {
             guard let change = record.roster?.takeChange(of: loop) else { return true }
             if change.isGone {
                 encodeMemberRemoved(name: name, userID: change.userID)

@@ -105,11 +105,10 @@ extension LoopBroker {
                 "The event name has \(nameCharacters) characters; the limit is \(limits.eventNameCharactersMax)")
         }
         let hash = app.registry.hash(of: name)
-        let table = tables[app.index]
-        let local = table.find(name, hash: hash)
+        let local = memberships[app: app.index].find(name, hash: hash)
         // A channel of this loop was classified when it was made; another name is, to say what is wrong with it.
         let kind =
-            local.map { table.channels[$0].kind }
+            local.map { memberships[app: app.index][$0].kind }
             ?? (try? ChannelName.classify(
                 name, bytesMax: limits.channelNameBytesMax, userIDCharactersMax: limits.userIDCharactersMax))
         guard let kind, kind.acceptsClientEvents else {
@@ -117,7 +116,7 @@ extension LoopBroker {
                 slot: slot, code: 4301,
                 "Client events are taken only on private and presence channels, not encrypted ones")
         }
-        guard let local, let known = entry(of: slot, in: local, of: table) else {
+        guard let local, let known = memberships.entry(of: slot, in: local) else {
             let channel = String(decoding: ChannelTable.copy(name), as: UTF8.self)
             return fail(
                 slot: slot, code: nil, "Cannot send a client event: not subscribed to \(channel)",
@@ -128,7 +127,7 @@ extension LoopBroker {
                 slot: slot, code: 4301,
                 "The client event's data has \(dataBytes) bytes; the limit is \(limits.clientEventBytesMax)")
         }
-        guard acquireClientEvent(from: &connections[Int(slot)], limit: limits.clientEventsPerSecondMax) else {
+        guard acquireClientEvent(from: &memberships[slot], limit: limits.clientEventsPerSecondMax) else {
             return fail(
                 slot: slot, code: 4301,
                 "More than \(limits.clientEventsPerSecondMax ?? 0) client events a second; this one was dropped")
@@ -141,7 +140,7 @@ extension LoopBroker {
                 slot: slot, code: 4301, "The app's \(limits.messagesPerDayMax ?? 0) messages of this day are used up")
         }
         if effects.notes.isTracing { effects.notes.add(.clientEventSent, slot, channel: name, eventLiteral.text) }
-        let member = connections[Int(slot)].subscriptions[known].member
+        let member = memberships[slot].subscriptions[known].member
         sendClientEvent(
             slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, hash: hash,
             dataLiteral: dataLiteral)
@@ -151,7 +150,7 @@ extension LoopBroker {
         slot: UInt32, app: App, member: UInt32, eventLiteral: Span<UInt8>, channel name: Span<UInt8>,
         hash: UInt64, dataLiteral: Span<UInt8>
     ) {
-        let except = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
+        let except = ConnectionTag(slot: slot, tag: memberships[slot].socketID.low)
         if member == .max {
             json.removeAll(keepingCapacity: true)
             ServerFrame.event(

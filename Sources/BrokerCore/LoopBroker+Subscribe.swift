@@ -35,7 +35,7 @@ extension LoopBroker {
                 }
             }
             try admit(slot: slot, name: name, kind: kind, identity: identity)
-            if kind.needsAuthorization { connections[Int(slot)].isAuthorized = true }
+            if kind.needsAuthorization { memberships[slot].isAuthorized = true }
         } catch {
             refuse(slot: slot, channel: name, error)
         }
@@ -57,7 +57,7 @@ extension LoopBroker {
     /// Signed-in connections get their user's events without subscribing; clients ask all the same (PW-112).
     private func answerUserChannel(slot: UInt32, name: Span<UInt8>) throws(SubscriptionRefusal) {
         let wanted = Self.userID(ofUserChannel: name)
-        guard let user = connections[Int(slot)].user, user.id == wanted else {
+        guard let user = memberships[slot].user, user.id == wanted else {
             throw SubscriptionRefusal(
                 .auth,
                 "This connection is not signed in as \(String(decoding: wanted, as: UTF8.self)): "
@@ -84,7 +84,7 @@ extension LoopBroker {
     private func authorize(
         slot: UInt32, name: Span<UInt8>, kind: ChannelKind, _ given: Credentials, texts: Span<UInt8>
     ) throws(SubscriptionRefusal) {
-        let (auth, socket, keys) = (texts.extracting(given.auth), connections[Int(slot)].socketID, app(of: slot).keys)
+        let (auth, socket, keys) = (texts.extracting(given.auth), memberships[slot].socketID, app(of: slot).keys)
         let outcome: ChannelAuth.Outcome
         if let data = given.channelData {
             outcome = ChannelAuth.verify(
@@ -96,7 +96,7 @@ extension LoopBroker {
         }
         guard !outcome.isOK else { return }
         // The signature is of a text that was forgotten: to call it wrong would send the developer the wrong way.
-        if case .mismatch = outcome, kind.isPresence, given.channelData == nil, connections[Int(slot)].user == nil {
+        if case .mismatch = outcome, kind.isPresence, given.channelData == nil, memberships[slot].user == nil {
             throw Self.missingChannelData
         }
         let subject = "channel " + String(decoding: ChannelTable.copy(name), as: UTF8.self)
@@ -112,7 +112,7 @@ extension LoopBroker {
     ) throws(SubscriptionRefusal) -> Identity {
         let limits = app(of: slot).settings.limits
         guard let place else {
-            guard let user = connections[Int(slot)].user else { throw Self.missingChannelData }
+            guard let user = memberships[slot].user else { throw Self.missingChannelData }
             return Identity(userID: user.id, userInfo: user.userInfo)
         }
         let channelData = texts.extracting(place)
@@ -136,15 +136,16 @@ extension LoopBroker {
     ) throws(SubscriptionRefusal) {
         let app = app(of: slot)
         let hash = app.registry.hash(of: name)
-        let table = tables[app.index]
-        if let local = table.find(name, hash: hash), let known = entry(of: slot, in: local, of: table) {
-            let known = connections[Int(slot)].subscriptions[known]
+        if let local = memberships[app: app.index].find(name, hash: hash),
+            let known = memberships.entry(of: slot, in: local)
+        {
+            let known = memberships[slot].subscriptions[known]
             if isFull(loop) { return fail(slot: slot, code: nil, "The server is overloaded; subscribe again later") }
             try answerAgain(slot: slot, known: known, name: name, hash: hash, kind: kind, identity: identity)
             return
         }
         let limit = app.settings.limits.channelsPerConnectionMax
-        guard connections[Int(slot)].channelCount < limit else {
+        guard memberships[slot].channelCount < limit else {
             throw SubscriptionRefusal(
                 .limitReached, "This connection has \(limit) subscriptions, the most it may have")
         }
@@ -172,10 +173,8 @@ extension LoopBroker {
         slot: UInt32, known: Subscription, name: Span<UInt8>, hash: UInt64, kind: ChannelKind, identity: Identity?
     ) throws(SubscriptionRefusal) {
         let app = app(of: slot)
-        let channel = LocalChannelID(
-            app: UInt16(app.index), index: known.channel,
-            generation: tables[app.index].channels[Int(known.channel)].generation)
-        let target = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
+        let channel = memberships.id(of: known.channel, app: app.index)
+        let target = ConnectionTag(slot: slot, tag: memberships[slot].socketID.low)
         let isSameUser = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Bool in
             guard let id = state.find(name, hash: hash) else {
                 preconditionFailure("a record lives while a loop counts in it")
@@ -273,13 +272,12 @@ extension LoopBroker {
 
     /// No reply, and nothing of the channel afterwards; a channel the connection is not in is no error (PW-045, PW-046).
     func unsubscribe(slot: UInt32, name: Span<UInt8>) {
-        let app = connections[Int(slot)].app
-        let table = tables[app]
-        guard let local = table.find(name), table.channels[local].role == .channel,
-            let known = entry(of: slot, in: local, of: table)
+        let app = memberships[slot].app
+        guard let local = memberships[app: app].find(name), memberships[app: app][local].role == .channel,
+            let known = memberships.entry(of: slot, in: local)
         else { return }
         if effects.notes.isTracing { effects.notes.add(.unsubscribed, slot, channel: name) }
-        let left = detach(slot: slot, entry: known)
+        let left = memberships.remove(slot, entry: known)
         leaveRegistry(app: app, channel: local, member: left.member)
     }
 }

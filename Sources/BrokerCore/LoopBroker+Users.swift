@@ -18,7 +18,7 @@ extension LoopBroker {
     private func signIn(slot: UInt32, auth: Span<UInt8>, userData: Span<UInt8>) {
         let app = app(of: slot)
         let outcome = ChannelAuth.verifyUser(
-            auth: auth, socketID: connections[Int(slot)].socketID, userData: userData, keys: app.keys,
+            auth: auth, socketID: memberships[slot].socketID, userData: userData, keys: app.keys,
             workspace: workspace)
         if let text = ChannelAuth.message(outcome, auth: auth, subject: "pusher:signin") {
             return fail(slot: slot, code: 4009, text)
@@ -31,20 +31,20 @@ extension LoopBroker {
         } catch {
             return fail(slot: slot, code: 4009, error.text)
         }
-        if let known = connections[Int(slot)].user, known.id != data.id {
+        if let known = memberships[slot].user, known.id != data.id {
             return fail(
                 slot: slot, code: 4009,
                 "This connection is signed in as another user; a new identity needs a new connection")
         }
         let info = data.userInfo.map { ChannelTable.copy(userData.extracting($0)) }
-        if let known = connections[Int(slot)].user {
+        if let known = memberships[slot].user {
             known.userInfo = info
         } else {
-            connections[Int(slot)].user = SignedInUser(id: data.id, userInfo: info)
+            memberships[slot].user = SignedInUser(id: data.id, userInfo: info)
             let channel = Self.userChannel(data.id.span)
             _ = join(slot: slot, name: channel.span, kind: Self.userKind, role: .user)
         }
-        connections[Int(slot)].isAuthorized = true
+        memberships[slot].isAuthorized = true
         if effects.notes.isTracing { effects.notes.add(.signedIn, slot, data.id.span.text) }
         effects.frame(to: slot) { ServerFrame.signinSuccess(userData: userData, to: &$0) }
         guard app.settings.watchlistEnabled else { return }
@@ -60,18 +60,18 @@ extension LoopBroker {
 
     /// Replaces the connection's watchlist and says who of it is online now (PW-119).
     private func watch(slot: UInt32, _ watchlist: [[UInt8]]) {
-        let app = connections[Int(slot)].app
+        let app = memberships[slot].app
         var at = 0
-        while at < connections[Int(slot)].subscriptions.count {
-            let channel = Int(connections[Int(slot)].subscriptions[at].channel)
-            guard tables[app].channels[channel].role == .watch else {
+        while at < memberships[slot].subscriptions.count {
+            let channel = memberships[slot].subscriptions[at].channel
+            guard memberships[app: app][channel].role == .watch else {
                 at += 1
                 continue
             }
-            _ = detach(slot: slot, entry: at)
+            _ = memberships.remove(slot, entry: at)
             leaveRegistry(app: app, channel: channel, member: .max)
         }
-        connections[Int(slot)].user?.watching = watchlist.count
+        memberships[slot].user?.watching = watchlist.count
         var (online, offline): ([[UInt8]], [[UInt8]]) = ([], [])
         for userID in watchlist {
             let joined = join(slot: slot, name: Self.userChannel(userID.span).span, kind: Self.userKind, role: .watch)
@@ -99,8 +99,8 @@ extension LoopBroker {
 
     /// Carries out one termination on the loop that holds the connection.
     func terminate(slot: UInt32) {
-        guard !connections[Int(slot)].isEnding else { return }
-        connections[Int(slot)].isEnding = true
+        guard !memberships[slot].isEnding else { return }
+        memberships[slot].isEnding = true
         errorFrame(slot: slot, code: 4009, "The connection was ended by the app")
         effects.close(slot, .unauthorized)
     }

@@ -50,7 +50,7 @@ final class Simulation {
         model.isTight = isTight
         model.isFull = { [queueBytesMax] loop in shared.queuedBytes(of: loop) > queueBytesMax }
         #if DEBUG
-            for broker in brokers { (broker.terminationsPerSlice, broker.changesPerSlice) = (2, 2) }
+            for broker in brokers { broker.slices = Slices(terminations: 2, changes: 2) }
         #endif
         freeSlots = Array(repeating: [], count: loops)
         clientAt = Array(repeating: [:], count: loops)

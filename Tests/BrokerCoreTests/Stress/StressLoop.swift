@@ -42,7 +42,7 @@ final class StressLoop {
         // Loops do not agree on the time to the millisecond.
         milliseconds += UInt64(loop * 3)
         #if DEBUG
-            (broker.terminationsPerSlice, broker.changesPerSlice) = (2, 2)
+            broker.slices = Slices(terminations: 2, changes: 2)
         #endif
         setTime()
     }

@@ -48,7 +48,7 @@
                 broker.effects = Effects()
                 // One always waits.
                 broker.settleDepartures(limit: broker.departuresWaiting - 1)
-                #expect(broker.departures.heldCount < 3 * SliceQueue<Departure>.doneMax)
+                #expect(broker.memberships.departures.heldCount < 3 * SliceQueue<Departure>.doneMax)
             }
         }
 
@@ -95,7 +95,7 @@
                     now += 1
                 }
                 broker.settleDepartures(limit: .max)
-                #expect(now <= broker.terminationsPerSlice)
+                #expect(now <= broker.slices.terminations)
                 // Between two slices somebody signs in as that user.
                 if slices < late.count {
                     let data = #"{"id":"u1"}"#
