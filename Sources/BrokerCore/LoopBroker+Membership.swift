@@ -2,12 +2,6 @@ internal import PusherProtocol
 
 /// Joining and leaving: the local list and the registry change together, in this file only.
 extension LoopBroker {
-    /// Why the registry refuses a join.
-    enum JoinRefusal {
-        case presenceFull
-        case tooManyChannels
-    }
-
     /// Who joins a presence channel.
     struct Identity {
         var userID: [UInt8]
@@ -65,12 +59,12 @@ extension LoopBroker {
         if let identity, let roster = record.roster, roster.find(identity.userID.span) == nil,
             roster.count >= app.settings.limits.presenceMembersMax
         {
-            joined.refusal = .presenceFull
+            joined.refusal = .presenceFull(limit: app.settings.limits.presenceMembersMax)
             return joined
         }
         if role == .channel, record.subscriberCount == 0, !app.channels.acquire(limit: app.settings.limits.channelsMax)
         {
-            joined.refusal = .tooManyChannels
+            joined.refusal = .tooManyChannels(limit: app.settings.limits.channelsMax ?? 0)
             return joined
         }
         if let identity {

@@ -2,16 +2,6 @@ public import PusherProtocol
 
 /// Events on their way to a channel's subscribers: from the HTTP API and from clients.
 extension LoopBroker {
-    /// Why the app may not publish now.
-    public enum PublishRefusal: Sendable, Equatable {
-        /// Too many events this second; come back within a second (429).
-        case rate(limit: Int)
-        /// The day's messages are used up (403).
-        case dailyQuota(limit: Int)
-        /// A loop is too far behind to take more (503).
-        case overloaded
-    }
-
     /// How many listen to a channel, read in the step that published.
     public struct Audience: Sendable, Equatable {
         public var subscriptions = 0
@@ -20,26 +10,26 @@ extension LoopBroker {
     }
 
     /// Takes `events` channel-events from the app's rates and quotas, all or nothing.
-    public func admitPublish(app: App, events: Int) -> PublishRefusal? {
-        if shared.isOverloaded { return .overloaded }
+    public func admitPublish(app: App, events: Int) throws(PublishRefusal) {
+        if shared.isOverloaded { throw .overloaded }
         let limits = app.settings.limits
         let second = time.milliseconds / 1_000
         if let limit = limits.backendEventsPerSecondMax,
             !app.backendEvents.acquire(events, window: second, limit: limit)
         {
-            return .rate(limit: limit)
+            throw .rate(limit: limit)
         }
-        if acquireMessages(events, app: app) { return nil }
+        if acquireMessages(events, app: app) { return }
         if limits.backendEventsPerSecondMax != nil { app.backendEvents.release(events, window: second) }
-        return .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
+        throw .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
     }
 
     /// Takes one read request from the app's rate.
-    public func admitRead(app: App) -> PublishRefusal? {
+    public func admitRead(app: App) throws(PublishRefusal) {
         guard let limit = app.settings.limits.readRequestsPerSecondMax,
             !app.readRequests.acquire(1, window: time.milliseconds / 1_000, limit: limit)
-        else { return nil }
-        return .rate(limit: limit)
+        else { return }
+        throw .rate(limit: limit)
     }
 
     private func acquireMessages(_ count: Int, app: App) -> Bool {
@@ -95,55 +85,49 @@ extension LoopBroker {
         dataLiteral: Span<UInt8>, dataBytes: Int
     ) {
         let app = app(of: slot)
-        guard app.settings.clientEventsEnabled else {
-            return fail(slot: slot, code: 4301, "Client events are off for this app; set clientEvents to true")
+        let hash = app.registry.hash(of: name)
+        do throws(ClientEventRefusal) {
+            let member = try admitClientEvent(
+                slot: slot, app: app, nameCharacters: nameCharacters, channel: name, hash: hash, dataBytes: dataBytes)
+            if effects.notes.isTracing {
+                effects.notes.add(.clientEventSent, slot, channel: name, eventLiteral.text)
+            }
+            sendClientEvent(
+                slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, hash: hash,
+                dataLiteral: dataLiteral)
+        } catch {
+            refuse(slot: slot, error)
         }
+    }
+
+    /// - Returns: who the sender is in the channel, as its subscription says it.
+    private func admitClientEvent(
+        slot: UInt32, app: App, nameCharacters: Int, channel name: Span<UInt8>, hash: UInt64, dataBytes: Int
+    ) throws(ClientEventRefusal) -> UInt32 {
+        guard app.settings.clientEventsEnabled else { throw .disabled }
         let limits = app.settings.limits
         guard nameCharacters <= limits.eventNameCharactersMax else {
-            return fail(
-                slot: slot, code: 4301,
-                "The event name has \(nameCharacters) characters; the limit is \(limits.eventNameCharactersMax)")
+            throw .nameTooLong(characters: nameCharacters, charactersMax: limits.eventNameCharactersMax)
         }
-        let hash = app.registry.hash(of: name)
         let local = memberships[app: app.index].find(name, hash: hash)
         // A channel of this loop was classified when it was made; another name is, to say what is wrong with it.
         let kind =
             local.map { memberships[app: app.index][$0].kind }
             ?? (try? ChannelName.classify(
                 name, bytesMax: limits.channelNameBytesMax, userIDCharactersMax: limits.userIDCharactersMax))
-        guard let kind, kind.acceptsClientEvents else {
-            return fail(
-                slot: slot, code: 4301,
-                "Client events are taken only on private and presence channels, not encrypted ones")
-        }
+        guard let kind, kind.acceptsClientEvents else { throw .wrongChannel }
         guard let local, let known = memberships.entry(of: slot, in: local) else {
-            let channel = String(decoding: ChannelTable.copy(name), as: UTF8.self)
-            return fail(
-                slot: slot, code: nil, "Cannot send a client event: not subscribed to \(channel)",
-                of: .clientEventRefused)
+            throw .notSubscribed(channel: ChannelTable.copy(name))
         }
         guard dataBytes <= limits.clientEventBytesMax else {
-            return fail(
-                slot: slot, code: 4301,
-                "The client event's data has \(dataBytes) bytes; the limit is \(limits.clientEventBytesMax)")
+            throw .dataTooLarge(bytes: dataBytes, bytesMax: limits.clientEventBytesMax)
         }
         guard acquireClientEvent(from: &memberships[slot], limit: limits.clientEventsPerSecondMax) else {
-            return fail(
-                slot: slot, code: 4301,
-                "More than \(limits.clientEventsPerSecondMax ?? 0) client events a second; this one was dropped")
+            throw .rate(limit: limits.clientEventsPerSecondMax ?? 0)
         }
-        guard !shared.isOverloaded else {
-            return fail(slot: slot, code: 4301, "The server is overloaded; this event was dropped")
-        }
-        guard acquireMessages(1, app: app) else {
-            return fail(
-                slot: slot, code: 4301, "The app's \(limits.messagesPerDayMax ?? 0) messages of this day are used up")
-        }
-        if effects.notes.isTracing { effects.notes.add(.clientEventSent, slot, channel: name, eventLiteral.text) }
-        let member = memberships[slot].subscriptions[known].member
-        sendClientEvent(
-            slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, hash: hash,
-            dataLiteral: dataLiteral)
+        guard !shared.isOverloaded else { throw .overloaded }
+        guard acquireMessages(1, app: app) else { throw .dailyQuota(limit: limits.messagesPerDayMax ?? 0) }
+        return memberships[slot].subscriptions[known].member
     }
 
     private func sendClientEvent(

@@ -4,17 +4,6 @@ internal import Wire
 
 /// `pusher:subscribe` and `pusher:unsubscribe` (Pusher protocol §3).
 extension LoopBroker {
-    /// Why a subscription is refused, as the client is told (Pusher protocol §3.4). The socket stays open.
-    struct SubscriptionRefusal: Error {
-        var failure: SubscriptionFailure
-        var text: String
-
-        init(_ failure: SubscriptionFailure, _ text: String) {
-            self.failure = failure
-            self.text = text
-        }
-    }
-
     /// - Parameter texts: what the members point into.
     func subscribe(
         slot: UInt32, name: Span<UInt8>, auth: CommandField, channelData: CommandField, texts: Span<UInt8>
@@ -47,10 +36,7 @@ extension LoopBroker {
                 name, bytesMax: app.settings.limits.channelNameBytesMax,
                 userIDCharactersMax: app.settings.limits.userIDCharactersMax)
         } catch {
-            switch error {
-            case .tooLong, .userIDTooLong: throw SubscriptionRefusal(.nameTooLong, error.text)
-            case .empty, .illegalByte, .reserved: throw SubscriptionRefusal(.invalidName, error.text)
-            }
+            throw .name(error)
         }
     }
 
@@ -58,10 +44,7 @@ extension LoopBroker {
     private func answerUserChannel(slot: UInt32, name: Span<UInt8>) throws(SubscriptionRefusal) {
         let wanted = Self.userID(ofUserChannel: name)
         guard let user = memberships[slot].user, user.id == wanted else {
-            throw SubscriptionRefusal(
-                .auth,
-                "This connection is not signed in as \(String(decoding: wanted, as: UTF8.self)): "
-                    + "only that user may subscribe to its server-to-user channel")
+            throw .foreignUserChannel(userID: wanted)
         }
         effects.frame(to: slot) { ServerFrame.subscriptionSucceeded(channel: name, to: &$0) }
     }
@@ -76,8 +59,8 @@ extension LoopBroker {
     private func credentials(
         _ auth: CommandField, _ channelData: CommandField
     ) throws(SubscriptionRefusal) -> Credentials {
-        if let problem = auth.problem("data.auth") { throw SubscriptionRefusal(.auth, problem) }
-        if let problem = channelData.problem("data.channel_data") { throw SubscriptionRefusal(.channelData, problem) }
+        if let problem = auth.problem("data.auth") { throw .auth(problem) }
+        if let problem = channelData.problem("data.channel_data") { throw .channelData(problem) }
         return Credentials(auth: auth.range ?? 0..<0, channelData: channelData.range)
     }
 
@@ -97,14 +80,11 @@ extension LoopBroker {
         guard !outcome.isOK else { return }
         // The signature is of a text that was forgotten: to call it wrong would send the developer the wrong way.
         if case .mismatch = outcome, kind.isPresence, given.channelData == nil, memberships[slot].user == nil {
-            throw Self.missingChannelData
+            throw .missingChannelData
         }
         let subject = "channel " + String(decoding: ChannelTable.copy(name), as: UTF8.self)
-        throw SubscriptionRefusal(.auth, ChannelAuth.message(outcome, auth: auth, subject: subject) ?? "")
+        throw .auth(ChannelAuth.message(outcome, auth: auth, subject: subject) ?? "")
     }
-
-    private static let missingChannelData = SubscriptionRefusal(
-        .channelData, "channel_data is missing: a presence channel needs one with a user_id, or a signed-in connection")
 
     /// Who joins a presence channel: `channel_data` says so, or the sign-in (PW-068…PW-071, PW-082).
     private func identity(
@@ -112,20 +92,18 @@ extension LoopBroker {
     ) throws(SubscriptionRefusal) -> Identity {
         let limits = app(of: slot).settings.limits
         guard let place else {
-            guard let user = memberships[slot].user else { throw Self.missingChannelData }
+            guard let user = memberships[slot].user else { throw .missingChannelData }
             return Identity(userID: user.id, userInfo: user.userInfo)
         }
         let channelData = texts.extracting(place)
         guard channelData.count <= limits.presenceMemberBytesMax else {
-            throw SubscriptionRefusal(
-                .memberTooLarge,
-                "channel_data has \(channelData.count) bytes; the limit is \(limits.presenceMemberBytesMax)")
+            throw .memberTooLarge(bytes: channelData.count, bytesMax: limits.presenceMemberBytesMax)
         }
         let member: PresenceMember
         do throws(IdentityError) {
             member = try PresenceMember.parse(channelData, userIDCharactersMax: limits.userIDCharactersMax)
         } catch {
-            throw SubscriptionRefusal(error.isIDTooLong ? .memberTooLarge : .channelData, error.text)
+            throw .identity(error)
         }
         return Identity(
             userID: member.userID, userInfo: member.userInfo.map { ChannelTable.copy(channelData.extracting($0)) })
@@ -140,30 +118,20 @@ extension LoopBroker {
             let known = memberships.entry(of: slot, in: local)
         {
             let known = memberships[slot].subscriptions[known]
-            if isFull(loop) { return fail(slot: slot, code: nil, "The server is overloaded; subscribe again later") }
+            if isFull(loop) { return refuse(slot: slot, MessageRefusal.overloaded) }
             try answerAgain(slot: slot, known: known, name: name, hash: hash, kind: kind, identity: identity)
             return
         }
         let limit = app.settings.limits.channelsPerConnectionMax
         guard memberships[slot].channelCount < limit else {
-            throw SubscriptionRefusal(
-                .limitReached, "This connection has \(limit) subscriptions, the most it may have")
+            throw .tooManySubscriptions(limit: limit)
         }
         let joined = join(slot: slot, name: name, kind: kind, identity: identity, hash: hash)
-        switch joined.refusal {
-        case .presenceFull:
-            throw SubscriptionRefusal(
-                .presenceFull, "The channel has \(app.settings.limits.presenceMembersMax) members, the most it may have"
-            )
-        case .tooManyChannels:
-            throw SubscriptionRefusal(
-                .limitReached, "The app has \(app.settings.limits.channelsMax ?? 0) channels, the most it may have")
-        case nil:
-            effects.frame(to: slot) { Self.appendSuccess(name: name, kind: kind, joined: joined, to: &$0) }
-            if effects.notes.isTracing { effects.notes.add(.subscribed, slot, channel: name) }
-            guard kind.isCache else { return }
-            effects.frame(to: slot) { Self.appendCached(name: name, joined: joined, to: &$0) }
-        }
+        if let refusal = joined.refusal { throw .join(refusal) }
+        effects.frame(to: slot) { Self.appendSuccess(name: name, kind: kind, joined: joined, to: &$0) }
+        if effects.notes.isTracing { effects.notes.add(.subscribed, slot, channel: name) }
+        guard kind.isCache else { return }
+        effects.frame(to: slot) { Self.appendCached(name: name, joined: joined, to: &$0) }
     }
 
     /// A subscribe for a channel the connection is already in: the same answer with a fresh snapshot (PW-044, PW-094).
@@ -193,7 +161,7 @@ extension LoopBroker {
             return true
         }
         guard isSameUser else {
-            throw SubscriptionRefusal(.auth, "This connection is in the channel as another user; unsubscribe first")
+            throw .otherMember
         }
     }
 
@@ -224,50 +192,6 @@ extension LoopBroker {
         } else {
             ServerFrame.cacheMiss(channel: name, to: &out)
         }
-    }
-
-    /// Tells the client in the app's dialect; never closes (PW-056, PW-063, PW-064).
-    func refuse(slot: UInt32, channel: Span<UInt8>, _ refusal: SubscriptionRefusal) {
-        effects.notes.add(.subscriptionRefused, slot, code: refusal.failure.status, channel: channel, refusal.text)
-        var literal: [UInt8] = []
-        JSON.appendQuoted(channel, to: &literal)
-        tell(slot: slot, channelLiteral: literal.span, refusal)
-    }
-
-    /// The same for a channel given as a JSON string literal, because it cannot be read.
-    func refuse(slot: UInt32, channelLiteral: Span<UInt8>, _ refusal: SubscriptionRefusal) {
-        effects.notes.add(.subscriptionRefused, slot, code: refusal.failure.status, refusal.text)
-        tell(slot: slot, channelLiteral: channelLiteral, refusal)
-    }
-
-    private func tell(slot: UInt32, channelLiteral: Span<UInt8>, _ refusal: SubscriptionRefusal) {
-        let (dialect, failure) = (app(of: slot).settings.subscriptionErrors, refusal.failure)
-        if dialect != .hosted {
-            effects.frame(to: slot) {
-                ServerFrame.subscriptionError(
-                    channelLiteral: channelLiteral, failure, error: refusal.text, to: &$0)
-            }
-        }
-        guard dialect != .soketi else { return }
-        errorFrame(slot: slot, code: failure.code, refusal.text)
-    }
-
-    /// Refuses what a client asked for by a `pusher:error` frame, and notes it.
-    /// - Parameter kind: what was asked for; nil: as the code says.
-    func fail(slot: UInt32, code: Int?, _ text: String, of kind: Notes.Kind? = nil) {
-        let noted: Notes.Kind =
-            switch code {
-            case 4301: .clientEventRefused
-            case nil: .messageRefused
-            default: .signInRefused
-            }
-        effects.notes.add(kind ?? noted, slot, code: code, text)
-        errorFrame(slot: slot, code: code, text)
-    }
-
-    /// A `pusher:error` frame.
-    func errorFrame(slot: UInt32, code: Int?, _ text: String) {
-        effects.frame(to: slot) { ServerFrame.error(code: code, message: text, to: &$0) }
     }
 
     /// No reply, and nothing of the channel afterwards; a channel the connection is not in is no error (PW-045, PW-046).

@@ -5,23 +5,25 @@ internal import PusherProtocol
 extension LoopBroker {
     /// Every failure is 4009, also that of a member which is missing or no text (Pusher protocol §5.1).
     func signIn(slot: UInt32, auth: CommandField, userData: CommandField, texts: Span<UInt8>) {
-        if let problem = auth.problem("data.auth") ?? userData.problem("data.user_data") {
-            return fail(slot: slot, code: 4009, problem)
+        do throws(SignInRefusal) {
+            if let problem = auth.problem("data.auth") ?? userData.problem("data.user_data") {
+                throw .unreadable(problem)
+            }
+            guard let userData = userData.range else { throw .missingUserData }
+            // An absent auth is an empty one: the check of the signature says what to do about it.
+            try signIn(slot: slot, auth: texts.extracting(auth.range ?? 0..<0), userData: texts.extracting(userData))
+        } catch {
+            refuse(slot: slot, error)
         }
-        guard let userData = userData.range else {
-            return fail(slot: slot, code: 4009, "Missing parameter: data.user_data")
-        }
-        // An absent auth is an empty one: the check of the signature says what to do about it.
-        signIn(slot: slot, auth: texts.extracting(auth.range ?? 0..<0), userData: texts.extracting(userData))
     }
 
-    private func signIn(slot: UInt32, auth: Span<UInt8>, userData: Span<UInt8>) {
+    private func signIn(slot: UInt32, auth: Span<UInt8>, userData: Span<UInt8>) throws(SignInRefusal) {
         let app = app(of: slot)
         let outcome = ChannelAuth.verifyUser(
             auth: auth, socketID: memberships[slot].socketID, userData: userData, keys: app.keys,
             workspace: workspace)
         if let text = ChannelAuth.message(outcome, auth: auth, subject: "pusher:signin") {
-            return fail(slot: slot, code: 4009, text)
+            throw .signature(text)
         }
         let limits = app.settings.limits
         let data: UserData
@@ -29,12 +31,10 @@ extension LoopBroker {
             data = try UserData.parse(
                 userData, watchlistMax: limits.watchlistMax, userIDCharactersMax: limits.userIDCharactersMax)
         } catch {
-            return fail(slot: slot, code: 4009, error.text)
+            throw .identity(error)
         }
         if let known = memberships[slot].user, known.id != data.id {
-            return fail(
-                slot: slot, code: 4009,
-                "This connection is signed in as another user; a new identity needs a new connection")
+            throw .otherUser
         }
         let info = data.userInfo.map { ChannelTable.copy(userData.extracting($0)) }
         if let known = memberships[slot].user {
@@ -49,11 +49,7 @@ extension LoopBroker {
         effects.frame(to: slot) { ServerFrame.signinSuccess(userData: userData, to: &$0) }
         guard app.settings.watchlistEnabled else { return }
         watch(slot: slot, data.watchlist)
-        if data.isWatchlistTooLong {
-            fail(
-                slot: slot, code: 4302,
-                "The watchlist is longer than \(limits.watchlistMax); only the first ones are watched")
-        }
+        if data.isWatchlistTooLong { throw .watchlistTooLong(limit: limits.watchlistMax) }
     }
 
     private static let userKind = ChannelKind(access: .user, isCache: false)
@@ -82,10 +78,8 @@ extension LoopBroker {
     }
 
     /// Ends every signed-in connection of a user, on all loops (PW-116…PW-118).
-    /// - Returns: why not, as of a publish.
-    @discardableResult
-    public func terminateConnections(of userID: Span<UInt8>, app: App) -> PublishRefusal? {
-        if shared.isOverloaded { return .overloaded }
+    public func terminateConnections(of userID: Span<UInt8>, app: App) throws(PublishRefusal) {
+        if shared.isOverloaded { throw .overloaded }
         let name = Self.userChannel(userID)
         let empty: [UInt8] = []
         let hash = app.registry.hash(of: name.span)
@@ -94,14 +88,13 @@ extension LoopBroker {
             state.records[id].post(
                 .terminate, json: empty.span, over: shared.queues, wakes: &effects.wakes, pool: &pool)
         }
-        return nil
     }
 
     /// Carries out one termination on the loop that holds the connection.
     func terminate(slot: UInt32) {
         guard !memberships[slot].isEnding else { return }
         memberships[slot].isEnding = true
-        errorFrame(slot: slot, code: 4009, "The connection was ended by the app")
-        effects.close(slot, .unauthorized)
+        errorFrame(slot: slot, Termination.code, Termination.text)
+        effects.close(slot, Termination.code)
     }
 }

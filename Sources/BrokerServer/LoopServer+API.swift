@@ -184,21 +184,13 @@ extension LoopServer {
     }
 
     func acquirePublish(_ app: App, events: Int) throws(APIError) {
-        if let refusal = broker.admitPublish(app: app, events: events) { throw Self.error(refusal) }
+        do throws(LoopBroker.PublishRefusal) { try broker.admitPublish(app: app, events: events) } catch {
+            throw error.answer
+        }
     }
 
     func acquireRead(_ app: App) throws(APIError) {
-        if let refusal = broker.admitRead(app: app) { throw Self.error(refusal) }
-    }
-
-    private static func error(_ refusal: LoopBroker.PublishRefusal) -> APIError {
-        switch refusal {
-        case .rate(let limit):
-            APIError(status: 429, text: "More than \(limit) a second for this app; try again in a second")
-        case .dailyQuota(let limit):
-            APIError(status: 403, text: "The app's \(limit) messages of this day are used up")
-        case .overloaded: APIError(status: 503, text: "The server is overloaded; try again soon")
-        }
+        do throws(LoopBroker.PublishRefusal) { try broker.admitRead(app: app) } catch { throw error.answer }
     }
 
     // MARK: State
@@ -256,7 +248,11 @@ extension LoopServer {
         } catch {
             return respondError(slot, status: error.status, error.text, for: request)
         }
-        if let refusal = broker.terminateConnections(of: userID.span, app: app) { throw Self.error(refusal) }
+        do throws(LoopBroker.PublishRefusal) {
+            try broker.terminateConnections(of: userID.span, app: app)
+        } catch {
+            throw error.answer
+        }
         reply.removeAll(keepingCapacity: true)
         APIReply.empty(to: &reply)
         respondReply(slot, for: request)
