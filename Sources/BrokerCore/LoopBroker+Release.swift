@@ -38,7 +38,7 @@ extension LoopBroker {
         housekeeping.owing.removeAll(keepingCapacity: all.count < 1_024)
         for shard in all {
             let isDone = door(to: shard).withLock { (state: inout ChannelShard) -> Bool in
-                sendPendingCounts(in: &state)
+                sendPendingCounts(in: &state, app: shared.apps[Int(shard.app)])
                 return state.endOwing()
             }
             if !isDone { housekeeping.owing.append(shard) }
