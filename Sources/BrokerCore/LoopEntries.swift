@@ -43,6 +43,14 @@ struct LoopEntries: RandomAccessCollection, MutableCollection {
         }
     }
 
+    /// What a `for` would do, without its iterator: every event goes this way.
+    @inline(__always)
+    func forEach(_ body: (LoopEntry) -> Void) {
+        guard let first else { return }
+        body(first)
+        if !others.isEmpty { for entry in others { body(entry) } }
+    }
+
     /// One subscriber more on a loop, at the place the loop named.
     mutating func add(_ channel: LocalChannelID, loop: Int) {
         guard let at = firstIndex(where: { $0.loop == loop }) else {
