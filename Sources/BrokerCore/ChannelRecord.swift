@@ -37,20 +37,6 @@ struct ChannelRecord: Vacant {
     /// Nobody needs the record any more.
     var isUnused: Bool { subscriberCount == 0 && watchers.isEmpty && cache == nil }
 
-    /// Draws the next sequence number and posts one delivery to every loop that has subscribers.
-    mutating func post(
-        _ kind: DeliveryKind = .fanOut, json: Span<UInt8>, except: ConnectionTag = .none, exceptLoop: Int = -1,
-        over queues: DeliveryQueues, wakes: inout UInt64, pool: inout DeliveryPool
-    ) {
-        sequence += 1
-        for entry in loops {
-            let excluded = entry.loop == exceptLoop ? except : .none
-            queues[entry.loop].pointee.push(
-                pool.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json))
-            wakes |= 1 << UInt64(entry.loop)
-        }
-    }
-
     /// One subscriber more on a loop, at the place the loop named.
     static func add(_ channel: LocalChannelID, loop: Int, to entries: inout [LoopEntry]) {
         if let at = entries.firstIndex(where: { $0.loop == loop }) {

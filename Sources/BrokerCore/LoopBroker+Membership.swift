@@ -67,9 +67,11 @@ extension LoopBroker {
             joined.refusal = .tooManyChannels(limit: app.settings.limits.channelsMax ?? 0)
             return joined
         }
+        var isNewMember = false
         if let identity {
             let (member, isNew) = record.roster?.join(identity.userID, userInfo: identity.userInfo) ?? (.max, false)
             joined.member = member
+            isNewMember = isNew
             if isNew, record.subscriberCount > 0 {
                 encodeMemberAdded(name: name, userID: identity.userID, userInfo: identity.userInfo)
                 postChange(&record, of: identity.userID, held: .nothing)
@@ -78,10 +80,31 @@ extension LoopBroker {
         ChannelRecord.add(channel, loop: loop, to: &record.loops)
         record.subscriberCount += 1
         if role == .user, record.subscriberCount == 1 { postStatus(&record, name: name, online: true) }
+        tellOfJoin(record, app: app, name: name, role: role, newMember: isNewMember ? identity : nil)
         joined.sequence = record.sequence
         readAnswer(of: &record, into: &joined)
         countChanged(&record, name: name, app: app)
+        if record.kind.isCache, joined.cached == nil { tell(.cacheMiss, in: app, channel: name, .cacheMiss) }
         return joined
+    }
+
+    /// The edges of a join, in their order.
+    @inline(__always)
+    private func tellOfJoin(
+        _ record: borrowing ChannelRecord, app: App, name: Span<UInt8>, role: LocalChannel.Role, newMember: Identity?
+    ) {
+        if record.subscriberCount == 1 {
+            if role == .channel {
+                tell(.occupied, in: app, channel: name, .occupied)
+            } else {
+                tell(.userOnline, in: app, channel: name, .userOnline(userID: Self.userID(ofUserChannel: name)))
+            }
+        }
+        if let newMember {
+            tell(
+                .memberAdded, in: app, channel: name,
+                .memberAdded(userID: newMember.userID, userInfo: newMember.userInfo))
+        }
     }
 
     /// Roster and cached event as they are at this sequence.
@@ -102,7 +125,7 @@ extension LoopBroker {
     }
 
     /// Tells the registry that one membership of this loop has ended.
-    func leaveRegistry(app index: Int, channel local: ChannelIndex, member: UInt32) {
+    func leaveRegistry(app index: Int, channel local: ChannelIndex, member: UInt32, _ leave: ChannelEdge.Leave) {
         let app = shared.apps[index]
         let role = memberships[app: index][local].role
         let place = memberships[app: index].name(of: local)
@@ -116,7 +139,7 @@ extension LoopBroker {
             if role == .watch {
                 _ = ChannelRecord.remove(loop: loop, from: &state.records[id].watchers)
             } else {
-                leave(&state.records[id], app: app, name: name.span, role: role, member: member)
+                remove(from: &state.records[id], app: app, name: name.span, role: role, member: member, leave)
             }
             state.afterChange(of: id, hash: hash)
             lookAfter(&state, hash: hash, app: app)
@@ -125,18 +148,28 @@ extension LoopBroker {
         releasePlace(local, app: index, hash: localHash)
     }
 
-    private func leave(
-        _ record: inout ChannelRecord, app: App, name: Span<UInt8>, role: LocalChannel.Role, member: UInt32
+    private func remove(
+        from record: inout ChannelRecord, app: App, name: Span<UInt8>, role: LocalChannel.Role, member: UInt32,
+        _ leave: ChannelEdge.Leave
     ) {
         if ChannelRecord.remove(loop: loop, from: &record.loops) { record.roster?.forgetView(of: loop) }
         record.subscriberCount -= 1
-        if member != .max, let gone = record.roster?.leave(member), record.subscriberCount > 0 {
-            encodeMemberRemoved(name: name, userID: gone.userID)
-            postChange(&record, of: gone.userID, held: .member(gone.fragments))
+        if member != .max, let gone = record.roster?.leave(member) {
+            if record.subscriberCount > 0 {
+                encodeMemberRemoved(name: name, userID: gone.userID)
+                postChange(&record, of: gone.userID, held: .member(gone.fragments))
+            }
+            tell(.memberRemoved, in: app, channel: name, .memberRemoved(userID: gone.userID, leave))
         }
         if record.subscriberCount == 0 {
             record.isCountPending = false
-            if role == .channel { app.channels.release() } else { postStatus(&record, name: name, online: false) }
+            if role == .channel {
+                app.channels.release()
+                tell(.vacated, in: app, channel: name, .vacated(leave))
+            } else {
+                postStatus(&record, name: name, online: false)
+                tell(.userOffline, in: app, channel: name, .userOffline(userID: Self.userID(ofUserChannel: name)))
+            }
         } else {
             countChanged(&record, name: name, app: app)
         }
@@ -146,7 +179,7 @@ extension LoopBroker {
     public func settleDepartures(limit: Int) {
         for _ in 0..<min(limit, memberships.departures.count) {
             guard let next = memberships.nextDeparture() else { return }
-            leaveRegistry(app: next.app, channel: next.channel, member: next.member)
+            leaveRegistry(app: next.app, channel: next.channel, member: next.member, .disconnected)
         }
     }
 

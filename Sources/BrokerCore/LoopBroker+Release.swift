@@ -6,7 +6,7 @@ extension LoopBroker {
         shared.idempotency.tick(time)
         housekeeping.visitOwing { shard in
             door(to: shard).withLock { (state: inout ChannelShard) -> Bool in
-                sendPendingCounts(in: &state)
+                sendPendingCounts(in: &state, app: shared.apps[Int(shard.app)])
                 return state.endOwing()
             }
         }

@@ -150,6 +150,7 @@ extension LoopBroker {
             if let identity, state.records[id].roster?.find(identity.userID.span) != known.member { return false }
             var joined = Joined(member: known.member)
             readAnswer(of: &state.records[id], into: &joined)
+            if kind.isCache, joined.cached == nil { tell(.cacheMiss, in: app, channel: name, .cacheMiss) }
             var answer: [UInt8] = []
             Self.appendSuccess(name: name, kind: kind, joined: joined, to: &answer)
             postSingle(answer, to: channel, target, subscription: known.number)
@@ -202,6 +203,6 @@ extension LoopBroker {
         else { return }
         if effects.notes.isTracing { effects.notes.add(.unsubscribed, slot, channel: name) }
         let left = memberships.remove(slot, entry: known)
-        leaveRegistry(app: app, channel: local, member: left.member)
+        leaveRegistry(app: app, channel: local, member: left.member, .unsubscribed)
     }
 }

@@ -65,7 +65,7 @@ extension LoopBroker {
                 continue
             }
             _ = memberships.remove(slot, entry: at)
-            leaveRegistry(app: app, channel: channel, member: .max)
+            leaveRegistry(app: app, channel: channel, member: .max, .unsubscribed)
         }
         memberships[slot].user?.watching = watchlist.count
         var (online, offline): ([[UInt8]], [[UInt8]]) = ([], [])
@@ -85,8 +85,7 @@ extension LoopBroker {
         let hash = app.registry.hash(of: name.span)
         app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) in
             guard let id = state.find(name.span, hash: hash) else { return }
-            state.records[id].post(
-                .terminate, json: empty.span, over: shared.queues, wakes: &effects.wakes, pool: &pool)
+            post(empty, to: &state.records[id], as: .terminate)
         }
     }
 

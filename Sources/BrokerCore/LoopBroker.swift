@@ -99,8 +99,9 @@ public final class LoopBroker {
     @inline(__always)
     public func app(of slot: UInt32) -> App { shared.apps[memberships[slot].app] }
 
-    /// Every bit but this loop's own: the loops that must be woken for what was posted.
+    /// Every bit but this loop's own: the loops that must be woken for what was posted. Wakes the consumers of edges itself.
     public func takeWakes() -> UInt64 {
+        if effects.consumers != 0 { wakeConsumers() }
         let others = effects.wakes & ~(1 << UInt64(loop))
         effects.wakes = 0
         return others

@@ -41,6 +41,7 @@ extension Simulation {
         case ..<77: try tick()
         case ..<82: try settle()
         case ..<84: try saySomethingElse()
+        case ..<87: try consumeEdges()
         default: try deliver(loop: random.int(0..<brokers.count), limit: random.int(1...8))
         }
     }
@@ -239,7 +240,7 @@ extension Simulation {
     private func tick() throws {
         note("tick")
         model.tick()
-        for loop in brokers.indices { try command(on: loop) { $0.tick() } }
+        for loop in brokers.indices { try command(on: loop, isWhole: loop == brokers.count - 1) { $0.tick() } }
         try release()
     }
 
