@@ -114,7 +114,7 @@ def test_connections_lost_make_a_run_faulty(tmp_path):
             [BINARY, "bench", "connect", "--connections", "20", "--duration", "5", "--port", str(server.port), "--json",
              str(report), "--quiet"], stdout=subprocess.PIPE, text=True)
         wait_until(lambda: server.api("GET", "/connections")[1] == {"connections": 20}, "everybody is there")
-        server.stop()
+        server.begin_drain()
         text, _ = bench_process.communicate(timeout=60)
     assert bench_process.returncode == 1
     assert json.loads(report.read_text())["faults"] == ["20 connections lost", "20 pusher:error frames"]

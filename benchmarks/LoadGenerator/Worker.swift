@@ -132,7 +132,6 @@ final class Worker: LoopHandler {
 
     func timerFired(_ slot: UInt32) {}
     func overflowed(_ slot: UInt32, _ why: Overflow) { loop.abort(slot) }
-    func endOfStream(_ slot: UInt32) { loop.abort(slot) }
 
     private func obey(_ command: Command) {
         switch command {
@@ -209,4 +208,6 @@ struct Connection {
     var events: Int32 = 0
     var expected: Int32 = 0
     var socketID: [UInt8] = []
+    /// What an API connection is answered.
+    var reply = APIReply()
 }
