@@ -51,7 +51,7 @@ extension Worker {
     }
 
     private func refused(_ slot: UInt32, _ complaint: String, _ bytes: UnsafeBufferPointer<UInt8>) -> Int {
-        door.complain(complaint)
+        mailbox.complain(complaint)
         loop.abort(slot)
         return bytes.count
     }
@@ -74,7 +74,7 @@ extension Worker {
         case WebSocketOpcode.pong.rawValue: break
         case WebSocketOpcode.binary.rawValue: packet(slot, bytes, payload, now)
         case WebSocketOpcode.close.rawValue:
-            door.complain("closed by the server: \(String(decoding: bytes[payload].dropFirst(2), as: UTF8.self))")
+            mailbox.complain("closed by the server: \(String(decoding: bytes[payload].dropFirst(2), as: UTF8.self))")
         default: text(slot, bytes, payload, now)
         }
     }
@@ -119,7 +119,7 @@ extension Worker {
             || Reading.matches("pusher:subscription_error", bytes, at: name)
         {
             counters.errorFrames += 1
-            door.complain(String(decoding: bytes[payload].prefix(300), as: UTF8.self))
+            mailbox.complain(String(decoding: bytes[payload].prefix(300), as: UTF8.self))
         } else {
             counters.otherFrames += 1
         }

@@ -16,7 +16,7 @@ extension Worker {
             }
             return at
         } catch {
-            door.complain(error.text)
+            mailbox.complain(error.text)
             loop.abort(slot)
             return bytes.count
         }
@@ -26,7 +26,7 @@ extension Worker {
         _ slot: UInt32, _ bytes: UnsafeBufferPointer<UInt8>, _ at: inout Int
     ) throws(HTTPResponseFailure) -> APIReply.Outcome? {
         let isAwaited = connections[Int(slot)].phase == .busyCall
-        return try connections[Int(slot)].reply.next(bytes, from: &at) { if isAwaited { door.complain($0) } }
+        return try connections[Int(slot)].reply.next(bytes, from: &at) { if isAwaited { mailbox.complain($0) } }
     }
 
     /// A response is whole. Nobody waits for one that comes unasked, as a server may say before it closes an idle connection.
