@@ -46,7 +46,7 @@ extension LoopBroker {
         json = []
         decoded = []
         literal = []
-        effects = Effects()
+        effects = Effects(headroomBytes: shared.headroomBytes)
         pool.release()
     }
 
