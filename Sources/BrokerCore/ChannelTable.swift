@@ -39,8 +39,6 @@ struct ChannelTable: ~Copyable, Vacant {
 
     func name(of index: ChannelIndex) -> [UInt8] { table.names[Int(index.number)] }
 
-    func hash(of name: Span<UInt8>) -> UInt64 { table.hash(of: name) }
-
     mutating func findOrInsert(
         _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind
     ) -> ChannelIndex {
@@ -49,6 +47,7 @@ struct ChannelTable: ~Copyable, Vacant {
         let index = Int(made.number)
         channels.take(index)
         channels[index].generation = max(channels[index].generation, firstGeneration)
+        channels[index].hash = hash
         channels[index].role = role
         channels[index].kind = kind
         return made
@@ -56,14 +55,14 @@ struct ChannelTable: ~Copyable, Vacant {
 
     /// Frees the place of a channel that has no subscriber and that the registry no longer counts here.
     /// The place's next user is told apart by its generation.
-    mutating func releaseIfUnused(_ place: ChannelIndex, hash: UInt64) {
+    mutating func releaseIfUnused(_ place: ChannelIndex) {
         let index = Int(place.number)
         guard channels[index].registered == 0 else { return }
         precondition(channels[index].subscribers.count == 0, "the registry counts every local subscriber")
         channels[index].subscribers.release()
         channels[index].pendingJoins = []
         channels[index].generation &+= 1
-        table.remove(place.number, hash: hash)
+        table.remove(place.number, hash: channels[index].hash)
         channels.free(index)
     }
 
@@ -108,8 +107,12 @@ struct LocalChannel: Vacant {
     var role = Role.channel
     var kind = ChannelKind(access: .public, isCache: false)
     var subscribers = SubscriberList()
+    /// The hash of its name in this table: a leave does not hash it again.
+    var hash: UInt64 = 0
+    /// Its record in the registry's shard, as long as the registry counts a subscriber of this loop: a record lives so long.
+    var record: UInt32 = 0
     /// Subscribers the registry counts for this loop: the list, and connections that closed and wait for their slice.
-    var registered = 0
+    var registered: UInt32 = 0
     /// In the order of their sequence. Those of subscribers who have left stay until their time has come, or until `hasTooManyJoins`.
     var pendingJoins: [PendingJoin] = []
 

@@ -20,17 +20,20 @@ extension LoopBroker {
     }
 
     /// Subscribes a connection that is not subscribed yet.
+    /// - Parameter known: the hash of the name, and its place here, where the caller has looked for it.
     func join(
-        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, role: LocalChannel.Role = .channel,
-        identity: Identity? = nil, hash known: UInt64? = nil
+        slot: UInt32, app: App, name: Span<UInt8>, kind: ChannelKind, role: LocalChannel.Role = .channel,
+        identity: Identity? = nil, known: (hash: UInt64, local: ChannelIndex?)? = nil
     ) -> Joined {
-        let app = app(of: slot)
-        let hash = known ?? app.registry.hash(of: name)
-        let (local, localHash) = place(name, hash: hash, role: role, kind: kind, app: app.index)
+        let hash = known?.hash ?? app.registry.hash(of: name)
+        let local = known?.local ?? place(name, hash: hash, role: role, kind: kind, app: app.index)
         let channel = memberships.id(of: local, app: app.index)
-        let shard = app.registry.shard(hash: hash)
-        let joined = shard.withLock { (state: inout ChannelShard) -> Joined in
-            let id = state.findOrInsert(name, hash: hash, kind: kind)
+        // A new record shares the name that this loop's table keeps, unless the table knows it by another.
+        let stored = role == .watch ? nil : memberships[app: app.index].name(of: local)
+        var record: UInt32 = 0
+        let joined = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Joined in
+            let id = state.findOrInsert(name, hash: hash, kind: kind, stored: stored)
+            record = UInt32(id)
             defer {
                 state.afterChange(of: id, hash: hash)
                 lookAfter(&state, hash: hash, app: app)
@@ -41,10 +44,10 @@ extension LoopBroker {
                 : join(&state.records[id], channel: channel, app: app, name: name, role: role, identity: identity)
         }
         guard joined.refusal == nil else {
-            releasePlace(local, app: app.index, hash: localHash)
+            releasePlace(local, app: app.index)
             return joined
         }
-        memberships.add(slot, to: channel, member: joined.member)
+        memberships.add(slot, to: channel, member: joined.member, record: record)
         if joined.sequence > 0 {
             inbox.remember(slot, joined: channel, after: joined.sequence, in: &memberships)
         }
@@ -77,7 +80,7 @@ extension LoopBroker {
                 postChange(&record, of: identity.userID, held: .nothing)
             }
         }
-        ChannelRecord.add(channel, loop: loop, to: &record.loops)
+        record.loops.add(channel, loop: loop)
         record.subscriberCount += 1
         if role == .user, record.subscriberCount == 1 { postStatus(&record, name: name, online: true) }
         tellOfJoin(record, app: app, name: name, role: role, newMember: isNewMember ? identity : nil)
@@ -118,7 +121,7 @@ extension LoopBroker {
 
     private func watch(_ record: inout ChannelRecord, channel: LocalChannelID) -> Joined {
         var joined = Joined()
-        ChannelRecord.add(channel, loop: loop, to: &record.watchers)
+        record.watchers.add(channel, loop: loop)
         joined.sequence = record.sequence
         joined.memberCount = isTold(online: record.subscriberCount > 0, in: record.watchers) ? 1 : 0
         return joined
@@ -127,17 +130,14 @@ extension LoopBroker {
     /// Tells the registry that one membership of this loop has ended.
     func leaveRegistry(app index: Int, channel local: ChannelIndex, member: UInt32, _ leave: ChannelEdge.Leave) {
         let app = shared.apps[index]
-        let role = memberships[app: index][local].role
+        let (role, id) = (memberships[app: index][local].role, Int(memberships[app: index][local].record))
         let place = memberships[app: index].name(of: local)
         let name = role == .watch ? Array(place.dropFirst()) : place
-        let localHash = app.registry.hash(of: place.span)
-        let hash = role == .watch ? app.registry.hash(of: name.span) : localHash
+        let hash = role == .watch ? app.registry.hash(of: name.span) : memberships[app: index][local].hash
         app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) in
-            guard let id = state.find(name.span, hash: hash) else {
-                preconditionFailure("a record lives while a loop counts in it")
-            }
+            assert(state.name(of: id) == name, "a record lives while a loop counts in it")
             if role == .watch {
-                _ = ChannelRecord.remove(loop: loop, from: &state.records[id].watchers)
+                _ = state.records[id].watchers.remove(loop: loop)
             } else {
                 remove(from: &state.records[id], app: app, name: name.span, role: role, member: member, leave)
             }
@@ -145,14 +145,14 @@ extension LoopBroker {
             lookAfter(&state, hash: hash, app: app)
         }
         memberships.forgetOne(of: local, app: index)
-        releasePlace(local, app: index, hash: localHash)
+        releasePlace(local, app: index)
     }
 
     private func remove(
         from record: inout ChannelRecord, app: App, name: Span<UInt8>, role: LocalChannel.Role, member: UInt32,
         _ leave: ChannelEdge.Leave
     ) {
-        if ChannelRecord.remove(loop: loop, from: &record.loops) { record.roster?.forgetView(of: loop) }
+        if record.loops.remove(loop: loop) { record.roster?.forgetView(of: loop) }
         record.subscriberCount -= 1
         if member != .max, let gone = record.roster?.leave(member) {
             if record.subscriberCount > 0 {
@@ -188,15 +188,14 @@ extension LoopBroker {
 
     /// The place of a channel on this loop. A watched user and a signed-in user share one record but have two places, and
     /// no channel's name begins with `!`.
-    /// - Returns: the place, and the hash of the name it has there.
     private func place(
         _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind, app: Int
-    ) -> (local: ChannelIndex, hash: UInt64) {
+    ) -> ChannelIndex {
         guard role == .watch else {
-            return (memberships.place(of: name, hash: hash, role: role, kind: kind, app: app), hash)
+            return memberships.place(of: name, hash: hash, role: role, kind: kind, app: app)
         }
         let marked = [UInt8(ascii: "!")] + ChannelTable.copy(name)
         let markedHash = shared.hashing.hash(of: marked.span)
-        return (memberships.place(of: marked.span, hash: markedHash, role: role, kind: kind, app: app), markedHash)
+        return memberships.place(of: marked.span, hash: markedHash, role: role, kind: kind, app: app)
     }
 }

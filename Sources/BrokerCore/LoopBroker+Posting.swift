@@ -14,11 +14,11 @@ extension LoopBroker {
         as kind: DeliveryKind = .fanOut
     ) {
         record.sequence += 1
-        for entry in record.loops {
+        let sequence = record.sequence
+        record.loops.forEach { entry in
             let excluded = entry.loop == except.loop ? except.connection : .none
             shared.queues[entry.loop].pointee.push(
-                pool.make(
-                    kind, to: entry.channel, sequence: record.sequence, connection: excluded, json: json.span))
+                pool.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json.span))
             effects.wakes |= 1 << UInt64(entry.loop)
         }
     }

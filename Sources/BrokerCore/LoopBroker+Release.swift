@@ -36,8 +36,8 @@ extension LoopBroker {
     }
 
     /// Frees a channel's place on this loop if nobody needs it.
-    func releasePlace(_ channel: ChannelIndex, app: Int, hash: UInt64) {
-        if memberships.releasePlace(channel, app: app, hash: hash) { housekeeping.listTable(of: app) }
+    func releasePlace(_ channel: ChannelIndex, app: Int) {
+        if memberships.releasePlace(channel, app: app) { housekeeping.listTable(of: app) }
     }
 
     /// Gives back storage that is kept to be used again, unless what a command asked for has not been carried out. Between two commands.

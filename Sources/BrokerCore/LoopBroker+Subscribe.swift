@@ -8,8 +8,9 @@ extension LoopBroker {
     func subscribe(
         slot: UInt32, name: Span<UInt8>, auth: CommandField, channelData: CommandField, texts: Span<UInt8>
     ) {
+        let app = app(of: slot)
         do throws(SubscriptionRefusal) {
-            let kind = try classify(name, app: app(of: slot))
+            let kind = try classify(name, app: app)
             if kind.access == .user {
                 try answerUserChannel(slot: slot, name: name)
                 return
@@ -18,12 +19,13 @@ extension LoopBroker {
             if kind.needsAuthorization {
                 // Looked at only here: on other channels they mean nothing, whatever they are (Pusher protocol §3.1).
                 let credentials = try credentials(auth, channelData)
-                try authorize(slot: slot, name: name, kind: kind, credentials, texts: texts)
+                try authorize(slot: slot, app: app, name: name, kind: kind, credentials, texts: texts)
                 if kind.isPresence {
-                    identity = try self.identity(slot: slot, channelData: credentials.channelData, texts: texts)
+                    identity = try self.identity(
+                        slot: slot, app: app, channelData: credentials.channelData, texts: texts)
                 }
             }
-            try admit(slot: slot, name: name, kind: kind, identity: identity)
+            try admit(slot: slot, app: app, name: name, kind: kind, identity: identity)
             if kind.needsAuthorization { memberships[slot].isAuthorized = true }
         } catch {
             refuse(slot: slot, channel: name, error)
@@ -65,9 +67,9 @@ extension LoopBroker {
     }
 
     private func authorize(
-        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, _ given: Credentials, texts: Span<UInt8>
+        slot: UInt32, app: App, name: Span<UInt8>, kind: ChannelKind, _ given: Credentials, texts: Span<UInt8>
     ) throws(SubscriptionRefusal) {
-        let (auth, socket, keys) = (texts.extracting(given.auth), memberships[slot].socketID, app(of: slot).keys)
+        let (auth, socket, keys) = (texts.extracting(given.auth), memberships[slot].socketID, app.keys)
         let outcome: ChannelAuth.Outcome
         if let data = given.channelData {
             outcome = ChannelAuth.verify(
@@ -88,9 +90,9 @@ extension LoopBroker {
 
     /// Who joins a presence channel: `channel_data` says so, or the sign-in (PW-068…PW-071, PW-082).
     private func identity(
-        slot: UInt32, channelData place: Range<Int>?, texts: Span<UInt8>
+        slot: UInt32, app: App, channelData place: Range<Int>?, texts: Span<UInt8>
     ) throws(SubscriptionRefusal) -> Identity {
-        let limits = app(of: slot).settings.limits
+        let limits = app.settings.limits
         guard let place else {
             guard let user = memberships[slot].user else { throw .missingChannelData }
             return Identity(userID: user.id, userInfo: user.userInfo)
@@ -110,23 +112,23 @@ extension LoopBroker {
     }
 
     private func admit(
-        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, identity: Identity?
+        slot: UInt32, app: App, name: Span<UInt8>, kind: ChannelKind, identity: Identity?
     ) throws(SubscriptionRefusal) {
-        let app = app(of: slot)
         let hash = app.registry.hash(of: name)
-        if let local = memberships[app: app.index].find(name, hash: hash),
-            let known = memberships.entry(of: slot, in: local)
-        {
+        let local = memberships[app: app.index].find(name, hash: hash)
+        if let local, let known = memberships.entry(of: slot, in: local) {
             let known = memberships[slot].subscriptions[known]
             if isFull(loop) { return refuse(slot: slot, MessageRefusal.overloaded) }
-            try answerAgain(slot: slot, known: known, name: name, hash: hash, kind: kind, identity: identity)
+            try answerAgain(
+                slot: slot, app: app, known: known, name: name, hash: hash, kind: kind, identity: identity)
             return
         }
         let limit = app.settings.limits.channelsPerConnectionMax
         guard memberships[slot].channelCount < limit else {
             throw .tooManySubscriptions(limit: limit)
         }
-        let joined = join(slot: slot, name: name, kind: kind, identity: identity, hash: hash)
+        let joined = join(
+            slot: slot, app: app, name: name, kind: kind, identity: identity, known: (hash, local))
         if let refusal = joined.refusal { throw .join(refusal) }
         effects.frame(to: slot) { Self.appendSuccess(name: name, kind: kind, joined: joined, to: &$0) }
         if effects.notes.isTracing { effects.notes.add(.subscribed, slot, channel: name) }
@@ -138,15 +140,13 @@ extension LoopBroker {
     ///
     /// It goes through the loop's own queue, so that it keeps its place among the channel's events.
     private func answerAgain(
-        slot: UInt32, known: Subscription, name: Span<UInt8>, hash: UInt64, kind: ChannelKind, identity: Identity?
+        slot: UInt32, app: App, known: Subscription, name: Span<UInt8>, hash: UInt64, kind: ChannelKind,
+        identity: Identity?
     ) throws(SubscriptionRefusal) {
-        let app = app(of: slot)
         let channel = memberships.id(of: known.channel, app: app.index)
         let target = ConnectionTag(slot: slot, tag: memberships[slot].socketID.low)
+        let id = Int(memberships[channel].record)
         let isSameUser = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Bool in
-            guard let id = state.find(name, hash: hash) else {
-                preconditionFailure("a record lives while a loop counts in it")
-            }
             if let identity, state.records[id].roster?.find(identity.userID.span) != known.member { return false }
             var joined = Joined(member: known.member)
             readAnswer(of: &state.records[id], into: &joined)

@@ -42,7 +42,7 @@ extension LoopBroker {
         } else {
             memberships[slot].user = SignedInUser(id: data.id, userInfo: info)
             let channel = Self.userChannel(data.id.span)
-            _ = join(slot: slot, name: channel.span, kind: Self.userKind, role: .user)
+            _ = join(slot: slot, app: app, name: channel.span, kind: Self.userKind, role: .user)
         }
         memberships[slot].isAuthorized = true
         if effects.notes.isTracing { effects.notes.add(.signedIn, slot, data.id.span.text) }
@@ -56,21 +56,22 @@ extension LoopBroker {
 
     /// Replaces the connection's watchlist and says who of it is online now (PW-119).
     private func watch(slot: UInt32, _ watchlist: [[UInt8]]) {
-        let app = memberships[slot].app
+        let app = app(of: slot)
         var at = 0
         while at < memberships[slot].subscriptions.count {
             let channel = memberships[slot].subscriptions[at].channel
-            guard memberships[app: app][channel].role == .watch else {
+            guard memberships[app: app.index][channel].role == .watch else {
                 at += 1
                 continue
             }
             _ = memberships.remove(slot, entry: at)
-            leaveRegistry(app: app, channel: channel, member: .max, .unsubscribed)
+            leaveRegistry(app: app.index, channel: channel, member: .max, .unsubscribed)
         }
         memberships[slot].user?.watching = watchlist.count
         var (online, offline): ([[UInt8]], [[UInt8]]) = ([], [])
         for userID in watchlist {
-            let joined = join(slot: slot, name: Self.userChannel(userID.span).span, kind: Self.userKind, role: .watch)
+            let joined = join(
+                slot: slot, app: app, name: Self.userChannel(userID.span).span, kind: Self.userKind, role: .watch)
             if joined.memberCount > 0 { online.append(userID) } else { offline.append(userID) }
         }
         guard !watchlist.isEmpty else { return }

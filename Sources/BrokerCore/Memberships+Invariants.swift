@@ -59,7 +59,7 @@ extension Memberships {
             else { return "has subscriber \(at), whose connection knows nothing of it" }
         }
         let leaving = departures.waiting.count { $0.app == app && $0.channel == index }
-        guard channel.registered == list.count + leaving, channel.registered > 0 else {
+        guard Int(channel.registered) == list.count + leaving, channel.registered > 0 else {
             return "has \(channel.registered) counted, \(list.count) here, \(leaving) leaving"
         }
         return channel.hasTooManyJoins ? "keeps \(channel.pendingJoins.count) joins" : nil

@@ -96,10 +96,12 @@ struct Memberships: ~Copyable {
     }
 
     /// Puts a connection into a channel that it is not in, and that the registry now counts once more.
-    mutating func add(_ slot: UInt32, to channel: LocalChannelID, member: UInt32) {
+    /// - Parameter record: the channel's record in its shard.
+    mutating func add(_ slot: UInt32, to channel: LocalChannelID, member: UInt32, record: UInt32) {
         changes &+= 1
         subscriptionsMade &+= 1
         self[channel].registered += 1
+        self[channel].record = record
         let mine = Subscription(
             channel: channel.index, position: UInt32(self[channel].subscribers.count), member: member,
             number: subscriptionsMade)
@@ -141,8 +143,8 @@ struct Memberships: ~Copyable {
     /// Frees a channel's place if nobody needs it.
     /// - Returns: true when the app's table must be listed as one that has memory to give back; it is told once until
     ///   `releaseUnused`.
-    mutating func releasePlace(_ channel: ChannelIndex, app: Int, hash: UInt64) -> Bool {
-        tables[app].releaseIfUnused(channel, hash: hash)
+    mutating func releasePlace(_ channel: ChannelIndex, app: Int) -> Bool {
+        tables[app].releaseIfUnused(channel)
         return tables[app].mustList()
     }
 

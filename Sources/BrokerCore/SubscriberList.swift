@@ -2,8 +2,18 @@
 /// with the last. Raw memory: fan-out hands the slots to the outbox as they lie, and `release` frees them.
 struct SubscriberList {
     private var memory: UnsafeMutablePointer<UInt32>?
-    private(set) var count = 0
-    private var capacity = 0
+    private var storedCount: UInt32 = 0
+    private var storedCapacity: UInt32 = 0
+
+    private(set) var count: Int {
+        get { Int(storedCount) }
+        set { storedCount = UInt32(newValue) }
+    }
+
+    private var capacity: Int {
+        get { Int(storedCapacity) }
+        set { storedCapacity = UInt32(newValue) }
+    }
 
     /// The subscribers' slots; valid until the list changes.
     var slots: UnsafeBufferPointer<UInt32> { UnsafeBufferPointer(start: memory, count: count) }

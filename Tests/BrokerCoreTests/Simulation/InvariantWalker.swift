@@ -97,7 +97,7 @@
                         }
                         let text = String(decoding: name, as: UTF8.self)
                         guard !record.isUnused else { return "\(text) is needed by nobody and kept" }
-                        guard record.loops.reduce(0, { $0 + $1.count }) == record.subscriberCount,
+                        guard record.loops.reduce(0, { $0 + Int($1.count) }) == record.subscriberCount,
                             record.loops.allSatisfy({ $0.count > 0 }), record.watchers.allSatisfy({ $0.count > 0 })
                         else { return "\(text) counts \(record.subscriberCount) in \(record.loops)" }
                         if record.subscriberCount > 0, record.kind.access != .user { occupied += 1 }

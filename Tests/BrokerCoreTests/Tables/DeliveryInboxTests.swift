@@ -44,7 +44,7 @@
             }
 
             func join(_ slot: UInt32, member: UInt32 = .max) {
-                memberships.add(slot, to: channel, member: member)
+                memberships.add(slot, to: channel, member: member, record: 0)
                 if sequence > 0 { inbox.remember(slot, joined: channel, after: sequence, in: &memberships) }
             }
 
@@ -52,9 +52,7 @@
                 guard let entry = memberships.entry(of: slot, in: channel.index) else { return }
                 _ = memberships.remove(slot, entry: entry)
                 memberships.forgetOne(of: channel.index, app: 0)
-                let name = name
-                let hash = shared.hashing.hash(of: name.span)
-                _ = memberships.releasePlace(channel.index, app: 0, hash: hash)
+                _ = memberships.releasePlace(channel.index, app: 0)
             }
 
             func post(_ kind: DeliveryKind = .fanOut, _ connection: ConnectionTag = .none, number: UInt64? = nil) {

@@ -33,7 +33,7 @@
 
             func join(_ slot: UInt32, _ name: String, member: UInt32 = .max) {
                 let index = place(name)
-                memberships.add(slot, to: memberships.id(of: index, app: 0), member: member)
+                memberships.add(slot, to: memberships.id(of: index, app: 0), member: member, record: 3)
                 wanted[slot]?.insert(name)
             }
 
@@ -58,9 +58,8 @@
             }
 
             private func forget(_ index: ChannelIndex) {
-                let name = memberships[app: 0].name(of: index)
                 memberships.forgetOne(of: index, app: 0)
-                _ = memberships.releasePlace(index, app: 0, hash: shared.hashing.hash(of: name.span))
+                _ = memberships.releasePlace(index, app: 0)
             }
 
             func channels(of slot: UInt32) -> Set<String> {
@@ -188,15 +187,14 @@
         @Test func aTableIsListedOnceUntilItsMemoryIsGivenBack() {
             let pairs = Pairs()
             pairs.open(0)
-            let (name, index) = (Array("a".utf8), pairs.place("a"))
-            let hash = pairs.shared.hashing.hash(of: name.span)
-            let isListed = pairs.memberships.releasePlace(index, app: 0, hash: hash)
+            let index = pairs.place("a")
+            let isListed = pairs.memberships.releasePlace(index, app: 0)
             #expect(isListed)
-            let again = pairs.memberships.releasePlace(pairs.place("a"), app: 0, hash: hash)
+            let again = pairs.memberships.releasePlace(pairs.place("a"), app: 0)
             #expect(!again)
             pairs.memberships.releaseUnused(app: 0)
             #expect(pairs.memberships[app: 0].channels.capacity == 0)
-            let later = pairs.memberships.releasePlace(pairs.place("a"), app: 0, hash: hash)
+            let later = pairs.memberships.releasePlace(pairs.place("a"), app: 0)
             #expect(later)
         }
     }
