@@ -109,21 +109,13 @@ final class SignedAPI {
     }
 
     func acquirePublish(_ app: App, events: Int) throws(APIError) {
-        if let refusal = broker.admitPublish(app: app, events: events) { throw Self.error(refusal) }
+        do throws(LoopBroker.PublishRefusal) { try broker.admitPublish(app: app, events: events) } catch {
+            throw error.answer
+        }
     }
 
     func acquireRead(_ app: App) throws(APIError) {
-        if let refusal = broker.admitRead(app: app) { throw Self.error(refusal) }
-    }
-
-    private static func error(_ refusal: LoopBroker.PublishRefusal) -> APIError {
-        switch refusal {
-        case .rate(let limit):
-            APIError(status: 429, text: "More than \(limit) a second for this app; try again in a second")
-        case .dailyQuota(let limit):
-            APIError(status: 403, text: "The app's \(limit) messages of this day are used up")
-        case .overloaded: APIError(status: 503, text: "The server is overloaded; try again soon")
-        }
+        do throws(LoopBroker.PublishRefusal) { try broker.admitRead(app: app) } catch { throw error.answer }
     }
 
     // MARK: State
@@ -173,7 +165,11 @@ final class SignedAPI {
         let segment = request.slice(user)
         let userID = try StateRequest.userID(
             segment: segment.span, charactersMax: app.settings.limits.userIDCharactersMax)
-        if let refusal = broker.terminateConnections(of: userID.span, app: app) { throw Self.error(refusal) }
+        do throws(LoopBroker.PublishRefusal) {
+            try broker.terminateConnections(of: userID.span, app: app)
+        } catch {
+            throw error.answer
+        }
         APIReply.empty(to: &reply.body)
     }
 }

@@ -2,7 +2,7 @@ internal import Glibc
 internal import Reactor
 
 /// The machine and the processes, so that a figure can be judged later.
-enum Surveyor {
+enum MachineInfo {
     static func environment(_ options: Options, commandLine: [String], build: String) -> [(name: String, value: String)]
     {
         let limit = DescriptorLimit.raise()

@@ -1,14 +1,14 @@
 internal import Reactor
 
 /// `starling bench`: puts load on a Pusher-speaking server, and reports what it did and what it cost.
-public enum LoadGenerator {
+public enum BenchCommand {
     /// Runs one command to its end. Blocks; call it on the main thread.
     /// - Parameters:
     ///   - arguments: what follows `bench`.
     ///   - commandLine: the whole command, recorded in the report.
     ///   - build: the generator's version and commit, likewise.
     /// - Returns: the exit code: 0 fine, 1 a service level was missed or the run failed or proves nothing, 2 wrong arguments.
-    public static func main(arguments: [String], commandLine: [String], build: String) -> Int32 {
+    public static func run(arguments: [String], commandLine: [String], build: String) -> Int32 {
         if arguments.first == "histogram" { return HistogramCommand.run(Array(arguments.dropFirst())) }
         switch OptionParser.parse(arguments) {
         case .help(let text):
