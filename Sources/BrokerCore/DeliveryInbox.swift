@@ -122,7 +122,7 @@ struct DeliveryInbox: ~Copyable {
     ) -> Step {
         guard recipients.count > 0 else { return .nobody }
         return .deliver(
-            LoopBroker.Delivery(bytes: DeliveryNode.bytes(of: node), recipients: recipients, except: except))
+            LoopBroker.Delivery(message: DeliveryNode.message(of: node), recipients: recipients, except: except))
     }
 
     /// The slot of a connection that is still the one that was meant; `.max` otherwise.

@@ -4,7 +4,7 @@ internal import Wire
 extension LoopBroker {
     /// Acts on one text message of a client; the answers are in `effects`.
     ///
-    /// Nothing a client sends closes its socket here: what cannot be read is answered by `pusher:error` (PW-030…PW-032).
+    /// Nothing a client sends closes its connection here: what cannot be read is answered by `pusher:error` (PW-030…PW-032).
     public func receive(slot: UInt32, message bytes: Span<UInt8>) {
         guard isOpen(slot) else { return }
         let noted = effects.notes.count

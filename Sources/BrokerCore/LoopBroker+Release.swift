@@ -44,7 +44,7 @@ extension LoopBroker {
     public func releaseScratch() {
         guard effects.actions.isEmpty else { return }
         scratch.release()
-        effects = Effects()
+        effects = Effects(headroomBytes: shared.headroomBytes)
         pool.release()
     }
 
