@@ -102,7 +102,7 @@ extension Worker {
         if let query = jobs.publishing?.query {
             messages.query(query.path, info: query.info)
         } else {
-            call.expected = writePublish(send, &call, publisher: connections[slot].number)
+            call.expected = writePublish(send, call, publisher: connections[slot].number)
         }
         tally.called(call)
         calls.begin(call, on: slot)
@@ -112,7 +112,7 @@ extension Worker {
     }
 
     /// - Returns: the deliveries it will cause.
-    private func writePublish(_ send: Send, _ call: inout APICall, publisher: Int) -> Int {
+    private func writePublish(_ send: Send, _ call: APICall, publisher: Int) -> Int {
         let isBatch = call.events > 1
         var expected = 0
         messages.beginPublish(isBatch: isBatch)
