@@ -158,6 +158,31 @@
             #expect(loop.next() == "to [1, 3]")
         }
 
+        @Test func joinsAreSettledAlsoWhereTheQueueIsNeverEmpty() {
+            let loop = Loop(slots: 2)
+            loop.join(0)
+            loop.post()
+            loop.join(1)
+            #expect(loop.next() == "to [0]" && loop.inbox.unsettledCount == 1)
+            loop.post()
+            #expect(loop.next() == "to [0, 1]" && loop.inbox.unsettledCount == 0)
+        }
+
+        @Test func anAnswerIsMadeAnewWhenJoinsAreSettled() {
+            let loop = Loop(slots: 6)
+            for slot in 0..<4 as Range<UInt32> { loop.join(slot) }
+            loop.post()
+            loop.post()
+            loop.join(4)
+            #expect(loop.next() == "to [0, 1, 2, 3]")
+            loop.post()
+            loop.join(5)
+            // 5 stands where 0 stood, so that the late ones are not the last.
+            loop.leave(0)
+            #expect(loop.next() == "to [1, 2, 3]")
+            #expect(loop.next() == "to [1, 2, 3, 4]", "4 is settled; nobody came or went meanwhile")
+        }
+
         @Test func aDeliveryToAPlaceThatWasUsedAgainIsForNobody() {
             let loop = Loop(slots: 2)
             loop.join(0)
