@@ -43,9 +43,7 @@ extension LoopBroker {
     /// Gives back storage that is kept to be used again, unless what a command asked for has not been carried out. Between two commands.
     public func releaseScratch() {
         guard effects.actions.isEmpty else { return }
-        json = []
-        decoded = []
-        literal = []
+        scratch.release()
         effects = Effects(headroomBytes: shared.headroomBytes)
         pool.release()
     }

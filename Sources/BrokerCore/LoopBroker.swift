@@ -39,12 +39,8 @@ public final class LoopBroker {
     var housekeeping = Housekeeping()
     /// Memory for what is posted; what has been given out comes back to it.
     var pool: DeliveryPool
-
-    // Storage used again by every command.
-    let workspace = HMACWorkspace()
-    var json: [UInt8] = []
-    var decoded: [UInt8] = []
-    var literal: [UInt8] = []
+    /// Storage used again by every command.
+    var scratch = Scratch()
 
     public init(shared: SharedBroker, loop: Int) {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")

@@ -157,7 +157,9 @@ final class LoopServer: LoopHandler {
     /// Takes deliveries as far as the turn's allowance goes.
     private func fanOut() {
         var allowance = TurnAllowance()
-        while allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn), let delivery = broker.nextDelivery() {
+        // While an earlier turn's frames wait for their slice, only answers are made.
+        while !loop.outbox.isFlushing, allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn),
+            let delivery = broker.nextDelivery() {
             allowance.spend(recipients: delivery.recipients.count)
             let frame = loop.outbox.frame(WebSocketFraming.frame(delivery.message))
             if delivery.except == .max {

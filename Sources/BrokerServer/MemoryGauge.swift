@@ -1,4 +1,4 @@
-/// `ProcessMemory` as it was at most a tick ago: reading it is three system calls, and anybody may ask.
+/// `ProcessMemory` as it was at most a tick ago: reading it is eight system calls, and anybody may ask.
 struct MemoryGauge {
     static let ageMilliseconds: UInt64 = 100
 

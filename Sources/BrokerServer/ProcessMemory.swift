@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Reactor
 
 /// How much memory this process uses of what the machine, or its control group, has.
 struct ProcessMemory {
@@ -27,12 +28,5 @@ struct ProcessMemory {
         return ProcessMemory(usedBytes: used, totalBytes: total)
     }
 
-    private static func text(of path: String) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: 256)
-        let count = Glibc.read(descriptor, &buffer, buffer.count)
-        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
-    }
+    private static func text(of path: String) -> String { WholeFile.text(path, bytesMax: 256) ?? "" }
 }

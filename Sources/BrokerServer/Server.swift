@@ -78,6 +78,8 @@ public final class Server {
         options.backlogBytesMax = settings.backlogBytesMax
         options.backlogs = BacklogLedger(limitBytes: settings.backlogTotalBytesMax)
         options.inputBudget = state.inputBudget
+        options.messageLength = SentMessage.length
+        options.refusal = SentMessage.refusal
         options.inputBytesMax = max(settings.requestHeadBytesMax, settings.messageBytesMax) + 64
         return options
     }

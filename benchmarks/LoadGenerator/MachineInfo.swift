@@ -29,12 +29,12 @@ enum MachineInfo {
     }
 
     private static func first(_ path: String) -> String {
-        let line = (Files.read(path) ?? "").split(separator: "\n").first ?? ""
+        let line = (WholeFile.text(path) ?? "").split(separator: "\n").first ?? ""
         return line.split(whereSeparator: { $0 == "\t" || $0 == " " }).joined(separator: " ")
     }
 
     private static func field(_ path: String, _ name: String) -> String? {
-        for line in (Files.read(path) ?? "").split(separator: "\n") where line.hasPrefix(name) {
+        for line in (WholeFile.text(path) ?? "").split(separator: "\n") where line.hasPrefix(name) {
             guard let colon = line.firstIndex(of: ":") else { continue }
             return String(line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" })
         }

@@ -1,3 +1,5 @@
+internal import Arguments
+
 /// One flag of `starling bench`.
 struct OptionRow: Sendable {
     let name: String
@@ -9,6 +11,13 @@ struct OptionRow: Sendable {
 
     /// All flags, in the order of the help.
     static let all: [OptionRow] = target + load + pace + output + raw
+
+    /// The flags as the command line may spell them.
+    static var vocabulary: Vocabulary {
+        var known = Vocabulary()
+        for row in all { known.kinds[row.name] = row.placeholder.isEmpty ? .mark : .value }
+        return known
+    }
 
     private static let target: [OptionRow] = [
         text("host", "HOST", "the server's name or address [127.0.0.1]", \.host),

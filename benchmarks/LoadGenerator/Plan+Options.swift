@@ -27,6 +27,7 @@ extension Plan {
             plan.channelsPerClient = 1
             plan.subscribers = options.channels * options.peers
             plan.publishers = options.peers
+            plan.peersPublish = true
             if options.channelType == "public", target.raw == nil { plan.prefix = "private-" }
         case .connect, .idle, .reconnectStorm, .leave: plan.subscribers = options.connections
         case .presence:

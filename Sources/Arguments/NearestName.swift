@@ -1,7 +1,7 @@
 /// Finds what a mistyped name was meant to be.
-enum NearestName {
+public enum NearestName {
     /// The candidate with the fewest edits, or `nil` when none is near enough to be worth a guess. Case does not count.
-    static func of(_ name: String, in candidates: some Sequence<String>) -> String? {
+    public static func of(_ name: String, in candidates: some Sequence<String>) -> String? {
         let wanted = Array(name.lowercased().utf8.prefix(64))
         guard !wanted.isEmpty else { return nil }
         let editsMax = max(1, min(3, wanted.count / 3))
@@ -14,7 +14,7 @@ enum NearestName {
     }
 
     /// ` — did you mean X?`, or nothing.
-    static func hint(_ name: String, in candidates: some Sequence<String>, quote: String = "\"") -> String {
+    public static func hint(_ name: String, in candidates: some Sequence<String>, quote: String = "\"") -> String {
         of(name, in: candidates).map { " — did you mean \(quote)\($0)\(quote)?" } ?? ""
     }
 
