@@ -14,8 +14,9 @@ public struct Effects {
 
     public private(set) var actions: [Action] = []
     /// The messages' texts, each with `headroomBytes` before it.
-    public private(set) var bytes: [UInt8] = []
-    private let headroomBytes: Int
+    public var bytes: [UInt8] { storage }
+    @usableFromInline var storage: [UInt8] = []
+    @usableFromInline let headroomBytes: Int
     /// For the log.
     public var notes = Notes()
     /// One bit for each loop that was given a delivery.
@@ -26,8 +27,8 @@ public struct Effects {
     init(headroomBytes: Int) { self.headroomBytes = headroomBytes }
 
     /// The message of an action, for as long as `body` runs.
-    public mutating func withMessage(json: Range<Int>, _ body: (Message) -> Void) {
-        bytes.withUnsafeMutableBytes { all in
+    @inlinable public mutating func withMessage(json: Range<Int>, _ body: (Message) -> Void) {
+        storage.withUnsafeMutableBytes { all in
             let whole = UnsafeMutableRawBufferPointer(rebasing: all[json.lowerBound - headroomBytes..<json.upperBound])
             body(Message(bytes: whole, headroomBytes: headroomBytes))
         }
@@ -36,17 +37,17 @@ public struct Effects {
     /// Forgets everything and keeps the storage, unless one large answer made it huge.
     public mutating func clear() {
         if !actions.isEmpty { actions.removeAll(keepingCapacity: true) }
-        if bytes.capacity > 1 << 20 { bytes = [] }
-        if !bytes.isEmpty { bytes.removeAll(keepingCapacity: true) }
+        if storage.capacity > 1 << 20 { storage = [] }
+        if !storage.isEmpty { storage.removeAll(keepingCapacity: true) }
         wakes = 0
     }
 
     /// Writes one message to a connection; `encode` appends its JSON.
     mutating func frame(to slot: UInt32, _ encode: (inout [UInt8]) -> Void) {
-        for _ in 0..<headroomBytes { bytes.append(0) }
-        let start = bytes.count
-        encode(&bytes)
-        actions.append(.frame(slot: slot, json: start..<bytes.count))
+        for _ in 0..<headroomBytes { storage.append(0) }
+        let start = storage.count
+        encode(&storage)
+        actions.append(.frame(slot: slot, json: start..<storage.count))
     }
 
     mutating func close(_ slot: UInt32, _ reason: PusherErrorCode) {

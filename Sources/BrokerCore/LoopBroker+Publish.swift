@@ -74,20 +74,18 @@ extension LoopBroker {
         return app.registry.shard(hash: hash).withLock(absent: absent) { (state: inout ChannelShard) -> Audience in
             guard let id = isCached ? state.findOrInsert(name, hash: hash, kind: kind) : state.find(name, hash: hash)
             else {
-                if isWatched { tell(of: publication, channel: name, userID: nil, app: app) }
+                if isWatched { tell(of: publication, channel: name, in: nil, app: app) }
                 return Audience()
             }
             if isCached {
                 cache(publication, in: &state, for: id, app: app)
                 lookAfter(&state, hash: hash, app: app)
             }
-            var userID: [UInt8]?
             if publication.member != .max {
-                userID = state.records[id].roster?.userID(of: publication.member)
-                publication.sign(userID: userID ?? [])
+                publication.sign(userID: state.records[id].roster?.userID(of: publication.member) ?? [])
             }
             post(publication.json, to: &state.records[id], except: publication.except)
-            if isWatched { tell(of: publication, channel: name, userID: userID, app: app) }
+            if isWatched { tell(of: publication, channel: name, in: state.records[id], app: app) }
             return Audience(
                 subscriptions: state.records[id].subscriberCount, users: state.records[id].roster?.count ?? 0)
         }
@@ -101,15 +99,15 @@ extension LoopBroker {
         state.cache(event, for: id, countMax: max(1, limits.cacheChannelsMax / ChannelRegistry.shardCount))
     }
 
+    /// - Parameter record: nil for a channel that has none.
     @inline(never)
     private func tell(
-        of publication: borrowing Publication, channel name: Span<UInt8>, userID: [UInt8]?, app: App
+        of publication: borrowing Publication, channel name: Span<UInt8>, in record: ChannelRecord?, app: App
     ) {
+        let userID = publication.member == .max ? nil : record?.roster?.userID(of: publication.member)
         let event = publication.edge(userID: userID)
-        let isClientEvent = publication.edgeKind == .clientEvent
-        tell(
-            publication.edgeKind, in: app, channel: name,
-            isClientEvent ? .clientEvent(event) : .published(event))
+        let kind = publication.edgeKind
+        tell(kind, in: app, channel: name, kind == .clientEvent ? .clientEvent(event) : .published(event))
     }
 
     /// A client's own event, checked in the order of Pusher protocol §4 and given to the channel's other subscribers.
@@ -171,7 +169,8 @@ extension LoopBroker {
     ) {
         var frame = Scratch.take(&scratch.json)
         frame.removeAll(keepingCapacity: true)
-        ServerFrame.event(nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, to: &frame)
+        ServerFrame.event(
+            nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, isOpen: member != .max, to: &frame)
         let socketID = memberships[slot].socketID
         let sender = ConnectionTag(slot: slot, tag: socketID.low)
         var publication = Publication(

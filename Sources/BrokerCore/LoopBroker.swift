@@ -16,7 +16,7 @@ public final class LoopBroker {
     public var hasNotes: Bool { !effects.notes.isEmpty }
 
     /// Bytes of answers that wait in `effects`, and of those that went by the loop's own queue.
-    public var answeredBytes: Int { effects.bytes.count + queuedAnswerBytes }
+    public var answeredBytes: Int { effects.storage.count + queuedAnswerBytes }
     var queuedAnswerBytes = 0
 
     /// Bytes of answers that went by the loop's own queue since the last call.

@@ -10,7 +10,7 @@ public struct Message {
     /// As the owner of `SharedBroker` wished.
     public let headroomBytes: Int
 
-    init(bytes: UnsafeMutableRawBufferPointer, headroomBytes: Int) {
+    @usableFromInline init(bytes: UnsafeMutableRawBufferPointer, headroomBytes: Int) {
         (self.bytes, self.headroomBytes) = (bytes, headroomBytes)
     }
 

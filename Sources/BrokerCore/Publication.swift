@@ -30,12 +30,12 @@ struct Publication: ~Copyable {
     let except: Exclusion
     let origin: ChannelEdge.Origin
 
-    /// - Parameter json: as `ServerFrame.event` encodes it: the data is its last member.
+    /// - Parameter json: as `ServerFrame.event` encodes it: the data is its last member. Open when there is a member to sign it.
     init(
         json: consuming [UInt8], dataBytes: Int, hash: UInt64, kind: ChannelKind, sender: SocketID? = nil,
         member: UInt32 = .max, except: Exclusion, origin: ChannelEdge.Origin = .local
     ) {
-        let end = json.count - 1
+        let end = json.count - (member == .max ? 1 : 0)
         self.json = json
         dataRange = end - dataBytes..<end
         self.hash = hash
@@ -67,7 +67,7 @@ struct Publication: ~Copyable {
     /// Whether the channel keeps it for those who come later: client events are never kept (Pusher protocol §3.8).
     var isCached: Bool { kind.isCache && sender == nil }
 
-    /// Names the sender; under the shard's lock, where the roster can be asked (PW-096, PW-097).
+    /// Ends the text with the sender; under the shard's lock, where the roster can be asked (PW-096, PW-097).
     mutating func sign(userID: [UInt8]) { ServerFrame.appendUserID(userID.span, to: &json) }
 
     /// Gives the storage back.

@@ -96,9 +96,10 @@ public enum ServerFrame {
     /// An event on a channel (Pusher protocol §3.10, §4; PW-042, PW-096). The hot one.
     ///
     /// `nameLiteral` and `dataLiteral` are JSON string literals with their quotes, as the publisher sent them, so encoding
-    /// is a few copies into memory that is reserved once.
+    /// is a few copies into memory that is reserved once. With `isOpen` the object is left without its end, for `appendUserID`.
     public static func event(
-        nameLiteral: Span<UInt8>, channel: Span<UInt8>, dataLiteral: Span<UInt8>, to out: inout [UInt8]
+        nameLiteral: Span<UInt8>, channel: Span<UInt8>, dataLiteral: Span<UInt8>, isOpen: Bool = false,
+        to out: inout [UInt8]
     ) {
         let bytesMax = 48 + nameLiteral.count + JSONWriter.growth * channel.count + dataLiteral.count
         out.append(bytesMax: bytesMax) { pen in
@@ -108,14 +109,12 @@ public enum ServerFrame {
             if mayNeedEscaping(channel) { pen.write(escaping: channel) } else { pen.write(bytes: channel) }
             pen.write(text: #"","data":"#)
             pen.write(bytes: dataLiteral)
-            pen.write(text: "}")
+            if !isOpen { pen.write(text: "}") }
         }
     }
 
-    /// Adds the sender to the event that ends `out`: that of a client event on a presence channel (PW-096).
+    /// Ends an open event with its sender: that of a client event on a presence channel (PW-096).
     public static func appendUserID(_ userID: Span<UInt8>, to out: inout [UInt8]) {
-        precondition(out.last == UInt8(ascii: "}"), "an event was encoded before")
-        out.removeLast()
         out.append(bytesMax: 16 + JSONWriter.growth * userID.count) { pen in
             pen.write(text: #","user_id":""#)
             pen.write(escaping: userID)

@@ -126,7 +126,8 @@ import Wire
             expected: #"{"event":"client-x","channel":"presence-foobar","data":"1","user_id":"a\"b"}"#
         ) { out in
             let name = Array(#""client-x""#.utf8), data = Array(#""1""#.utf8), id = Array("a\"b".utf8)
-            ServerFrame.event(nameLiteral: name.span, channel: channel.span, dataLiteral: data.span, to: &out)
+            ServerFrame.event(
+                nameLiteral: name.span, channel: channel.span, dataLiteral: data.span, isOpen: true, to: &out)
             ServerFrame.appendUserID(id.span, to: &out)
         },
     ]
