@@ -6,6 +6,8 @@ struct Acceptor {
     var listeners: [Listening] = []
     /// Given up to accept and refuse a client when the process is out of descriptors; -1 while it could not be reopened.
     var reserve: CInt = clinux_open_null()
+    /// Some listener rests until the next tick.
+    var isResting = false
 
     /// A listener the loop serves.
     struct Listening {
@@ -147,7 +149,7 @@ extension EventLoop {
     private func acceptFailed(_ index: Int, _ code: CInt) {
         Log.logOncePer(seconds: 10, .error, "cannot accept connections", ("reason", IOError.text(code)))
         if code == EMFILE || code == ENFILE { refuseWaiting(acceptor.listeners[index]) }
-        acceptor.listeners[index].isDisarmed = true
+        (acceptor.listeners[index].isDisarmed, acceptor.isResting) = (true, true)
         epoll.remove(acceptor.listeners[index].descriptor)
     }
 
@@ -172,6 +174,8 @@ extension EventLoop {
 
     func rearmListeners() {
         if acceptor.reserve < 0 { acceptor.reserve = clinux_open_null() }
+        guard acceptor.isResting else { return }
+        acceptor.isResting = false
         for index in acceptor.listeners.indices {
             guard acceptor.listeners[index].isDisarmed, acceptor.listeners[index].isOpen else { continue }
             acceptor.listeners[index].isDisarmed = false
@@ -183,7 +187,8 @@ extension EventLoop {
         let token = EventToken(slot: EventToken.firstListener + UInt32(index), generation: 0)
         let answer = epoll.add(acceptor.listeners[index].descriptor, EPOLLIN.rawValue, token)
         if answer < 0 {
-            acceptor.listeners[index].isDisarmed = true  // tried again at the next tick
+            // Tried again at the next tick.
+            (acceptor.listeners[index].isDisarmed, acceptor.isResting) = (true, true)
             Log.logOncePer(seconds: 10, .error, "cannot watch a listener", ("reason", IOError.text(-answer)))
         }
     }
