@@ -6,11 +6,12 @@ import PackageDescription
 let modules: [(name: String, mayImport: [String])] = [
     ("Wire", []),
     ("Telemetry", []),
+    ("Arguments", []),
     ("Crypto", ["COpenSSL"]),
     ("Reactor", ["CLinux", "Telemetry"]),
     ("PusherProtocol", ["Wire", "Crypto"]),
     ("BrokerCore", ["PusherProtocol", "Wire", "Crypto"]),
-    ("Configuration", ["BrokerCore", "PusherProtocol", "Wire"]),
+    ("Configuration", ["Arguments", "BrokerCore", "PusherProtocol", "Wire"]),
     (
         "BrokerServer",
         ["Configuration", "BrokerCore", "PusherProtocol", "Reactor", "Crypto", "Wire", "Telemetry", "CLinux"]
@@ -19,13 +20,14 @@ let modules: [(name: String, mayImport: [String])] = [
 
 /// Modules that live under `benchmarks/`.
 let benchmarkModules: [(name: String, mayImport: [String])] = [
-    ("LoadGenerator", ["PusherProtocol", "Reactor", "Crypto", "Wire", "CLinux"])
+    ("LoadGenerator", ["Arguments", "PusherProtocol", "Reactor", "Crypto", "Wire", "CLinux"])
 ]
 
 let tests: [(name: String, mayImport: [String])] = [
     ("WireTests", ["Wire", "TestSupport"]),
     ("CryptoTests", ["Crypto", "Wire", "TestSupport"]),
     ("TelemetryTests", ["Telemetry"]),
+    ("ArgumentsTests", ["Arguments", "TestSupport"]),
     ("ReactorTests", ["Reactor", "CLinux", "TestSupport"]),
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
@@ -59,7 +61,7 @@ let package = Package(
         .target(name: "CBuild"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
-            name: "starling", dependencies: ["BrokerServer", "Configuration", "LoadGenerator", "CBuild"],
+            name: "starling", dependencies: ["BrokerServer", "Configuration", "LoadGenerator", "Reactor", "CBuild"],
             swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .executableTarget(

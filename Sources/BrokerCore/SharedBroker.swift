@@ -29,6 +29,8 @@ public final class App: Sendable {
     let backendEvents = WindowCounter()
     let readRequests = WindowCounter()
     let messagesToday = WindowCounter()
+    /// Which edges somebody wants to be told.
+    let edges = EdgeInterest()
 
     init(index: Int, settings: AppSettings, shards: ShardDirectory) {
         self.index = index
@@ -50,6 +52,10 @@ public final class SharedBroker: Sendable {
     public let apps: [App]
     /// One for each loop; a loop's own deliveries pass through it too, so that a channel has one order.
     let queues: DeliveryQueues
+    /// Those who are told of edges. Their queues drop what they cannot hold, so publishing is never refused for them.
+    let consumers = EdgeConsumers()
+    /// Kept free before each message's text, for its sender.
+    public let headroomBytes: Int
     /// Publishing is refused while a loop's queue holds more than this.
     public let queueBytesMax: Int
     /// Publishes that had a key, so that repeating one is harmless.
@@ -65,7 +71,13 @@ public final class SharedBroker: Sendable {
     ///   - settings: checked settings: keys and ids are unique over all apps.
     ///   - loopCount: 1...64.
     ///   - secrets: random, new for each process.
-    public init(settings: [AppSettings], loopCount: Int, secrets: BrokerSecrets, queueBytesMax: Int = 64 << 20) {
+    ///   - headroomBytes: 0...255; what the sender of a message writes before its text.
+    public init(
+        settings: [AppSettings], loopCount: Int, secrets: BrokerSecrets, headroomBytes: Int,
+        queueBytesMax: Int = 64 << 20
+    ) {
+        precondition((0...255).contains(headroomBytes), "a delivery counts its headroom in one byte")
+        self.headroomBytes = headroomBytes
         precondition((1...64).contains(loopCount), "a mask of loops is one 64-bit word")
         let hashing = NameHashing(key: secrets.names)
         self.hashing = hashing
@@ -98,6 +110,15 @@ public final class SharedBroker: Sendable {
     deinit { queues.free() }
 
     public var loopCount: Int { queues.count }
+
+    /// Adds a consumer of edges, who is told nothing before `setInterest`. Any thread.
+    /// - Parameters:
+    ///   - queueBytesMax: what may wait for it in this process; what comes then is dropped and counted.
+    ///   - wake: called on a loop's thread when edges wait that did not before; it must not block.
+    /// - Returns: nil when there are six already.
+    public func registerConsumer(queueBytesMax: Int, wake: @escaping @Sendable () -> Void) -> EdgeConsumer? {
+        consumers.register(queueBytesMax: queueBytesMax, wake: wake)
+    }
 
     /// Bytes of deliveries that a loop has not carried out yet. Any thread.
     public func queuedBytes(of loop: Int) -> Int { queues[loop].pointee.queuedBytes }

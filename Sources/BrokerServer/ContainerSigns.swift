@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Reactor
 
 /// Whether this process runs in a container: its loopback is then nobody's, and its ports are published on purpose.
 struct ContainerSigns: Sendable {
@@ -22,12 +23,5 @@ struct ContainerSigns: Sendable {
         return ["docker", "kubepods", "containerd", "libpod", "lxc"].contains { groups.contains($0) }
     }
 
-    private static func beginning(of path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: 4_096)
-        let count = Glibc.read(descriptor, &buffer, buffer.count)
-        return count < 0 ? nil : String(decoding: buffer[..<count], as: UTF8.self)
-    }
+    private static func beginning(of path: String) -> String? { WholeFile.text(path, bytesMax: 4_096) }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Reactor
 
 /// How much memory this process uses of what the machine, or its control group, has.
 struct ProcessMemory {
@@ -27,27 +28,5 @@ struct ProcessMemory {
         return ProcessMemory(usedBytes: used, totalBytes: total)
     }
 
-    private static func text(of path: String) -> String {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return "" }
-        defer { close(descriptor) }
-        var buffer = [UInt8](repeating: 0, count: 256)
-        let count = Glibc.read(descriptor, &buffer, buffer.count)
-        return count > 0 ? String(decoding: buffer[..<count], as: UTF8.self) : ""
-    }
-}
-
-/// `ProcessMemory` as it was at most a tick ago: reading it is three system calls, and anybody may ask.
-struct MemoryGauge {
-    static let ageMilliseconds: UInt64 = 100
-
-    private var last: (memory: ProcessMemory, milliseconds: UInt64)?
-
-    /// - Parameter source: asked when what is known is too old.
-    mutating func read(milliseconds now: UInt64, _ source: () -> ProcessMemory = ProcessMemory.read) -> ProcessMemory {
-        if let last, now < last.milliseconds + Self.ageMilliseconds { return last.memory }
-        let memory = source()
-        last = (memory, now)
-        return memory
-    }
+    private static func text(of path: String) -> String { WholeFile.text(path, bytesMax: 256) ?? "" }
 }

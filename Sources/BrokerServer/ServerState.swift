@@ -2,6 +2,7 @@ internal import BrokerCore
 internal import Configuration
 internal import Reactor
 internal import Synchronization
+internal import Wire
 
 /// What the loops of one server share besides the broker. Safe from any thread.
 final class ServerState: Sendable {
@@ -11,6 +12,7 @@ final class ServerState: Sendable {
     let pathPrefix: [UInt8]
     let refusals: RefusalLog
     let secrets: SecretFilter
+    let limits: InputLimits
     /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
     let webSocketsMax: Int
     /// What all connections may hold of requests and messages that are not whole yet.
@@ -26,6 +28,7 @@ final class ServerState: Sendable {
         self.webSocketsMax = webSocketsMax
         refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
         self.secrets = secrets
+        limits = InputLimits(settings)
         pathPrefix = Array(settings.pathPrefix.utf8)
         // Whatever the total, one request of the largest legal size must fit.
         let largest = max(settings.requestHeadBytesMax + settings.requestBodyBytesMax, settings.messageBytesMax)
@@ -64,5 +67,19 @@ final class ServerState: Sendable {
     var handles: [LoopHandle] {
         get { loopHandles.withLock { $0 } }
         set { loopHandles.withLock { $0 = newValue } }
+    }
+}
+
+/// What one connection may send, as the readers want it.
+struct InputLimits: Sendable {
+    let http: HTTPLimits
+    let webSocket: WebSocketLimits
+    /// A connection without a request is closed after this long.
+    let keepAliveMilliseconds: UInt32
+
+    init(_ settings: ServerSettings) {
+        http = HTTPLimits(headBytesMax: settings.requestHeadBytesMax, bodyBytesMax: settings.requestBodyBytesMax)
+        webSocket = WebSocketLimits(messageBytesMax: settings.messageBytesMax)
+        keepAliveMilliseconds = UInt32(settings.keepAliveSeconds) * 1_000
     }
 }

@@ -1,3 +1,5 @@
+import Arguments
+
 /// What the command line asks for. Everything but serving and asking a running broker is already answered here.
 public enum CommandLineRequest: Sendable {
     /// Print the warnings to standard error and run.

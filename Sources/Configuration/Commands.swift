@@ -1,3 +1,5 @@
+import Arguments
+
 /// The commands, as functions from arguments to what is printed.
 struct Commands {
     let environment: [String: String]

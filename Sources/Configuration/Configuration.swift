@@ -1,3 +1,5 @@
+import Arguments
+
 /// The settings of a broker, with the way they were found.
 public struct Configuration: Sendable {
     /// Reads one file whole; `-` is standard input. The only way in which this room touches the outside.

@@ -1,3 +1,5 @@
+import Arguments
+
 /// Reads JSON with comments (`//`, `/* */`) and remembers where everything stands.
 ///
 /// Unlike RFC 8259 it goes on after a mistake where it can, so that one run tells all of them. Strict otherwise: no

@@ -1,3 +1,5 @@
+import Arguments
+
 /// `${NAME}` inside text, with the forms of Compose and POSIX shells (XCU §2.6.2); `$${` is a literal `${`.
 ///
 ///     ${A:-d} ${A-d}   d when A is not set        ${A:?e} ${A?e}   an error that says e when A is not set

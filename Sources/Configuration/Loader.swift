@@ -1,3 +1,4 @@
+import Arguments
 import BrokerCore
 
 /// Puts the layers on one another, lowest first: built-in, `PORT`, file, foreign names, `STARLING_*`, flags.

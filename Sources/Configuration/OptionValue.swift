@@ -1,3 +1,4 @@
+import Arguments
 import BrokerCore
 
 /// The value of an option, apart from where it is stored.

@@ -1,3 +1,5 @@
+import Arguments
+
 /// Where an effective value came from, or where a problem is.
 public enum Origin: Sendable, Equatable, CustomStringConvertible {
     case builtIn
@@ -52,19 +54,5 @@ public enum Origin: Sendable, Equatable, CustomStringConvertible {
 }
 
 extension String {
-    /// Fit to be quoted in a message: one line, no control characters, at most 60 characters.
-    var shortened: String {
-        var shown = ""
-        for (index, scalar) in unicodeScalars.enumerated() {
-            guard index < 60 else { return shown + "…" }
-            if scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value) {
-                shown += "?"
-            } else {
-                shown.unicodeScalars.append(scalar)
-            }
-        }
-        return shown
-    }
-
     var quoted: String { "\"\(shortened)\"" }
 }

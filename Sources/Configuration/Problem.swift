@@ -1,3 +1,5 @@
+import Arguments
+
 /// One thing that is wrong, or suspicious, in what the operator wrote.
 public struct Problem: Sendable, Equatable, CustomStringConvertible {
     public enum Severity: Sendable {

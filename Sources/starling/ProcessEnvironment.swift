@@ -1,5 +1,6 @@
 internal import Configuration
 internal import Glibc
+internal import Reactor
 
 /// What the executable takes from the process around it, and gives to it.
 enum ProcessEnvironment {
@@ -18,21 +19,9 @@ enum ProcessEnvironment {
 
     /// A whole file; `-` is standard input.
     static func read(_ path: String) -> Result<[UInt8], Configuration.FileError> {
-        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return failure() }
-        defer { if descriptor != STDIN_FILENO { close(descriptor) } }
-        var all: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0 { return failure() }
-            if count == 0 { return .success(all) }
-            all.append(contentsOf: buffer[..<count])
+        do throws(IOError) { return .success(try WholeFile.read(path)) } catch {
+            return .failure(Configuration.FileError(text: IOError.text(error.code)))
         }
-    }
-
-    private static func failure() -> Result<[UInt8], Configuration.FileError> {
-        .failure(Configuration.FileError(text: String(cString: strerror(errno))))
     }
 
     /// Writes all of a text, or as much as the reader wants.

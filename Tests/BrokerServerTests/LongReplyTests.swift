@@ -13,16 +13,16 @@
         }
 
         private func begin(_ list: LongReply, _ bench: LoopBench) -> UInt32 {
-            bench.server.longReplies.begin(list, slot: bench.slot, isChunked: true, keepAlive: true)
+            bench.server.later.lists.begin(list, slot: bench.slot, isChunked: true, keepAlive: true)
         }
 
         @Test func aReplyIsSentToTheConnectionThatAskedForIt() throws {
             let bench = try LoopBench()
             bench.turn(2)
-            bench.server.sessions[bench.slot].replyNumber = begin(list(holding: 8_000), bench)
+            bench.server.sessions[bench.slot].debt.replyNumber = begin(list(holding: 8_000), bench)
             bench.turn { bench.text.hasSuffix("0\r\n\r\n") }
-            #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.longReplies.isEmpty)
-            #expect(bench.server.sessions[bench.slot].replyNumber == 0)
+            #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.later.lists.isEmpty)
+            #expect(bench.server.sessions[bench.slot].debt.replyNumber == 0)
         }
 
         @Test func aReplyWhoseCallerHasGoneIsNotSentToWhoeverHasItsSlotNow() throws {
@@ -30,10 +30,10 @@
             bench.turn(2)
             _ = begin(list(holding: 8_000), bench)
             bench.turn(5)
-            #expect(bench.heard.isEmpty && bench.server.longReplies.isEmpty && bench.server.longReplies.heldBytes == 0)
+            #expect(bench.heard.isEmpty && bench.server.later.lists.isEmpty && bench.server.later.lists.heldBytes == 0)
             // It has asked for a list of its own meanwhile.
             _ = begin(list(holding: 8_000), bench)
-            bench.server.sessions[bench.slot].replyNumber = begin(list(holding: 80), bench)
+            bench.server.sessions[bench.slot].debt.replyNumber = begin(list(holding: 80), bench)
             bench.turn(10)
             #expect(bench.text.ranges(of: #""u""#).count == 10)
         }
@@ -43,14 +43,14 @@
         func noListIsBegunThatWouldPassTheBoundOfAll(more: Int, status: Int) throws {
             let bench = try LoopBench()
             bench.turn(2)
-            _ = bench.server.longReplies.begin(
-                list(holding: LoopServer.longReplyBytesMax + more), slot: 40, isChunked: true, keepAlive: true)
-            bench.server.listWork = 0
+            _ = bench.server.later.lists.begin(
+                list(holding: LongReplies.heldBytesMax + more), slot: 40, isChunked: true, keepAlive: true)
+            bench.server.later.lists.workLeft = 0
             bench.send(bench.call("GET", "/channels"))
             bench.turn()
             #expect(bench.text.hasPrefix("HTTP/1.1 \(status) "))
             #expect((status == 503) == bench.text.contains("Too many long lists"))
-            #expect(bench.server.sessions[bench.slot].replyNumber == 0 && bench.server.longReplies.isEmpty)
+            #expect(bench.server.sessions[bench.slot].debt.replyNumber == 0 && bench.server.later.lists.isEmpty)
             bench.send(bench.call("GET", "/channels"))
             bench.turn()
             #expect(bench.text.ranges(of: "HTTP/1.1 200 ").count == (status == 503 ? 1 : 2), "now there is room")
@@ -59,11 +59,11 @@
         @Test func whileAllHoldTooMuchNothingIsMadeAndWhatIsMadeIsSent() throws {
             let bench = try LoopBench()
             bench.turn(2)
-            let number = begin(list(holding: LoopServer.longReplyBytesMax + 8_000), bench)
-            bench.server.sessions[bench.slot].replyNumber = number
+            let number = begin(list(holding: LongReplies.heldBytesMax + 8_000), bench)
+            bench.server.sessions[bench.slot].debt.replyNumber = number
             bench.turn(5)
             #expect(bench.text.hasSuffix(#"{"users":["# + "\r\n"), "its beginning was made before")
-            #expect(bench.server.longReplies.count == 1)
+            #expect(bench.server.later.lists.count == 1)
         }
 
         @Test func aPartOfTheRegistryCostsWorkAlsoWhereItIsEmpty() throws {

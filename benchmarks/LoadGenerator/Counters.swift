@@ -56,6 +56,9 @@ struct Counters: Sendable, Equatable {
     /// Processor time of the worker's thread, in nanoseconds.
     var processorNanoseconds: UInt64 = 0
 
+    /// Deliveries that the events sent so far must still cause.
+    var outstanding: Int { expected - excused - deliveries }
+
     static func + (a: Self, b: Self) -> Self { a.combined(b, &+) }
     static func - (a: Self, b: Self) -> Self { a.combined(b, &-) }
 

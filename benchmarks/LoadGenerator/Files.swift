@@ -1,22 +1,7 @@
 internal import Glibc
 
-/// Files and standard streams.
+/// Writing files and standard streams.
 enum Files {
-    /// A whole file (also of /proc, whose size is not known before); nil when it cannot be read. `-` is standard input.
-    static func read(_ path: String) -> String? {
-        let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { if descriptor != STDIN_FILENO { close(descriptor) } }
-        var all: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65_536)
-        while true {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            guard count >= 0 else { return nil }
-            if count == 0 { return String(decoding: all, as: UTF8.self) }
-            all.append(contentsOf: buffer[..<count])
-        }
-    }
-
     /// Replaces a file.
     /// - Returns: the reason when it could not be written.
     static func write(_ text: String, to path: String) -> String? {

@@ -1,10 +1,12 @@
+internal import Reactor
+
 /// `starling bench histogram [FILE]`: reads nanoseconds, one a line, and prints their percentiles; the check against other
 /// implementations (Tests/EndToEnd/test_bench_histogram.py).
 enum HistogramCommand {
     static let percentiles: [Double] = [0, 1, 10, 25, 50, 75, 90, 95, 99, 99.9, 99.99, 99.999, 100]
 
     static func run(_ arguments: [String]) -> Int32 {
-        guard let text = Files.read(arguments.first ?? "-") else {
+        guard let text = WholeFile.text(arguments.first ?? "-") else {
             Files.complain("cannot read \(arguments.first ?? "standard input")")
             return 1
         }

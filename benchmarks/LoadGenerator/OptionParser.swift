@@ -1,3 +1,5 @@
+internal import Arguments
+
 /// Reads the arguments behind `bench`.
 enum OptionParser {
     enum Result: Sendable {
@@ -10,23 +12,22 @@ enum OptionParser {
         guard let first = arguments.first else { return .wrong("which scenario? See starling bench --help") }
         if ["--help", "-h", "help"].contains(first) || arguments.contains("--help") { return .help(help) }
         guard let scenario = Scenario(rawValue: first) else {
-            return .wrong("unknown scenario \(first); see starling bench --help")
+            let hint = NearestName.hint(first, in: Scenario.allCases.map(\.rawValue), quote: "")
+            return .wrong("unknown scenario \(first.shortened)\(hint); see starling bench --help")
         }
+        let split = ArgumentSplitter(Array(arguments.dropFirst()), known: OptionRow.vocabulary)
+        if let fault = split.faults.first {
+            return .wrong([fault.place, fault.text].filter { !$0.isEmpty }.joined(separator: " "))
+        }
+        if let word = split.positionals.first { return .wrong("what is \(word.shortened)? Options begin with --") }
         var options = Options(scenario)
-        var rest = arguments.dropFirst()
-        while let argument = rest.popFirst() {
-            guard argument.hasPrefix("--") else { return .wrong("what is \(argument)? Options begin with --") }
-            let parts = argument.dropFirst(2).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            let name = parts.first.map(String.init) ?? ""
-            guard let row = OptionRow.all.first(where: { $0.name == name }) else {
-                return .wrong("unknown option --\(name)")
+        for given in split.given {
+            guard let row = OptionRow.all.first(where: { $0.name == given.name }) else {
+                preconditionFailure("the vocabulary is the table's")
             }
-            var value = parts.count > 1 ? String(parts[1]) : ""
-            if !row.placeholder.isEmpty, parts.count == 1 {
-                guard let next = rest.popFirst() else { return .wrong("--\(name) needs a value") }
-                value = next
+            guard row.set(&options, given.value) else {
+                return .wrong("\(given.value.shortened) is no value for \(given.spelled): \(row.help)")
             }
-            guard row.set(&options, value) else { return .wrong("\(value) is no value for --\(name): \(row.help)") }
         }
         if let problem = contradiction(options) { return .wrong(problem) }
         return .run(options)

@@ -1,3 +1,5 @@
+internal import Arguments
+
 /// One flag of `starling bench`.
 struct OptionRow: Sendable {
     let name: String
@@ -9,6 +11,13 @@ struct OptionRow: Sendable {
 
     /// All flags, in the order of the help.
     static let all: [OptionRow] = target + load + pace + output + raw
+
+    /// The flags as the command line may spell them.
+    static var vocabulary: Vocabulary {
+        var known = Vocabulary()
+        for row in all { known.kinds[row.name] = row.placeholder.isEmpty ? .mark : .value }
+        return known
+    }
 
     private static let target: [OptionRow] = [
         text("host", "HOST", "the server's name or address [127.0.0.1]", \.host),
@@ -27,7 +36,9 @@ struct OptionRow: Sendable {
             "connections", "clients of connect, idle, leave, presence, churn, reconnect-storm", \.connections,
             1...4_000_000),
         number("subscribers", "subscribers of each channel", \.subscribers, 0...1_000_000),
-        number("channels", "channels", \.channels, 1...1_000_000),
+        number(
+            "channels", "channels [1; pubsub, client-events, connect, idle, reconnect-storm: 1000]",
+            \.channels, 1...1_000_000),
         number("channels-per-client", "channels of each client [1]", \.channelsPerClient, 1...10_000),
         number("peers", "clients of each channel in client-events [2]", \.peers, 2...1_000),
         number("members", "churning clients of mixed [200]", \.members, 1...100_000),

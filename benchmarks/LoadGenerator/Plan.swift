@@ -48,7 +48,21 @@ struct Plan: Sendable {
     var memberChannels = 1
     var memberPrefix = ""
 
+    /// Publishers are the clients of a channel, the p-th of them publisher p, and not API connections.
+    var peersPublish = false
+
     var clients: Int { subscribers + members }
+
+    /// How many clients a worker has, and how many of them subscribe when they connect; those come first. The worker behind the last has
+    /// the API connections only.
+    func clients(of worker: Int) -> Int { share(of: clients, worker) }
+    func subscribers(of worker: Int) -> Int { share(of: subscribers, worker) }
+    private func share(of count: Int, _ worker: Int) -> Int {
+        worker < workers ? (count + workers - 1 - worker) / workers : 0
+    }
+
+    /// The number of a worker's client among all.
+    func client(_ local: Int, of worker: Int) -> Int { local * workers + worker }
     var needsSignature: Bool { !prefix.isEmpty || !memberPrefix.isEmpty }
 
     /// Fixed width, so that the stamp stands at the same place in every frame.
@@ -69,6 +83,12 @@ struct Plan: Sendable {
     func index(of channel: Int, for client: Int) -> Int {
         let first = client * channelsPerClient % channels
         return channel >= first ? channel - first : channel - first + channels
+    }
+
+    /// What a member of a presence channel says of itself.
+    static func channelData(_ client: Int) -> String {
+        let number = padded(client)
+        return "{\"user_id\":\"u\(number)\",\"user_info\":{\"name\":\"User \(number)\"}}"
     }
 
     static func padded(_ number: Int) -> String {

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Reactor
 
 /// Processor time and memory of a process, from /proc.
 struct ProcessMeter: Sendable {
@@ -21,7 +22,7 @@ struct ProcessMeter: Sendable {
             let name = withUnsafeBytes(of: entry.pointee.d_name) {
                 String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
             }
-            guard let thread = Int(name), let text = Files.read("/proc/\(pid)/task/\(name)/schedstat"),
+            guard let thread = Int(name), let text = WholeFile.text("/proc/\(pid)/task/\(name)/schedstat"),
                 let ran = text.split(separator: " ").first.flatMap({ Double($0) })
             else { continue }
             all[thread] = ran / 1e9
@@ -31,7 +32,7 @@ struct ProcessMeter: Sendable {
 
     /// A line of smaps_rollup in bytes (`Rss`, `Anonymous`, `Private_Dirty`).
     func memoryBytes(_ name: String) -> Int? {
-        guard let text = Files.read("/proc/\(pid)/smaps_rollup") else { return nil }
+        guard let text = WholeFile.text("/proc/\(pid)/smaps_rollup") else { return nil }
         for line in text.split(separator: "\n") where line.hasPrefix(name + ":") {
             return line.split(separator: " ").dropFirst().first.flatMap { Int($0) }.map { $0 * 1_024 }
         }
@@ -39,7 +40,7 @@ struct ProcessMeter: Sendable {
     }
 
     var commandLine: String {
-        (Files.read("/proc/\(pid)/cmdline") ?? "").split(separator: "\0").joined(separator: " ")
+        (WholeFile.text("/proc/\(pid)/cmdline") ?? "").split(separator: "\0").joined(separator: " ")
     }
 
     /// The whole generator's time.

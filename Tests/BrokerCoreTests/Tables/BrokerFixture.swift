@@ -90,9 +90,11 @@ final class BrokerFixture {
         for index in channels.indices { brokers[0].publish(app: app, request, channel: index, body: body.span) }
     }
 
-    func terminate(_ user: String) {
+    func terminate(_ user: String) throws(APIError) {
         let id = Array(user.utf8)
-        brokers[0].terminateConnections(of: id.span, app: app)
+        do throws(LoopBroker.PublishRefusal) { try brokers[0].terminateConnections(of: id.span, app: app) } catch {
+            throw error.answer
+        }
         applyEffects()
     }
 
@@ -119,7 +121,7 @@ final class BrokerFixture {
                 write(broker)
                 while let delivery = broker.nextDelivery() {
                     for slot in delivery.recipients where slot != delivery.except {
-                        let text = Text.payload(of: delivery.bytes) ?? "not a text frame"
+                        let text = Text.of(delivery.message.json)
                         frames[Peer(loop: broker.loop, slot: slot), default: []].append(text)
                     }
                 }
@@ -134,7 +136,7 @@ final class BrokerFixture {
         for action in actions {
             switch action {
             case .frame(let slot, let range):
-                let text = Text.payload(of: bytes[range]) ?? "not a text frame"
+                let text = Text.of(bytes[range])
                 frames[Peer(loop: broker.loop, slot: slot), default: []].append(text)
             case .close(let slot, let reason):
                 closed[Peer(loop: broker.loop, slot: slot)] = reason
