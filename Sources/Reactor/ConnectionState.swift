@@ -41,6 +41,8 @@ struct ConnectionState {
         static let secured = Flags(rawValue: 256)
         /// The handler was told of it (`opened`), and is told of its end.
         static let announced = Flags(rawValue: 512)
+        /// Its owner made it and knows its slot (`adopt`, `connect`), so that its end is told although it was never opened.
+        static let adopted = Flags(rawValue: 2_048)
         /// Answers are among this turn's frames.
         static let answered = Flags(rawValue: 1_024)
     }

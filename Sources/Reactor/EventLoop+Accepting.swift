@@ -49,7 +49,7 @@ extension EventLoop {
     public func stopListening() { acceptor.stopListening() }
 
     /// Serves an already connected stream socket (a socketpair in tests, a client connection). `opened` comes from the loop's next turn, or
-    /// when the handshake of its layer is done.
+    /// when the handshake of its layer is done; of one that fails `closed` tells.
     /// - Parameter tag: what `opened` gets as `listener`.
     /// - Returns: the slot.
     @discardableResult
@@ -63,6 +63,7 @@ extension EventLoop {
         _ = clinux_set_stream_options(raw, table.options.userTimeoutMilliseconds, table.options.unsentLowBytes)
         let slot = try admit(raw, asking: 0)
         _ = descriptor.release()
+        table[slot].flags.insert(.adopted)
         let peer = PeerAddress(address)
         if let layer { table.secure(slot, SecureTransport(layer, peer: peer, listener: tag)) }
         due.adopted.append(DueCalls.Adopted(token: token(slot), peer: peer, listener: tag))
