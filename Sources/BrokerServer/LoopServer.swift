@@ -159,7 +159,8 @@ final class LoopServer: LoopHandler {
         var allowance = TurnAllowance()
         // While an earlier turn's frames wait for their slice, only answers are made.
         while !loop.outbox.isFlushing, allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn),
-            let delivery = broker.nextDelivery() {
+            let delivery = broker.nextDelivery()
+        {
             allowance.spend(recipients: delivery.recipients.count)
             let frame = loop.outbox.frame(WebSocketFraming.frame(delivery.message))
             if delivery.except == .max {

@@ -11,7 +11,9 @@ enum SentMessage {
     private static func headLength(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
         var end = 4
         while end <= bytes.count {
-            if bytes[end - 1] == 0x0A, bytes[end - 2] == 0x0D, bytes[end - 3] == 0x0A, bytes[end - 4] == 0x0D { return end }
+            if bytes[end - 1] == 0x0A, bytes[end - 2] == 0x0D, bytes[end - 3] == 0x0A, bytes[end - 4] == 0x0D {
+                return end
+            }
             end += 1
         }
         return nil

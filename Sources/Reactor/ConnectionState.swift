@@ -1,4 +1,25 @@
-/// What the loop knows of one connection: 96 bytes in a dense array, no object, no buffer while idle.
+/// What the loop knows of one connection: 96 bytes in a dense array, no object, no buffer while idle. (Twenty fields in one record, because
+/// a flush or an event touches one or two cache lines of it, and a second table would be a second line.)
+///
+/// A connection's life; who moves it stands at the arrow, the flags that are set in brackets.
+///
+/// ```
+///  free ──accept, adopt, connect──▶ open ──at once, or its layer's handshake──▶ served [announced]
+///   ▲                                 │                                            │
+///   │                                 │    handler: finish (in good order), finishWithFrame (last words instead of the backlog)
+///   │                                 │    peer's FIN [endSeen] ──endOfStream──▶ handler: finish
+///   │                                 │    flush: owes too much [overflowed] ──overflowed──▶ handler: finishWithFrame or abort
+///   │                                 │                                            ▼
+///   │                                 │                 finishing [finishing; sealed: frames of this turn still go out]
+///   │                                 │                    all is with the kernel ──▶ layer's goodbye, our FIN [shutDown]
+///   │                                 │                                            │
+///   │             deadline, bad record, peer gone        peer's FIN, linger time over, error; from every state: handler: abort
+///   │                                 ▼                                            ▼
+/// resting ◀──`closed` was delivered (retire)── closed: descriptor closed, generation + 1, takes no frames (close, kill)
+///   (endRest: no list of an unfinished flush names the slot any more)
+/// ```
+/// The handler's verbs are `finish`, `finishWithFrame` and `abort`; `close` is the loop's own, with the reason; `kill`, `retire` and `endRest`
+/// are the three steps by which the table takes a number back.
 struct ConnectionState {
     struct Flags: OptionSet {
         let rawValue: UInt16
@@ -20,6 +41,8 @@ struct ConnectionState {
         static let secured = Flags(rawValue: 256)
         /// The handler was told of it (`opened`), and is told of its end.
         static let announced = Flags(rawValue: 512)
+        /// Its owner made it and knows its slot (`adopt`, `connect`), so that its end is told although it was never opened.
+        static let adopted = Flags(rawValue: 2_048)
         /// Answers are among this turn's frames.
         static let answered = Flags(rawValue: 1_024)
     }

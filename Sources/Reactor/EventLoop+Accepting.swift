@@ -6,6 +6,8 @@ struct Acceptor {
     var listeners: [Listening] = []
     /// Given up to accept and refuse a client when the process is out of descriptors; -1 while it could not be reopened.
     var reserve: CInt = clinux_open_null()
+    /// Some listener rests until the next tick.
+    var isResting = false
 
     /// A listener the loop serves.
     struct Listening {
@@ -47,7 +49,7 @@ extension EventLoop {
     public func stopListening() { acceptor.stopListening() }
 
     /// Serves an already connected stream socket (a socketpair in tests, a client connection). `opened` comes from the loop's next turn, or
-    /// when the handshake of its layer is done.
+    /// when the handshake of its layer is done; of one that fails `closed` tells.
     /// - Parameter tag: what `opened` gets as `listener`.
     /// - Returns: the slot.
     @discardableResult
@@ -61,6 +63,7 @@ extension EventLoop {
         _ = clinux_set_stream_options(raw, table.options.userTimeoutMilliseconds, table.options.unsentLowBytes)
         let slot = try admit(raw, asking: 0)
         _ = descriptor.release()
+        table[slot].flags.insert(.adopted)
         let peer = PeerAddress(address)
         if let layer { table.secure(slot, SecureTransport(layer, peer: peer, listener: tag)) }
         due.adopted.append(DueCalls.Adopted(token: token(slot), peer: peer, listener: tag))
@@ -147,7 +150,7 @@ extension EventLoop {
     private func acceptFailed(_ index: Int, _ code: CInt) {
         Log.logOncePer(seconds: 10, .error, "cannot accept connections", ("reason", IOError.text(code)))
         if code == EMFILE || code == ENFILE { refuseWaiting(acceptor.listeners[index]) }
-        acceptor.listeners[index].isDisarmed = true
+        (acceptor.listeners[index].isDisarmed, acceptor.isResting) = (true, true)
         epoll.remove(acceptor.listeners[index].descriptor)
     }
 
@@ -172,6 +175,8 @@ extension EventLoop {
 
     func rearmListeners() {
         if acceptor.reserve < 0 { acceptor.reserve = clinux_open_null() }
+        guard acceptor.isResting else { return }
+        acceptor.isResting = false
         for index in acceptor.listeners.indices {
             guard acceptor.listeners[index].isDisarmed, acceptor.listeners[index].isOpen else { continue }
             acceptor.listeners[index].isDisarmed = false
@@ -183,7 +188,8 @@ extension EventLoop {
         let token = EventToken(slot: EventToken.firstListener + UInt32(index), generation: 0)
         let answer = epoll.add(acceptor.listeners[index].descriptor, EPOLLIN.rawValue, token)
         if answer < 0 {
-            acceptor.listeners[index].isDisarmed = true  // tried again at the next tick
+            // Tried again at the next tick.
+            (acceptor.listeners[index].isDisarmed, acceptor.isResting) = (true, true)
             Log.logOncePer(seconds: 10, .error, "cannot watch a listener", ("reason", IOError.text(-answer)))
         }
     }

@@ -30,7 +30,7 @@ extension EventLoop {
         let closing = due.closing
         due.closing.removeAll(keepingCapacity: closing.count < 4_096)
         for one in closing {
-            if table[one.slot].flags.contains(.announced) { handler.closed(one.slot, one.why) }
+            if !table[one.slot].flags.isDisjoint(with: [.announced, .adopted]) { handler.closed(one.slot, one.why) }
             table.retire(one.slot)
         }
     }

@@ -46,7 +46,8 @@ extension EventLoop {
         while count < target.count {
             switch transport.layer.open(into: UnsafeMutableRawBufferPointer(rebasing: target[count...])) {
             case .bytes(let opened):
-                precondition(opened > 0 && opened <= target.count - count, "a layer opened more than there was room for")
+                let isLegal = opened > 0 && opened <= target.count - count
+                precondition(isLegal, "a layer opened nothing, or more than there was room for")
                 count += opened
                 continue
             case .needsInput:

@@ -31,16 +31,26 @@ extension EventLoop {
     func flushOutbox(_ handler: any LoopHandler, sends: Int) {
         if outbox.frameCount > 0 {
             var sink = SocketSink(handler: handler)
-            let fresh = outbox.takeFresh()
-            flush(fresh, &sink)
-            let isWhole = sends == .max
-            let slice = outbox.progress.beginSlice(
-                entriesMax: isWhole ? .max : max(sends - fresh.count, table.options.sendsPerTurn / 4))
-            flush(slice, bytesMax: isWhole ? .max : Self.sliceBytesMax, &sink)
-            if !outbox.isFlushing { outbox.reset() }
+            if !outbox.isFlushing, outbox.entryCount <= min(sends, Self.entriesPerLook) {
+                flush(0..<outbox.entryCount, &sink)
+                outbox.reset()
+            } else {
+                flushSlice(sends: sends, &sink)
+            }
         }
         if table.backlogs.ledger.isPressed { table.relievePressure(outbox) }
         if !table.overflowing.isEmpty { deliverOverflows(handler) }
+    }
+
+    @inline(never)
+    private func flushSlice(sends: Int, _ sink: inout SocketSink) {
+        let fresh = outbox.takeFresh()
+        flush(fresh, &sink)
+        let isWhole = sends == .max
+        let slice = outbox.progress.beginSlice(
+            entriesMax: isWhole ? .max : max(sends - fresh.count, table.options.sendsPerTurn / 4))
+        flush(slice, bytesMax: isWhole ? .max : Self.sliceBytesMax, &sink)
+        if !outbox.isFlushing { outbox.reset() }
     }
 
     /// Flushes entries of the bulk, until so many bytes have been copied.

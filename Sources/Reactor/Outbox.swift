@@ -203,7 +203,7 @@ extension Outbox {
     func reset() {
         framesTotal &+= UInt64(frameCount)
         (arenaCount, offsets.count, entries.count, runs.count) = (0, 1, 0, 0)
-        (progress, bulkBytes) = (FlushProgress(), 0)
+        if progress.freshStart > 0 { (progress, bulkBytes) = (FlushProgress(), 0) }
         guard arenaCapacity > Self.arenaKeptBytesMax else { return }
         arena.deallocate()
         arena = .allocate(byteCount: Self.arenaStartBytes, alignment: 64)

@@ -54,7 +54,8 @@ import Testing
     }
 
     /// Deliveries and answers to anybody at any time, connections that finish, are cut off and are replaced under the same number.
-    @Test("whatever happens between slices, everybody gets exactly what was queued for him, in order", arguments: 0..<40)
+    @Test(
+        "whatever happens between slices, everybody gets exactly what was queued for him, in order", arguments: 0..<40)
     func model(seed: Int) throws {
         var random = SeededRandom(seed: seed)
         let loop = try EventLoop.manual {

@@ -138,11 +138,13 @@ func serverFrame(_ payload: [UInt8], opcode: UInt8 = 1) -> [UInt8] {
 func messageLength(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
     guard bytes.count >= 2 else { return nil }
     guard bytes[0] >= 0x80 else {
-        return (4...max(4, bytes.count)).first { $0 <= bytes.count && bytes[($0 - 4)..<$0].elementsEqual([13, 10, 13, 10]) }
+        let ends = 4..<max(4, bytes.count + 1)
+        return ends.first { bytes[($0 - 4)..<$0].elementsEqual([13, 10, 13, 10]) }
     }
     let lengthBytes = [126: 2, 127: 8][bytes[1]] ?? 0
     guard bytes.count >= 2 + lengthBytes else { return nil }
-    return 2 + lengthBytes + (lengthBytes == 0 ? Int(bytes[1]) : bytes[2..<2 + lengthBytes].reduce(0) { $0 << 8 | Int($1) })
+    guard lengthBytes > 0 else { return 2 + Int(bytes[1]) }
+    return 2 + lengthBytes + bytes[2..<2 + lengthBytes].reduce(0) { $0 << 8 | Int($1) }
 }
 
 /// Splits a byte stream into whole server frames; nil when it ends inside one.

@@ -40,9 +40,10 @@ import Testing
         var state: String {
             (0..<2).map { side in
                 let one = loops[side].state(slots[side]), transport = loops[side].table.transport(slots[side])
-                return "heard \(heard[side].count), backlog \(one.backlogCount), flags \(one.flags.rawValue), interest \(one.interest), "
-                    + "awaits \(transport?.awaitsInput ?? false), out \(layers[side].outgoing.count), in \(layers[side].incomingCount), "
-                    + "rereads \(loops[side].due.rereads.count), closes \(scripts[side].closes.map(\.why))"
+                return "heard \(heard[side].count), backlog \(one.backlogCount), flags \(one.flags.rawValue), "
+                    + "interest \(one.interest), awaits \(transport?.awaitsInput ?? false), "
+                    + "out \(layers[side].outgoing.count), in \(layers[side].incomingCount), "
+                    + "closes \(scripts[side].closes.map(\.why))"
             }.joined(separator: " | ")
         }
 
@@ -59,7 +60,9 @@ import Testing
         }
     }
 
-    @Test("with records cut anywhere, new keys at any time and pauses, both sides get everything in order", arguments: 0..<16)
+    @Test(
+        "with records cut anywhere, new keys at any time and pauses, both sides get everything in order",
+        arguments: 0..<16)
     func conversation(seed: Int) throws {
         var random = SeededRandom(seed: seed)
         let line = try Line(
@@ -78,8 +81,8 @@ import Testing
             for side in 0..<2 {
                 if line.opened[side] == 1 {
                     for _ in 0..<random.int(0...3) {
-                        let bytes = serverFrame(
-                            [UInt8](repeating: UInt8(truncatingIfNeeded: turn), count: random.int(0...random.pick([9, 3_000, 30_000]))))
+                        let count = random.int(0...random.pick([9, 3_000, 30_000]))
+                        let bytes = serverFrame([UInt8](repeating: UInt8(truncatingIfNeeded: turn), count: count))
                         line.loops[side].outbox.send(bytes, to: line.slots[side])
                         expected[1 - side] += bytes
                     }
@@ -211,7 +214,8 @@ import Testing
         line.loops[1].pauseReading(line.slots[1])
         var sent: [[UInt8]] = []
         while line.scripts[0].overflows.isEmpty, sent.count < 10_000 {
-            sent.append(serverFrame([UInt8](repeating: UInt8(truncatingIfNeeded: sent.count), count: random.int(0...9_000))))
+            let byte = UInt8(truncatingIfNeeded: sent.count)
+            sent.append(serverFrame([UInt8](repeating: byte, count: random.int(0...9_000))))
             line.loops[0].outbox.send(sent[sent.count - 1], to: line.slots[0])
             line.turn(0)
             if random.oneIn(5) { line.turn(1) }
@@ -268,7 +272,27 @@ import Testing
         loop.advance(milliseconds: 300)
         loop.turns(2, script)
         #expect(loop.connectionCount == 0 && loop.statistics.handshakesFailed == 3)
-        #expect(opened == 0 && script.closes.isEmpty)
+        // Whoever adopted them knows their slots, and hears of the end.
+        #expect(opened == 0 && Set(script.closes.map(\.slot)).count == 3)
+    }
+
+    @Test func anAcceptedConnectionThatIsNoneIsNeverHeardOf() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        script.onOpened = { _, _, _ in Issue.record("it was opened") }
+        let listener = try Listener(host: "127.0.0.1", port: 0, reusePort: false, backlog: 8)
+        let port = listener.port
+        loop.listen(on: listener, tag: 5) { XorLayer(isClient: false) }
+        let other = try EventLoop.manual(), caller = Script()
+        caller.onOpened = { slot, _, _ in other.outbox.send(Array("GET / HTTP/1.1\r\n\r\n".utf8), to: slot) }
+        try other.connect(to: try #require(PeerAddress.parse(host: "127.0.0.1", port: port)))
+        #expect(
+            other.turns(caller) {
+                loop.turns(1, script)
+                return loop.statistics.handshakesFailed == 1
+            })
+        loop.turns(2, script)
+        #expect(script.closes.isEmpty && loop.connectionCount == 0)
     }
 
     @Test func aHandshakesDeadlineDoesNotOutliveIt() throws {
@@ -301,10 +325,11 @@ import Testing
         }
         let address = try #require(PeerAddress.parse(host: "127.0.0.1", port: port))
         try other.connect(to: address, layer: XorLayer(isClient: true))
-        #expect(other.turns(caller) {
-            loop.turns(1, script)
-            return heard == [3, 2, 1]
-        })
+        #expect(
+            other.turns(caller) {
+                loop.turns(1, script)
+                return heard == [3, 2, 1]
+            })
         #expect(opened.map(\.1) == [5])
     }
 }
