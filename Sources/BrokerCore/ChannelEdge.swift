@@ -14,7 +14,7 @@ public struct ChannelEdge: Sendable, Equatable {
         case published
     }
 
-    /// How somebody left: a webhook about a connection that was lost waits whether it comes back (Pusher protocol §7.3).
+    /// How somebody left: a webhook about a connection that was lost waits whether it comes back (PROTOCOL.md §7).
     public enum Leave: Sendable, Equatable { case unsubscribed, disconnected }
 
     /// Where an event entered the cluster: who forwards events to other nodes forwards only those of its own.

@@ -116,6 +116,13 @@ struct LocalChannel: Vacant {
     /// In the order of their sequence. Those of subscribers who have left stay until their time has come, or until `hasTooManyJoins`.
     var pendingJoins: [PendingJoin] = []
 
+    /// Its subscribers, and whether all of them joined before everything that is still to be given out; nil when the place
+    /// belongs to another channel now.
+    @inline(__always)
+    func listed(at wanted: UInt32) -> (slots: UnsafeBufferPointer<UInt32>, areSettled: Bool)? {
+        generation == wanted ? (subscribers.slots, pendingJoins.isEmpty) : nil
+    }
+
     /// Most joins are of subscribers who have left again. Seldom, so that dropping them costs no more than the joins did.
     var hasTooManyJoins: Bool { pendingJoins.count > Self.joinsMin + 2 * subscribers.count }
 

@@ -34,6 +34,10 @@ struct ConnectionRecord: Vacant {
         app = -1
     }
 
+    /// Whether it is the connection that a tag means, and not a later one in its slot.
+    @inline(__always)
+    func isMeant(by tag: ConnectionTag) -> Bool { app >= 0 && socketID.low == tag.tag }
+
     /// Channels the client subscribed to: its user channel and its watchlist are subscriptions it did not ask for.
     var channelCount: Int { subscriptions.count - (user.map { 1 + $0.watching } ?? 0) }
 }

@@ -94,12 +94,10 @@ struct DeliveryInbox: ~Copyable {
         _ node: UnsafeMutablePointer<DeliveryNode>, in memberships: borrowing Memberships
     ) -> Step {
         let channel = node.pointee.channel
-        guard memberships.holds(channel) else { return .nobody }
+        guard let listed = memberships[channel].listed(at: channel.generation) else { return .nobody }
         switch node.pointee.kind {
         case .fanOut:
-            let recipients =
-                memberships[channel].pendingJoins.isEmpty
-                ? memberships[channel].subscribers.slots : late.recipients(of: node, in: memberships)
+            let recipients = listed.areSettled ? listed.slots : late.recipients(of: node, in: memberships)
             return Self.deliver(node, to: recipients, except: Self.slot(of: node.pointee.connection, in: memberships))
         case .member:
             let member = node.pointee.connection.slot
@@ -124,15 +122,12 @@ struct DeliveryInbox: ~Copyable {
     ) -> Step {
         guard recipients.count > 0 else { return .nobody }
         return .deliver(
-            LoopBroker.Delivery(bytes: DeliveryNode.bytes(of: node), recipients: recipients, except: except))
+            LoopBroker.Delivery(message: DeliveryNode.message(of: node), recipients: recipients, except: except))
     }
 
     /// The slot of a connection that is still the one that was meant; `.max` otherwise.
     private static func slot(of connection: ConnectionTag, in memberships: borrowing Memberships) -> UInt32 {
-        guard memberships.isOpen(connection.slot), memberships[connection.slot].socketID.low == connection.tag else {
-            return .max
-        }
-        return connection.slot
+        memberships[connection.slot].isMeant(by: connection) ? connection.slot : .max
     }
 
     // MARK: Joins

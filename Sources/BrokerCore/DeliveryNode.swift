@@ -1,17 +1,21 @@
-internal import Wire
-
-/// One delivery on its way to one loop: a header, then the encoded frame, in one block of memory.
+/// One delivery on its way to one loop: a header, the owner's headroom, then the JSON text, in one block of memory.
 struct DeliveryNode {
     var next: UnsafeMutablePointer<DeliveryNode>?
     var sequence: UInt64
     var channel: LocalChannelID
     /// `fanOut`: the connection that gets nothing. `single`: the one that gets it. `member`: the slot is the member's number.
     var connection: ConnectionTag
+    /// Headroom and text.
     var byteCount: UInt32
     var kind: DeliveryKind
+    /// Bytes before the text, which are not the broker's: 0 without a text.
+    var headroomBytes: UInt8
 
-    static func bytes(of node: UnsafeMutablePointer<DeliveryNode>) -> UnsafeRawBufferPointer {
-        UnsafeRawBufferPointer(start: UnsafeRawPointer(node + 1), count: Int(node.pointee.byteCount))
+    /// The headroom and the text.
+    static func message(of node: UnsafeMutablePointer<DeliveryNode>) -> Message {
+        Message(
+            bytes: UnsafeMutableRawBufferPointer(start: node + 1, count: Int(node.pointee.byteCount)),
+            headroomBytes: Int(node.pointee.headroomBytes))
     }
 }
 
@@ -24,27 +28,28 @@ struct DeliveryPool {
     /// 128 KiB.
     static let blocksMax = 256
 
+    private let headroomBytes: Int
     private var top: UnsafeMutablePointer<DeliveryNode>?
     /// Blocks kept.
     private(set) var count = 0
 
-    /// Makes a node that carries `json` as one WebSocket text frame.
+    /// - Parameter headroomBytes: kept free before each text.
+    init(headroomBytes: Int = 0) { self.headroomBytes = headroomBytes }
+
+    /// Makes a node that carries `json`.
     mutating func make(
         _ kind: DeliveryKind, to channel: LocalChannelID, sequence: UInt64, connection: ConnectionTag, json: Span<UInt8>
     ) -> UnsafeMutablePointer<DeliveryNode> {
-        let header = json.isEmpty ? 0 : WebSocketFrame.headerBytes(payloadBytes: json.count)
-        let total = header + json.count
+        let headroom = json.isEmpty ? 0 : headroomBytes
+        let total = headroom + json.count
         let node = take(bytes: MemoryLayout<DeliveryNode>.stride + total)
         node.initialize(
             to: DeliveryNode(
                 next: nil, sequence: sequence, channel: channel, connection: connection, byteCount: UInt32(total),
-                kind: kind))
-        if total > 0 {
-            let bytes = UnsafeMutableRawPointer(node + 1)
-            WebSocketFrame.writeHeader(.text, payloadBytes: json.count, to: bytes)
-            json.withUnsafeBytes { source in
-                if let base = source.baseAddress { (bytes + header).copyMemory(from: base, byteCount: source.count) }
-            }
+                kind: kind, headroomBytes: UInt8(truncatingIfNeeded: headroom)))
+        json.withUnsafeBytes { source in
+            guard let base = source.baseAddress else { return }
+            (UnsafeMutableRawPointer(node + 1) + headroom).copyMemory(from: base, byteCount: source.count)
         }
         return node
     }

@@ -1,10 +1,10 @@
 /// Giving out the loop's deliveries (`DeliveryInbox`).
 extension LoopBroker {
-    /// One encoded frame and the connections that get it.
+    /// One message, encoded once, and the connections that get it.
     public struct Delivery {
-        /// A whole WebSocket frame; valid until the next `nextDelivery`.
-        public let bytes: UnsafeRawBufferPointer
-        /// Slots of this loop, as the channel's list holds them; valid until the next command.
+        /// Valid until the next `nextDelivery`.
+        public let message: Message
+        /// Slots of sessions of this loop, as the channel's list holds them; valid until the next command.
         public let recipients: UnsafeBufferPointer<UInt32>
         /// A slot among them that gets nothing; `.max` for none.
         public let except: UInt32

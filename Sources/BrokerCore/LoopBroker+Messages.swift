@@ -4,21 +4,21 @@ internal import Wire
 extension LoopBroker {
     /// Acts on one text message of a client; the answers are in `effects`.
     ///
-    /// Nothing a client sends closes its socket here: what cannot be read is answered by `pusher:error` (PW-030…PW-032).
+    /// Nothing a client sends closes its connection here: what cannot be read is answered by `pusher:error` (PW-030…PW-032).
     public func receive(slot: UInt32, message bytes: Span<UInt8>) {
         guard isOpen(slot) else { return }
         let noted = effects.notes.count
-        var scratch = take(&decoded)
+        var decoded = Scratch.take(&scratch.decoded)
         do throws(ClientMessageError) {
-            let message = try ClientMessage.parse(bytes, scratch: &scratch)
-            act(on: message, slot: slot, bytes: bytes, scratch: scratch)
+            let message = try ClientMessage.parse(bytes, scratch: &decoded)
+            act(on: message, slot: slot, bytes: bytes, texts: decoded.span)
             if effects.notes.count > noted {
-                effects.notes.complete(from: noted, channel: scratch.span.extracting(message.channel))
+                effects.notes.complete(from: noted, channel: decoded.span.extracting(message.channel))
             }
         } catch {
-            answer(error, slot: slot, texts: scratch.span)
+            answer(error, slot: slot, texts: decoded.span)
         }
-        decoded = scratch
+        scratch.decoded = decoded
     }
 
     /// A command that cannot be read fails like one that is refused (Pusher protocol §3.4, §5.1).
@@ -37,8 +37,7 @@ extension LoopBroker {
         }
     }
 
-    private func act(on message: ClientMessage, slot: UInt32, bytes: Span<UInt8>, scratch: [UInt8]) {
-        let texts = scratch.span
+    private func act(on message: ClientMessage, slot: UInt32, bytes: Span<UInt8>, texts: Span<UInt8>) {
         switch message.kind {
         case .ping: effects.frame(to: slot) { ServerFrame.pong(to: &$0) }
         case .pong, .ignored: break
@@ -50,23 +49,24 @@ extension LoopBroker {
         case .signin: signIn(slot: slot, auth: message.auth, userData: message.userData, texts: texts)
         case .clientEvent:
             guard let name = message.name, let data = message.data else { return }
+            let app = app(of: slot)
             // Characters are counted only where the bytes do not settle it.
-            let isShort = name.decodedBytes <= app(of: slot).settings.limits.eventNameCharactersMax
+            let isShort = name.decodedBytes <= app.settings.limits.eventNameCharactersMax
             let characters = isShort ? name.decodedBytes : message.nameCharacters(in: bytes)
             let channel = texts.extracting(message.channel)
             // A string goes on as it lies in the message; anything else has to be written as one first.
             if data.kind == .string {
                 return clientEvent(
-                    slot: slot, eventLiteral: bytes.extracting(name.range), nameCharacters: characters,
+                    slot: slot, app: app, eventLiteral: bytes.extracting(name.range), nameCharacters: characters,
                     channel: channel, dataLiteral: bytes.extracting(data.range), dataBytes: message.dataBytes)
             }
-            var written = take(&literal)
+            var written = Scratch.take(&scratch.literal)
             written.removeAll(keepingCapacity: true)
             message.appendDataLiteral(in: bytes, to: &written)
             clientEvent(
-                slot: slot, eventLiteral: bytes.extracting(name.range), nameCharacters: characters,
+                slot: slot, app: app, eventLiteral: bytes.extracting(name.range), nameCharacters: characters,
                 channel: channel, dataLiteral: written.span, dataBytes: message.dataBytes)
-            literal = written
+            scratch.literal = written
         }
     }
 }

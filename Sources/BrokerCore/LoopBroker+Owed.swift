@@ -10,7 +10,7 @@ extension LoopBroker {
     /// Whether a loop is too far behind to be given what can be made anew. Any thread's loop.
     func isFull(_ loop: Int) -> Bool { shared.queues[loop].pointee.queuedBytes > shared.queueBytesMax }
 
-    /// Tells a channel's subscribers that a member came or went; the frame is in `json`. Under the shard's lock.
+    /// Tells a channel's subscribers that a member came or went; the frame is in `scratch.json`. Under the shard's lock.
     /// - Parameter held: what they hold of that user.
     func postChange(_ record: inout ChannelRecord, of userID: [UInt8], held: Roster.Held) {
         record.sequence += 1
@@ -52,7 +52,7 @@ extension LoopBroker {
     }
 
     private func push(_ kind: DeliveryKind, to entry: LoopEntry, sequence: UInt64) {
-        let frame = json
+        let frame = scratch.json
         shared.queues[entry.loop].pointee.push(
             pool.make(kind, to: entry.channel, sequence: sequence, connection: .none, json: frame.span))
         effects.wakes |= 1 << UInt64(entry.loop)
@@ -120,7 +120,7 @@ extension LoopBroker {
 
     /// A member's own connections know of it from their snapshots.
     private func tell(_ record: inout ChannelRecord, _ channel: LocalChannelID, butNot member: UInt32) {
-        let frame = json
+        let frame = scratch.json
         record.sequence += 1
         shared.queues[loop].pointee.push(
             pool.make(

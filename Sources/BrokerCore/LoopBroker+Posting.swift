@@ -57,27 +57,27 @@ extension LoopBroker {
         }
     }
 
-    /// Puts `member_added` into `json`.
+    /// Puts `member_added` into `scratch.json`.
     func encodeMemberAdded(name: Span<UInt8>, userID: [UInt8], userInfo: [UInt8]?) {
-        json.removeAll(keepingCapacity: true)
+        scratch.json.removeAll(keepingCapacity: true)
         if let userInfo {
-            ServerFrame.memberAdded(channel: name, userID: userID.span, userInfoJSON: userInfo.span, to: &json)
+            ServerFrame.memberAdded(channel: name, userID: userID.span, userInfoJSON: userInfo.span, to: &scratch.json)
         } else {
-            ServerFrame.memberAdded(channel: name, userID: userID.span, userInfoJSON: nil, to: &json)
+            ServerFrame.memberAdded(channel: name, userID: userID.span, userInfoJSON: nil, to: &scratch.json)
         }
     }
 
-    /// Puts `member_removed` into `json`.
+    /// Puts `member_removed` into `scratch.json`.
     func encodeMemberRemoved(name: Span<UInt8>, userID: [UInt8]) {
-        json.removeAll(keepingCapacity: true)
-        ServerFrame.memberRemoved(channel: name, userID: userID.span, to: &json)
+        scratch.json.removeAll(keepingCapacity: true)
+        ServerFrame.memberRemoved(channel: name, userID: userID.span, to: &scratch.json)
     }
 
-    /// Puts what those who watch a user are told of it into `json`.
+    /// Puts what those who watch a user are told of it into `scratch.json`.
     func encodeStatus(name: Span<UInt8>, online: Bool) {
         let userID = Self.userID(ofUserChannel: name)
-        json.removeAll(keepingCapacity: true)
-        ServerFrame.watchlistEvents(online: online ? [userID] : [], offline: online ? [] : [userID], to: &json)
+        scratch.json.removeAll(keepingCapacity: true)
+        ServerFrame.watchlistEvents(online: online ? [userID] : [], offline: online ? [] : [userID], to: &scratch.json)
     }
 
     /// The number of subscribers changed: says so now, or owes it (Pusher protocol §3.9).
@@ -97,9 +97,9 @@ extension LoopBroker {
     private func postCount(_ record: inout ChannelRecord, name: Span<UInt8>, app: App) {
         record.isCountPending = false
         record.countSentMilliseconds = time.milliseconds
-        json.removeAll(keepingCapacity: true)
-        ServerFrame.subscriptionCount(channel: name, count: record.subscriberCount, to: &json)
-        post(json, to: &record)
+        scratch.json.removeAll(keepingCapacity: true)
+        ServerFrame.subscriptionCount(channel: name, count: record.subscriberCount, to: &scratch.json)
+        post(scratch.json, to: &record)
         tell(.subscriptionCount, in: app, channel: name, .subscriptionCount(record.subscriberCount))
     }
 

@@ -43,7 +43,7 @@ extension LoopBroker {
         let channel = request.channels[index]
         let storage = request.storage
         let name = storage.span.extracting(channel.name)
-        var frame = take(&json)
+        var frame = Scratch.take(&scratch.json)
         frame.removeAll(keepingCapacity: true)
         request.appendFrame(channel: index, body: body, to: &frame)
         var except = Publication.Exclusion.nobody
@@ -56,7 +56,7 @@ extension LoopBroker {
             kind: channel.kind,
             except: except)
         let audience = deliver(&publication, to: name, app: app)
-        json = publication.finish()
+        scratch.json = publication.finish()
         return audience
     }
 
@@ -115,10 +115,9 @@ extension LoopBroker {
     /// A client's own event, checked in the order of Pusher protocol §4 and given to the channel's other subscribers.
     /// - Parameter dataLiteral: the data as a JSON string literal.
     func clientEvent(
-        slot: UInt32, eventLiteral: Span<UInt8>, nameCharacters: Int, channel name: Span<UInt8>,
+        slot: UInt32, app: App, eventLiteral: Span<UInt8>, nameCharacters: Int, channel name: Span<UInt8>,
         dataLiteral: Span<UInt8>, dataBytes: Int
     ) {
-        let app = app(of: slot)
         let hash = app.registry.hash(of: name)
         do throws(ClientEventRefusal) {
             let (member, kind) = try admitClientEvent(
@@ -170,7 +169,7 @@ extension LoopBroker {
         slot: UInt32, app: App, member: UInt32, eventLiteral: Span<UInt8>, channel name: Span<UInt8>,
         kind: ChannelKind, hash: UInt64, dataLiteral: Span<UInt8>
     ) {
-        var frame = take(&json)
+        var frame = Scratch.take(&scratch.json)
         frame.removeAll(keepingCapacity: true)
         ServerFrame.event(nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, to: &frame)
         let socketID = memberships[slot].socketID
@@ -180,7 +179,7 @@ extension LoopBroker {
             sender: socketID, member: member, except: .init(loop: loop, connection: sender))
         let audience = deliver(&publication, to: name, app: app)
         precondition(audience.subscriptions > 0, "a record lives while a loop counts in it")
-        json = publication.finish()
+        scratch.json = publication.finish()
     }
 
     /// A bucket of `limit` events that fills at `limit` a second (PW-102, PW-103).
@@ -198,11 +197,5 @@ extension LoopBroker {
         }
         sender.clientEventTokens = UInt32(clamping: tokens - 1_000)
         return true
-    }
-
-    func take(_ storage: inout [UInt8]) -> [UInt8] {
-        let taken = storage
-        storage = []
-        return taken
     }
 }

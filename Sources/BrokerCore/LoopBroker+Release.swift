@@ -43,10 +43,8 @@ extension LoopBroker {
     /// Gives back storage that is kept to be used again, unless what a command asked for has not been carried out. Between two commands.
     public func releaseScratch() {
         guard effects.actions.isEmpty else { return }
-        json = []
-        decoded = []
-        literal = []
-        effects = Effects()
+        scratch.release()
+        effects = Effects(headroomBytes: shared.headroomBytes)
         pool.release()
     }
 

@@ -74,10 +74,10 @@ extension LoopBroker {
         if let data = given.channelData {
             outcome = ChannelAuth.verify(
                 auth: auth, socketID: socket, channel: name, channelData: texts.extracting(data), keys: keys,
-                workspace: workspace)
+                workspace: scratch.workspace)
         } else {
             outcome = ChannelAuth.verify(
-                auth: auth, socketID: socket, channel: name, channelData: nil, keys: keys, workspace: workspace)
+                auth: auth, socketID: socket, channel: name, channelData: nil, keys: keys, workspace: scratch.workspace)
         }
         guard !outcome.isOK else { return }
         // The signature is of a text that was forgotten: to call it wrong would send the developer the wrong way.

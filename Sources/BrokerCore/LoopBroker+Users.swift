@@ -21,7 +21,7 @@ extension LoopBroker {
         let app = app(of: slot)
         let outcome = ChannelAuth.verifyUser(
             auth: auth, socketID: memberships[slot].socketID, userData: userData, keys: app.keys,
-            workspace: workspace)
+            workspace: scratch.workspace)
         if let text = ChannelAuth.message(outcome, auth: auth, subject: "pusher:signin") {
             throw .signature(text)
         }

@@ -10,7 +10,7 @@ public final class LoopBroker {
     public let shared: SharedBroker
     public let loop: Int
     /// What the last commands ask for. The owner carries it out in order, then clears it.
-    public var effects = Effects()
+    public var effects: Effects
 
     /// Whether `effects.notes` holds something.
     public var hasNotes: Bool { !effects.notes.isEmpty }
@@ -38,18 +38,16 @@ public final class LoopBroker {
     /// What the next ticks have to do.
     var housekeeping = Housekeeping()
     /// Memory for what is posted; what has been given out comes back to it.
-    var pool = DeliveryPool()
-
-    // Storage used again by every command.
-    let workspace = HMACWorkspace()
-    var json: [UInt8] = []
-    var decoded: [UInt8] = []
-    var literal: [UInt8] = []
+    var pool: DeliveryPool
+    /// Storage used again by every command.
+    var scratch = Scratch()
 
     public init(shared: SharedBroker, loop: Int) {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")
         self.shared = shared
         self.loop = loop
+        effects = Effects(headroomBytes: shared.headroomBytes)
+        pool = DeliveryPool(headroomBytes: shared.headroomBytes)
     }
 
     deinit { pool.release() }
@@ -66,7 +64,10 @@ public final class LoopBroker {
     }
 
     /// Opens a connection that was admitted and holds its place in the quota, and queues `connection_established` (PW-001…PW-005).
-    /// - Parameter random: the random half of its socket id.
+    /// - Parameters:
+    ///   - slot: the session's number on this loop: small, for tables are indexed by it, and taken by one session at a time. What
+    ///     carries the session, and under which number, is the owner's business.
+    ///   - random: the random half of its socket id.
     public func open(slot: UInt32, app: App, random: UInt32) {
         let id = shared.socketIDs.socketID(loop: loop, slot: slot, random: random)
         memberships.open(slot, app: app, socketID: id, hashing: shared.hashing)

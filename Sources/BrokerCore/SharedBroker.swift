@@ -54,6 +54,8 @@ public final class SharedBroker: Sendable {
     let queues: DeliveryQueues
     /// Those who are told of edges. Their queues drop what they cannot hold, so publishing is never refused for them.
     let consumers = EdgeConsumers()
+    /// Kept free before each message's text, for its sender.
+    public let headroomBytes: Int
     /// Publishing is refused while a loop's queue holds more than this.
     public let queueBytesMax: Int
     /// Publishes that had a key, so that repeating one is harmless.
@@ -69,7 +71,13 @@ public final class SharedBroker: Sendable {
     ///   - settings: checked settings: keys and ids are unique over all apps.
     ///   - loopCount: 1...64.
     ///   - secrets: random, new for each process.
-    public init(settings: [AppSettings], loopCount: Int, secrets: BrokerSecrets, queueBytesMax: Int = 64 << 20) {
+    ///   - headroomBytes: 0...255; what the sender of a message writes before its text.
+    public init(
+        settings: [AppSettings], loopCount: Int, secrets: BrokerSecrets, headroomBytes: Int,
+        queueBytesMax: Int = 64 << 20
+    ) {
+        precondition((0...255).contains(headroomBytes), "a delivery counts its headroom in one byte")
+        self.headroomBytes = headroomBytes
         precondition((1...64).contains(loopCount), "a mask of loops is one 64-bit word")
         let hashing = NameHashing(key: secrets.names)
         self.hashing = hashing

@@ -13,12 +13,14 @@ extension LoopServer {
     func receiveRequests(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         let input = UnsafeBufferPointer(bytes)
         var offset = 0
+        var view = RequestView()
         do throws(HTTPFailure) {
             while offset < input.count, sessions[slot].phase == .http, !sessions[slot].reader.isHolding,
                 canAnswerMore(slot, waiting: input.count - offset)
             {
-                let event = try sessions[slot].reader.next(input, from: &offset, state.limits.http)
-                guard act(on: event, slot, input, &offset) else { break }
+                let event = try sessions[slot].reader.next(
+                    input, from: &offset, state.limits.http, into: &view)
+                guard act(on: event, slot, &view, input, &offset) else { break }
             }
         } catch {
             refuse(slot, .unreadable(error))
@@ -35,11 +37,12 @@ extension LoopServer {
     /// - Returns: whether there may be more to do with the bytes.
     @inline(__always)
     private func act(
-        on event: RequestReader.Event, _ slot: UInt32, _ input: UnsafeBufferPointer<UInt8>, _ offset: inout Int
+        on event: RequestReader.Event, _ slot: UInt32, _ view: inout RequestView, _ input: UnsafeBufferPointer<UInt8>,
+        _ offset: inout Int
     ) -> Bool {
         switch event {
-        case .request(var request):
-            _ = answer(slot, &request)
+        case .request:
+            _ = answer(slot, &view)
             requestEnded(slot)
         case .kept(let kept): answer(slot, kept)
         case .passed: requestEnded(slot)
@@ -47,7 +50,7 @@ extension LoopServer {
             if let inputBytesMax { loop.inputLimit(slot, bytes: inputBytesMax) }
             armDeadline(slot)
             return false
-        case .head(let request, let left): return askAboutBody(slot, request, left: left, input, &offset)
+        case .head(let left): return askAboutBody(slot, view, left: left, input, &offset)
         case .tls: refuse(slot, .unreadable(tlsOnPlaintext()))
         case .overBudget:
             offset = input.count

@@ -157,9 +157,11 @@ final class LoopServer: LoopHandler {
     /// Takes deliveries as far as the turn's allowance goes.
     private func fanOut() {
         var allowance = TurnAllowance()
-        while allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn), let delivery = broker.nextDelivery() {
+        // While an earlier turn's frames wait for their slice, only answers are made.
+        while !loop.outbox.isFlushing, allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn),
+            let delivery = broker.nextDelivery() {
             allowance.spend(recipients: delivery.recipients.count)
-            let frame = loop.outbox.frame(delivery.bytes)
+            let frame = loop.outbox.frame(WebSocketFraming.frame(delivery.message))
             if delivery.except == .max {
                 loop.outbox.queue(frame, to: delivery.recipients)
             } else {
@@ -181,17 +183,18 @@ final class LoopServer: LoopHandler {
         broker.effects.clear()
     }
 
-    /// Holds the arrays themselves, not the broker's property: ending a connection is a command to the broker.
+    /// Holds the actions themselves, not the broker's property: ending a connection is a command to the broker.
     private func applyActions() {
-        let (actions, bytes) = (broker.effects.actions, broker.effects.bytes)
-        bytes.withUnsafeBytes { bytes in
-            for action in actions {
-                switch action {
-                case .frame(let slot, let range):
-                    readThrottle.answeredBytes += range.count
-                    loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
-                case .close(let slot, let code): closeWebSocket(slot, code)
+        let actions = broker.effects.actions
+        for action in actions {
+            switch action {
+            case .frame(let slot, let json):
+                broker.effects.withMessage(json: json) { message in
+                    let frame = WebSocketFraming.frame(message)
+                    readThrottle.answeredBytes += frame.count
+                    loop.outbox.send(frame, to: slot)
                 }
+            case .close(let slot, let code): closeWebSocket(slot, code)
             }
         }
     }

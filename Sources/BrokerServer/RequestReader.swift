@@ -13,11 +13,11 @@ struct RequestReader {
     enum Event {
         /// Nothing more to do with these bytes. Not nil: what is left of them may grow to so many.
         case needMore(inputBytesMax: Int?)
-        /// A whole head whose body is not here: `admitBody` or `passBody` is due.
+        /// A whole head, in the view, whose body is not here: `admitBody` or `passBody` is due.
         /// - Parameter left: bytes of the body that are still to come; nil when nobody knows.
-        case head(RequestView, left: Int?)
-        /// A whole request.
-        case request(RequestView)
+        case head(left: Int?)
+        /// A whole request, in the view.
+        case request
         /// A whole request that is no longer among the bytes.
         case kept(KeptRequest)
         /// A body that nobody wanted is over.
@@ -39,17 +39,16 @@ struct RequestReader {
 
     private var state = State.between
 
-    /// Takes the next step from `offset` on, which moves past what is consumed. Inlined, as what it calls: an event is half a kilobyte, and
-    /// each hand it goes through would copy it.
-    @inline(__always)
+    /// Takes the next step from `offset` on, which moves past what is consumed.
+    /// - Parameter view: where a request is shown. Not part of the event, because it is half a kilobyte: each hand would copy it.
     mutating func next(
-        _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, _ limits: HTTPLimits
+        _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, _ limits: HTTPLimits, into view: inout RequestView
     ) throws(HTTPFailure) -> Event {
         switch state {
-        case .between, .head: return try readHead(bytes, from: &offset, limits, stage: .whole)
+        case .between, .head: return try readHead(bytes, from: &offset, limits, into: &view, stage: .whole)
         case .body(let bytesMin):
             guard bytes.count - offset >= bytesMin else { return .needMore(inputBytesMax: nil) }
-            return try readHead(bytes, from: &offset, limits, stage: .admitted)
+            return try readHead(bytes, from: &offset, limits, into: &view, stage: .admitted)
         case .chunks(let kept):
             let isWhole = try kept.feed(bytes, from: &offset, bodyBytesMax: limits.bodyBytesMax)
             guard kept.takeHeldBytes() else { return .overBudget }
@@ -65,9 +64,9 @@ struct RequestReader {
         }
     }
 
-    @inline(__always)
     private mutating func readHead(
-        _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, _ limits: HTTPLimits, stage: RequestView.Stage
+        _ bytes: UnsafeBufferPointer<UInt8>, from offset: inout Int, _ limits: HTTPLimits, into view: inout RequestView,
+        stage: RequestView.Stage
     ) throws(HTTPFailure) -> Event {
         let input = UnsafeBufferPointer(rebasing: bytes[offset...])
         if input.first == Self.tlsHandshake { return .tls }
@@ -78,25 +77,21 @@ struct RequestReader {
         guard !head.hasUnknownExpectation else {
             throw HTTPFailure(status: 417, text: "Only Expect: 100-continue is understood")
         }
+        (view.bytes, view.head, view.stage) = (input, head, .head)
+        view.body = UnsafeBufferPointer(rebasing: input[..<0])
         let bodyBytes: Int
         switch head.body {
         case .none: bodyBytes = 0
         case .length(let length): bodyBytes = length
-        case .chunked: return .head(Self.view(input, head, bodyBytes: 0, stage: .head), left: nil)
+        case .chunked: return .head(left: nil)
         }
         let left = head.headBytes + bodyBytes - input.count
-        guard left <= 0 else { return .head(Self.view(input, head, bodyBytes: 0, stage: .head), left: left) }
+        guard left <= 0 else { return .head(left: left) }
         state = .between
         offset += head.headBytes + bodyBytes
-        return .request(Self.view(input, head, bodyBytes: bodyBytes, stage: stage))
-    }
-
-    @inline(__always)
-    private static func view(
-        _ input: UnsafeBufferPointer<UInt8>, _ head: HTTPRequestHead, bodyBytes: Int, stage: RequestView.Stage
-    ) -> RequestView {
-        let body = UnsafeBufferPointer(rebasing: input[head.headBytes..<head.headBytes + bodyBytes])
-        return RequestView(bytes: input, head: head, body: body, stage: stage)
+        view.body = UnsafeBufferPointer(rebasing: input[head.headBytes..<head.headBytes + bodyBytes])
+        view.stage = stage
+        return .request
     }
 
     /// The first byte of a TLS record with a ClientHello (RFC 8446 §5.1).

@@ -11,9 +11,9 @@ struct RequestView {
         case admitted
     }
 
-    let bytes: UnsafeBufferPointer<UInt8>
-    var head: HTTPRequestHead
-    let body: UnsafeBufferPointer<UInt8>
+    var bytes = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
+    var head = HTTPRequestHead()
+    var body = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     var stage = Stage.whole
     /// When it is answered: seconds since 1970, and milliseconds of the loop's clock.
     var unixSeconds = 0

@@ -48,7 +48,9 @@ public final class Server {
         let room = descriptors - used - settings.apiReserve
         Self.warnOfRoom(settings, room: room, descriptors: descriptors)
         let fits = max(1, min(room, settings.connectionsMax ?? .max))
-        let broker = SharedBroker(settings: settings.apps, loopCount: loopCount, secrets: Self.secrets())
+        let broker = SharedBroker(
+            settings: settings.apps, loopCount: loopCount, secrets: Self.secrets(),
+            headroomBytes: WebSocketFraming.headroomBytes)
         let secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
         // The broker has them all; the banner shows the first.
         settings.apps = Array(settings.apps.prefix(1))
@@ -76,6 +78,8 @@ public final class Server {
         options.backlogBytesMax = settings.backlogBytesMax
         options.backlogs = BacklogLedger(limitBytes: settings.backlogTotalBytesMax)
         options.inputBudget = state.inputBudget
+        options.messageLength = SentMessage.length
+        options.refusal = SentMessage.refusal
         options.inputBytesMax = max(settings.requestHeadBytesMax, settings.messageBytesMax) + 64
         return options
     }

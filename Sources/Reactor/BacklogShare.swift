@@ -41,6 +41,15 @@ struct BacklogShare: ~Copyable {
         return true
     }
 
+    /// Books the rest of a sealed record: always granted, because it is part of what was accounted for as plaintext, so that the ledger knows of
+    /// it and sends somebody away when it is much.
+    mutating func count(recordBytes: Int, instead counted: Int) {
+        if recordBytes > counted { _ = share.acquire(recordBytes - counted, withinGrace: true) }
+        if recordBytes < counted { share.give(counted - recordBytes) }
+    }
+
+    mutating func release(recordBytes: Int) { count(recordBytes: 0, instead: recordBytes) }
+
     /// The connection has been sent away.
     mutating func strike(_ slot: UInt32, _ states: UnsafeMutablePointer<ConnectionState>) {
         leave(BacklogLedger.sizeClass(Int(states[Int(slot)].backlogCapacity)), slot, states)

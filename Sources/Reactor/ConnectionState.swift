@@ -1,4 +1,4 @@
-/// What the loop knows of one connection: 88 bytes in a dense array, no object, no buffer while idle.
+/// What the loop knows of one connection: 96 bytes in a dense array, no object, no buffer while idle.
 struct ConnectionState {
     struct Flags: OptionSet {
         let rawValue: UInt16
@@ -14,6 +14,10 @@ struct ConnectionState {
         /// `finish` came while frames of this turn were queued: they still go out, later ones do not.
         static let sealed = Flags(rawValue: 32)
         static let overflowed = Flags(rawValue: 64)
+        /// `backlog` is not nil; here too, so that a flush asks one word whether it may go straight to the socket.
+        static let backlogged = Flags(rawValue: 128)
+        /// Its bytes pass a `RecordLayer`.
+        static let secured = Flags(rawValue: 256)
         /// The handler was told of it (`opened`), and is told of its end.
         static let announced = Flags(rawValue: 512)
         /// Answers are among this turn's frames.
@@ -26,6 +30,8 @@ struct ConnectionState {
     var input: UnsafeMutablePointer<UInt8>?
     /// Unsent bytes: backlog[backlogHead..<backlogEnd].
     var backlog: UnsafeMutablePointer<UInt8>?
+    /// Its layer; nil: plain.
+    var transport: Unmanaged<SecureTransport>?
     var inputCount: UInt32 = 0
     var inputCapacity: UInt32 = 0
     var inputBytesMax: UInt32 = 0

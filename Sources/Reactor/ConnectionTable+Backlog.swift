@@ -39,61 +39,58 @@ enum BacklogRoom: Equatable {
 extension ConnectionTable {
     /// Sends a connection's backlog once. `.sent`: it is empty and freed.
     mutating func drainBacklog<Sink: ByteSink>(_ slot: UInt32, _ sink: inout Sink) -> FlushOutcome {
-        let state = states + Int(slot)
-        guard let backlog = state.pointee.backlog else { return .sent }
-        let count = state.pointee.backlogCount
-        let taken = sink.send(state.pointee.descriptor, backlog + Int(state.pointee.backlogHead), count)
+        guard let backlog = self[slot].backlog else { return .sent }
+        let count = self[slot].backlogCount
+        let taken = sink.send(self[slot].descriptor, backlog + Int(self[slot].backlogHead), count)
         statistics.sends &+= 1
         guard taken >= 0 else { return taken == -Int(EAGAIN) ? .backlogged : .failed(CInt(truncatingIfNeeded: -taken)) }
         statistics.bytesOut &+= UInt64(taken)
-        let owedAnswers = state.pointee.owesAnswers
-        state.pointee.drained &+= UInt32(truncatingIfNeeded: taken)
-        if taken > 0 { state.pointee.movedTick = tick }
-        if owedAnswers, !state.pointee.owesAnswers { caughtUp.append(slot) }
+        let owedAnswers = self[slot].owesAnswers
+        self[slot].drained &+= UInt32(truncatingIfNeeded: taken)
+        if taken > 0 { self[slot].movedTick = tick }
+        if owedAnswers, !self[slot].owesAnswers { caughtUp.append(slot) }
         if taken == count {
             freeBacklog(slot)
             return .sent
         }
         statistics.shortWrites &+= 1
         statistics.backlogBytes -= taken
-        state.pointee.backlogHead += UInt32(taken)
+        self[slot].backlogHead += UInt32(taken)
         return .backlogged
     }
 
     /// Copies unsent bytes. `boundary`: offset of the first message start within them, used when the backlog was empty.
     /// Nothing is kept unless room was made, for which those who owe most have to go (they are in `overflowing` then).
     mutating func appendBacklog(
-        _ slot: UInt32, _ bytes: UnsafeRawPointer, _ count: Int, boundary: Int, _ outbox: borrowing OutboxState
+        _ slot: UInt32, _ bytes: UnsafeRawPointer, _ count: Int, boundary: Int, _ outbox: Outbox
     ) -> BacklogRoom {
         guard count > 0 else { return .made }
-        let state = states + Int(slot)
-        if state.pointee.backlog == nil {
-            state.pointee.backlogBoundary = UInt32(clamping: boundary)
-            state.pointee.movedTick = tick
+        if self[slot].backlog == nil {
+            self[slot].backlogBoundary = UInt32(clamping: boundary)
+            self[slot].movedTick = tick
         }
         let room = reserveBacklog(slot, more: count, outbox)
-        guard room == .made, let backlog = state.pointee.backlog else { return room }
-        (backlog + Int(state.pointee.backlogEnd)).update(
+        guard room == .made, let backlog = self[slot].backlog else { return room }
+        (backlog + Int(self[slot].backlogEnd)).update(
             from: bytes.assumingMemoryBound(to: UInt8.self), count: count)
-        state.pointee.backlogEnd += UInt32(count)
+        self[slot].backlogEnd += UInt32(count)
         statistics.backlogBytes += count
         return .made
     }
 
     private mutating func reserveBacklog(
-        _ slot: UInt32, more: Int, _ outbox: borrowing OutboxState
+        _ slot: UInt32, more: Int, _ outbox: Outbox
     ) -> BacklogRoom {
-        let state = states + Int(slot)
-        let end = Int(state.pointee.backlogEnd)
-        if end + more <= Int(state.pointee.backlogCapacity) { return .made }
+        let end = Int(self[slot].backlogEnd)
+        if end + more <= Int(self[slot].backlogCapacity) { return .made }
         // When half or more was sent, slide instead of growing.
-        if state.pointee.backlogCount <= Int(state.pointee.backlogHead) {
-            slideBacklog(state)
-            if Int(state.pointee.backlogEnd) + more <= Int(state.pointee.backlogCapacity) { return .made }
+        if self[slot].backlogCount <= Int(self[slot].backlogHead) {
+            slideBacklog(slot)
+            if Int(self[slot].backlogEnd) + more <= Int(self[slot].backlogCapacity) { return .made }
         }
-        let needed = Int(state.pointee.backlogEnd) + more
+        let needed = Int(self[slot].backlogEnd) + more
         let wanted = BacklogMemory.rounded(
-            max(4_096, needed, min(Int(state.pointee.backlogCapacity) * 2, needed + 1_048_576)))
+            max(4_096, needed, min(Int(self[slot].backlogCapacity) * 2, needed + 1_048_576)))
         guard wanted < UInt32.max else { return .noMemory }
         while true {
             let room = resizeBacklog(slot, to: wanted)
@@ -106,47 +103,48 @@ extension ConnectionTable {
     }
 
     /// Moves what is unsent to the front.
-    private func slideBacklog(_ state: UnsafeMutablePointer<ConnectionState>) {
-        guard let backlog = state.pointee.backlog, state.pointee.backlogHead > 0 else { return }
-        _ = advanceBoundary(state)
-        let head = state.pointee.backlogHead
-        memmove(backlog, backlog + Int(head), state.pointee.backlogCount)
-        state.pointee.backlogEnd -= head
-        state.pointee.backlogHead = 0
-        if state.pointee.backlogBoundary != ConnectionState.noBoundary { state.pointee.backlogBoundary -= head }
+    private func slideBacklog(_ slot: UInt32) {
+        guard let backlog = self[slot].backlog, self[slot].backlogHead > 0 else { return }
+        _ = advanceBoundary(slot)
+        let head = self[slot].backlogHead
+        memmove(backlog, backlog + Int(head), self[slot].backlogCount)
+        self[slot].backlogEnd -= head
+        self[slot].backlogHead = 0
+        if self[slot].backlogBoundary != ConnectionState.noBoundary { self[slot].backlogBoundary -= head }
     }
 
     private mutating func resizeBacklog(_ slot: UInt32, to wanted: Int) -> BacklogRoom {
-        let state = states + Int(slot)
-        let old = Int(state.pointee.backlogCapacity)
+        let old = Int(self[slot].backlogCapacity)
         guard backlogs.resize(slot, states, from: old, to: wanted) else { return .refused }
         let resized = BacklogMemory.resized(
-            state.pointee.backlog, from: old, to: wanted, used: Int(state.pointee.backlogEnd))
+            self[slot].backlog, from: old, to: wanted, used: Int(self[slot].backlogEnd))
         guard let resized else {
             _ = backlogs.resize(slot, states, from: wanted, to: old)
             return .noMemory
         }
-        state.pointee.backlog = resized
-        state.pointee.backlogCapacity = UInt32(wanted)
+        self[slot].backlog = resized
+        self[slot].flags.insert(.backlogged)
+        self[slot].backlogCapacity = UInt32(wanted)
         return .made
     }
 
     /// Walks the known message start forward until it is at or behind the head (bytes before the head are still there).
     /// - Returns: that offset; nil when the output is not a chain of messages whose ends can be told.
-    private func advanceBoundary(_ state: UnsafeMutablePointer<ConnectionState>) -> Int? {
-        guard let backlog = state.pointee.backlog, state.pointee.backlogBoundary != ConnectionState.noBoundary else {
+    private func advanceBoundary(_ slot: UInt32) -> Int? {
+        guard let backlog = self[slot].backlog, self[slot].backlogBoundary != ConnectionState.noBoundary else {
             return nil
         }
-        let end = Int(state.pointee.backlogEnd)
-        var at = Int(state.pointee.backlogBoundary)
-        while at < Int(state.pointee.backlogHead) {
-            guard let length = FrameBoundary.length(backlog + at, end - at), at + length <= end else {
-                state.pointee.backlogBoundary = ConnectionState.noBoundary
+        let end = Int(self[slot].backlogEnd)
+        var at = Int(self[slot].backlogBoundary)
+        while at < Int(self[slot].backlogHead) {
+            let rest = UnsafeBufferPointer(start: UnsafePointer(backlog + at), count: end - at)
+            guard let length = options.messageLength(rest), length > 0, length <= end - at else {
+                self[slot].backlogBoundary = ConnectionState.noBoundary
                 return nil
             }
             at += length
         }
-        state.pointee.backlogBoundary = UInt32(at)
+        self[slot].backlogBoundary = UInt32(at)
         return at
     }
 
@@ -155,33 +153,32 @@ extension ConnectionTable {
     /// - Returns: whether it could be measured.
     @discardableResult
     mutating func keepStartedMessage(_ slot: UInt32) -> Bool {
-        let state = states + Int(slot)
-        guard state.pointee.backlog != nil else { return true }
-        guard let boundary = advanceBoundary(state) else { return false }
-        statistics.backlogBytes -= Int(state.pointee.backlogEnd) - boundary
-        state.pointee.backlogEnd = UInt32(boundary)
-        guard state.pointee.backlogCount > 0 else {
+        guard self[slot].backlog != nil else { return true }
+        guard let boundary = advanceBoundary(slot) else { return false }
+        statistics.backlogBytes -= Int(self[slot].backlogEnd) - boundary
+        self[slot].backlogEnd = UInt32(boundary)
+        guard self[slot].backlogCount > 0 else {
             freeBacklog(slot)
             return true
         }
-        slideBacklog(state)
+        slideBacklog(slot)
         // Room for the last words; a peer that does not read holds this until its linger time is over.
-        let kept = BacklogMemory.rounded(state.pointee.backlogCount + 512)
-        if kept < Int(state.pointee.backlogCapacity) { _ = resizeBacklog(slot, to: kept) }
+        let kept = BacklogMemory.rounded(self[slot].backlogCount + 512)
+        if kept < Int(self[slot].backlogCapacity) { _ = resizeBacklog(slot, to: kept) }
         return true
     }
 
     mutating func freeBacklog(_ slot: UInt32) {
-        let state = states + Int(slot)
-        guard let backlog = state.pointee.backlog else { return }
-        statistics.backlogBytes -= state.pointee.backlogCount
-        let capacity = Int(state.pointee.backlogCapacity)
+        guard let backlog = self[slot].backlog else { return }
+        statistics.backlogBytes -= self[slot].backlogCount
+        let capacity = Int(self[slot].backlogCapacity)
         _ = backlogs.resize(slot, states, from: capacity, to: 0)
         BacklogMemory.free(backlog, capacity: capacity)
-        state.pointee.backlog = nil
-        state.pointee.backlogHead = 0
-        state.pointee.backlogEnd = 0
-        state.pointee.backlogCapacity = 0
-        state.pointee.backlogBoundary = 0
+        self[slot].backlog = nil
+        self[slot].flags.remove(.backlogged)
+        self[slot].backlogHead = 0
+        self[slot].backlogEnd = 0
+        self[slot].backlogCapacity = 0
+        self[slot].backlogBoundary = 0
     }
 }

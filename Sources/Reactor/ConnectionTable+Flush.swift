@@ -6,15 +6,15 @@ private struct RunWalk {
     private var older: UInt32
     private var isDone = false
 
-    init(_ entry: DirtyEntry, _ outbox: borrowing OutboxState) {
+    init(_ entry: DirtyEntry, _ outbox: Outbox) {
         self.entry = entry
-        older = entry.tail == OutboxState.none ? OutboxState.none : outbox.runs[Int(entry.tail)].next
+        older = entry.tail == Outbox.none ? Outbox.none : outbox.runs[Int(entry.tail)].next
     }
 
-    mutating func next(_ outbox: borrowing OutboxState) -> (first: Int, end: Int)? {
-        if older != OutboxState.none {
+    mutating func next(_ outbox: Outbox) -> (first: Int, end: Int)? {
+        if older != Outbox.none {
             let run = outbox.runs[Int(older)]
-            older = older == entry.tail ? OutboxState.none : run.next
+            older = older == entry.tail ? Outbox.none : run.next
             return (Int(run.first), Int(run.end))
         }
         if isDone { return nil }
@@ -27,28 +27,25 @@ extension ConnectionTable {
     /// Flushes one entry of the turn: one send straight from the arena when its frames are one run, else gathered through the cork.
     @inline(__always)
     mutating func flush<Sink: ByteSink>(
-        entry index: Int, _ outbox: inout OutboxState, _ sink: inout Sink
+        entry index: Int, _ outbox: Outbox, _ sink: inout Sink
     ) -> FlushOutcome {
         let entry = outbox.entries[index]
-        let state = states + Int(entry.slot)
+        let flags = self[entry.slot].flags
         let isCurrent = outbox.dirtyIndex[Int(entry.slot)] == UInt32(truncatingIfNeeded: index)
-        guard isCurrent || state.pointee.flags.contains(.sealed) else { return .skipped }
-        if isCurrent { outbox.mark(entry.slot, OutboxState.clean) }
+        guard isCurrent || flags.contains(.sealed) else { return .skipped }
+        if isCurrent { outbox.mark(entry.slot, Outbox.clean) }
         statistics.flushedConnections &+= 1
-        let outcome: FlushOutcome
-        if state.pointee.backlog != nil {
-            outcome = queueBehindBacklog(entry, outbox, &sink)
-        } else {
-            outcome = sendEntry(entry, outbox, &sink)
-        }
-        if outcome == .sent, state.pointee.flags.isDisjoint(with: [.sealed, .answered]) { return .sent }
+        let outcome =
+            flags.isDisjoint(with: [.backlogged, .secured])
+            ? sendEntry(entry, outbox, &sink) : flushSlowly(entry, outbox, &sink)
+        if outcome == .sent, flags.isDisjoint(with: [.sealed, .answered]) { return .sent }
         return settle(entry.slot, outcome, outbox)
     }
 
     /// What follows when not all went out, or when the connection is ending or was answered.
     @inline(never)
     private mutating func settle(
-        _ slot: UInt32, _ outcome: FlushOutcome, _ outbox: borrowing OutboxState
+        _ slot: UInt32, _ outcome: FlushOutcome, _ outbox: Outbox
     ) -> FlushOutcome {
         switch outcome {
         case .overflowed: overflow(slot, isOfProcess: false, outbox)
@@ -56,29 +53,31 @@ extension ConnectionTable {
         case .cut: overflow(slot, isOfProcess: true, isCut: true, outbox)
         case .skipped, .sent, .backlogged, .failed: break
         }
-        let state = states + Int(slot)
-        if !state.pointee.flags.isDisjoint(with: [.sealed, .answered]) { endOfTurn(state) }
+        if !self[slot].flags.isDisjoint(with: [.sealed, .answered]) { endOfTurn(slot, isLate: outbox.progress.isLate) }
         return outcome
     }
 
     /// The turn's frames are with the kernel or in the backlog, the answers among them too.
-    private func endOfTurn(_ state: UnsafeMutablePointer<ConnectionState>) {
-        state.pointee.flags.remove([.sealed, .answered])
-        state.pointee.answerMark = state.pointee.drained &+ UInt32(truncatingIfNeeded: state.pointee.backlogCount)
+    /// - Parameter isLate: they waited for their slice, so whoever looked for the answers has not found them taken.
+    private mutating func endOfTurn(_ slot: UInt32, isLate: Bool) {
+        let wasAnswered = self[slot].flags.contains(.answered)
+        self[slot].flags.remove([.sealed, .answered])
+        self[slot].answerMark = self[slot].drained &+ UInt32(truncatingIfNeeded: self[slot].backlogCount)
+        if wasAnswered, isLate, !self[slot].owesAnswers { caughtUp.append(slot) }
     }
 
     /// Sends the frames of a connection without a backlog. In line, with `sendRun`, because it is most of what a delivery costs.
     @inline(__always)
-    private mutating func sendEntry<Sink: ByteSink>(
-        _ entry: DirtyEntry, _ outbox: borrowing OutboxState, _ sink: inout Sink
+    mutating func sendEntry<Sink: ByteSink>(
+        _ entry: DirtyEntry, _ outbox: Outbox, _ sink: inout Sink
     ) -> FlushOutcome {
-        guard entry.tail == OutboxState.none else { return sendRuns(entry, outbox, &sink) }
+        guard entry.tail == Outbox.none else { return sendRuns(entry, outbox, &sink) }
         return sendRun(entry, outbox.offsets[Int(entry.first)], outbox.offsets[Int(entry.end)], outbox, &sink)
     }
 
     @inline(__always)
     private mutating func sendRun<Sink: ByteSink>(
-        _ entry: DirtyEntry, _ start: Int, _ end: Int, _ outbox: borrowing OutboxState, _ sink: inout Sink
+        _ entry: DirtyEntry, _ start: Int, _ end: Int, _ outbox: Outbox, _ sink: inout Sink
     ) -> FlushOutcome {
         let taken = sendOnce(entry.slot, outbox.arena + start, end - start, &sink)
         if taken == end - start { return .sent }
@@ -90,7 +89,7 @@ extension ConnectionTable {
     private mutating func sendOnce<Sink: ByteSink>(
         _ slot: UInt32, _ bytes: UnsafeRawPointer, _ count: Int, _ sink: inout Sink
     ) -> Int {
-        let taken = sink.send(states[Int(slot)].descriptor, bytes, count)
+        let taken = sink.send(self[slot].descriptor, bytes, count)
         statistics.sends &+= 1
         if taken == count {
             statistics.bytesOut &+= UInt64(count)
@@ -104,7 +103,7 @@ extension ConnectionTable {
 
     /// Several runs. Small ones are copied into the cork and sent together; a run that would fill half of it goes out by itself.
     private mutating func sendRuns<Sink: ByteSink>(
-        _ entry: DirtyEntry, _ outbox: borrowing OutboxState, _ sink: inout Sink
+        _ entry: DirtyEntry, _ outbox: Outbox, _ sink: inout Sink
     ) -> FlushOutcome {
         var sent = RunWalk(entry, outbox)  // the run that holds the first unsent byte
         var sentRun = sent.next(outbox)
@@ -146,7 +145,7 @@ extension ConnectionTable {
 
     private mutating func keepRuns(
         _ slot: UInt32, _ firstRun: (first: Int, end: Int)?, _ offset: Int, _ walk: inout RunWalk,
-        _ outbox: borrowing OutboxState
+        _ outbox: Outbox
     ) -> FlushOutcome {
         var skip = offset
         var run = firstRun
@@ -163,7 +162,7 @@ extension ConnectionTable {
     /// Copies arena[from..<to], the end of a run, to the backlog; without memory for it only the rest of a message that has begun.
     @inline(never)
     private mutating func keep(
-        _ slot: UInt32, from start: Int, to end: Int, run: (first: Int, end: Int), _ outbox: borrowing OutboxState
+        _ slot: UInt32, from start: Int, to end: Int, run: (first: Int, end: Int), _ outbox: Outbox
     ) -> FlushOutcome {
         var frame = run.first  // the first frame that starts at or after `start`, by bisection
         var behind = run.end
@@ -182,15 +181,14 @@ extension ConnectionTable {
     ///
     /// The kernel is asked once more before memory is taken or the connection is given up, so that only what truly waits counts.
     @inline(never)
-    private mutating func queueBehindBacklog<Sink: ByteSink>(
-        _ entry: DirtyEntry, _ outbox: borrowing OutboxState, _ sink: inout Sink
+    mutating func queueBehindBacklog<Sink: ByteSink>(
+        _ entry: DirtyEntry, _ outbox: Outbox, _ sink: inout Sink
     ) -> FlushOutcome {
-        let state = states + Int(entry.slot)
         var total = 0
         var walk = RunWalk(entry, outbox)
         while let (first, end) = walk.next(outbox) { total += outbox.offsets[end] - outbox.offsets[first] }
-        let needsRoom = Int(state.pointee.backlogEnd) + total > Int(state.pointee.backlogCapacity)
-        if needsRoom || state.pointee.backlogCount > options.backlogBytesMax {
+        let needsRoom = Int(self[entry.slot].backlogEnd) + total > Int(self[entry.slot].backlogCapacity)
+        if needsRoom || self[entry.slot].backlogCount > options.backlogBytesMax {
             switch drainBacklog(entry.slot, &sink) {
             case .sent: return sendEntry(entry, outbox, &sink)
             case .failed(let code): return .failed(code)
@@ -198,8 +196,8 @@ extension ConnectionTable {
             }
         }
         // A finishing connection's last words (bounded by one turn) are taken: it ends by its linger time anyhow.
-        if !state.pointee.flags.contains(.sealed), state.pointee.backlogCount > options.backlogBytesMax,
-            state.pointee.backlogCount > sink.backlogAllowance(entry.slot)
+        if !self[entry.slot].flags.contains(.sealed), self[entry.slot].backlogCount > options.backlogBytesMax,
+            self[entry.slot].backlogCount > sink.backlogAllowance(entry.slot)
         {
             return .overflowed
         }

@@ -22,7 +22,7 @@ extension ConnectionTable {
     /// Of one class so many are looked at for one that does not read; the next search goes on behind them.
     private static let looksMax = 16
 
-    func isStalled(_ slot: UInt32) -> Bool { tick &- states[Int(slot)].movedTick >= Self.stalledTicks }
+    func isStalled(_ slot: UInt32) -> Bool { tick &- self[slot].movedTick >= Self.stalledTicks }
 
     /// Whom this loop should send away first: of those that hold a quarter of what the largest holds or more, one that does not read;
     /// else one that holds most. Bounded work.
@@ -53,7 +53,7 @@ extension ConnectionTable {
 
     /// While the process's backlogs hold almost what they may, sends away this loop's worst offenders if nobody elsewhere owes much more
     /// (or, for those who read, more); a bounded number, because each is some work.
-    mutating func relievePressure(_ outbox: borrowing OutboxState) {
+    mutating func relievePressure(_ outbox: Outbox) {
         let ledger = backlogs.ledger
         for _ in 0..<options.overflowsPerTurn {
             guard ledger.isPressed, let worst = worstOffender(except: .max), worst.isStalled || ledger.isStrained

@@ -8,8 +8,7 @@ public struct Overflow: Equatable, Sendable {
 
 /// A connection whose handler is to hear that it overflowed.
 struct OverflowNotice {
-    var slot: UInt32
-    var generation: UInt32
+    var token: EventToken
     var overflow: Overflow
     /// Its backlog was thrown away in the middle of a message, so it can only be reset.
     var isCut: Bool
@@ -23,23 +22,23 @@ extension ConnectionTable {
     /// it has begun to receive, and its handler hears of it at the end of this turn or a later one.
     /// - Parameter mustCut: the rest of the message that it has begun to receive is lost already.
     mutating func overflow(
-        _ slot: UInt32, isOfProcess: Bool, isCut mustCut: Bool = false, _ outbox: borrowing OutboxState
+        _ slot: UInt32, isOfProcess: Bool, isCut mustCut: Bool = false, _ outbox: Outbox
     ) {
-        let state = states + Int(slot)
         statistics.overflows &+= 1
         if isOfProcess {
             statistics.overflowsOfProcess &+= 1
             backlogs.ledger.budget.countRefusal()
         }
-        let why = Overflow(waitingBytes: state.pointee.backlogCount, isOfProcess: isOfProcess)
-        outbox.mark(slot, OutboxState.refusing)
+        let why = Overflow(waitingBytes: self[slot].backlogCount, isOfProcess: isOfProcess)
+        outbox.mark(slot, Outbox.refusing)
         backlogs.strike(slot, states)
-        state.pointee.flags.insert(.overflowed)
-        state.pointee.flags.remove(.sealed)
+        self[slot].flags.insert(.overflowed)
+        self[slot].flags.remove(.sealed)
         let isMeasured = keepStartedMessage(slot)
-        let isCut = mustCut || !isMeasured || isOfProcess && state.pointee.backlogCount > Self.begunBytesMax
+        let isCut = mustCut || !isMeasured || isOfProcess && self[slot].backlogCount > Self.begunBytesMax
         if isCut { freeBacklog(slot) }
         overflowing.append(
-            OverflowNotice(slot: slot, generation: state.pointee.generation, overflow: why, isCut: isCut))
+            OverflowNotice(
+                token: EventToken(slot: slot, generation: self[slot].generation), overflow: why, isCut: isCut))
     }
 }

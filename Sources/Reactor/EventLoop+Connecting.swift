@@ -8,10 +8,11 @@ extension EventLoop {
     ///   - source: the local address, its port ignored; nil leaves it to the kernel. With several (127.0.0.x) more connections fit than one
     ///     address has ports.
     ///   - tag: what `opened` gets as `listener`.
+    ///   - layer: what the bytes pass; `opened` then comes after its handshake.
     /// - Returns: the slot.
     @discardableResult
     public func connect(
-        to target: PeerAddress, from source: PeerAddress? = nil, tag: Int = -1
+        to target: PeerAddress, from source: PeerAddress? = nil, tag: Int = -1, layer: (any RecordLayer)? = nil
     ) throws(IOError) -> UInt32 {
         let family = target.family == .ipv6 ? AF_INET6 : AF_INET
         let kind = CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
@@ -27,7 +28,7 @@ extension EventLoop {
         }
         let code = target.withSocketAddress(port: target.port) { Glibc.connect(raw, $0, $1) == 0 ? 0 : errno }
         guard code == 0 || code == EINPROGRESS else { throw IOError(call: "connect to \(target)", code: code) }
-        return try adopt(descriptor, tag: tag)
+        return try adopt(descriptor, tag: tag, layer: layer)
     }
 
     /// IP_BIND_ADDRESS_NO_PORT (linux/in.h); the C library's header is not in the Glibc module.

@@ -1,23 +1,22 @@
 extension EventLoop {
     /// Arms the connection's one timer, replacing what was set: `timerFired` comes once, at most 100 ms late and never early. Storing a
     /// later deadline is two stores, so it may be called per message.
+    public func setTimer(_ slot: UInt32, afterMilliseconds milliseconds: UInt32) {
+        setTimer(slot, after: UInt64(milliseconds) * 1_000_000)
+    }
+
+    /// The same in nanoseconds.
     public func setTimer(_ slot: UInt32, after nanoseconds: UInt64) {
-        guard !state(slot).pointee.flags.contains(.finishing) else { return }
+        guard !table[slot].flags.contains(.finishing) else { return }
         arm(slot, after: nanoseconds)
     }
 
     func arm(_ slot: UInt32, after nanoseconds: UInt64) {
-        let one = state(slot)
-        guard one.pointee.isOpen() else { return }
+        guard table[slot].isOpen() else { return }
         let deadline = wheel.deadlineTick(at: now.after(nanoseconds: nanoseconds))
-        one.pointee.deadlineTick = deadline
-        if one.pointee.filedTick != 0 && one.pointee.filedTick <= deadline { return }
-        one.pointee.filedTick = wheel.file(slot: slot, generation: one.pointee.generation, deadlineTick: deadline)
-    }
-
-    /// Disarms the timer (a finishing connection's linger deadline stays).
-    public func clearTimer(_ slot: UInt32) {
-        if !state(slot).pointee.flags.contains(.finishing) { state(slot).pointee.deadlineTick = 0 }
+        table[slot].deadlineTick = deadline
+        if table[slot].filedTick != 0 && table[slot].filedTick <= deadline { return }
+        table[slot].filedTick = wheel.file(token(slot), deadlineTick: deadline)
     }
 
     /// - Returns: whether a 100 ms step has passed.
@@ -30,21 +29,25 @@ extension EventLoop {
         return true
     }
 
-    private func fire(_ entry: TimerWheel.Entry, _ handler: any LoopHandler) {
-        guard isLive(entry.slot, entry.generation) else { return }
-        let one = state(entry.slot)
-        guard one.pointee.filedTick == wheel.tick else { return }  // re-armed to an earlier time since, or filed twice
-        one.pointee.filedTick = 0
-        let deadline = one.pointee.deadlineTick
+    private func fire(_ token: EventToken, _ handler: any LoopHandler) {
+        guard isLive(token) else { return }
+        let slot = token.slot
+        guard table[slot].filedTick == wheel.tick else { return }  // re-armed to an earlier time since, or filed twice
+        table[slot].filedTick = 0
+        let deadline = table[slot].deadlineTick
         if deadline == 0 { return }
         if deadline > wheel.tick {
-            one.pointee.filedTick = wheel.file(
-                slot: entry.slot, generation: entry.generation, deadlineTick: deadline)
+            table[slot].filedTick = wheel.file(token, deadlineTick: deadline)
             return
         }
-        one.pointee.deadlineTick = 0
-        table.pointee.statistics.timersFired &+= 1
-        if one.pointee.flags.contains(.finishing) { return close(entry.slot, .timeout) }
-        handler.timerFired(entry.slot)
+        table[slot].deadlineTick = 0
+        table.statistics.timersFired &+= 1
+        // The linger time of one that finishes, or a handshake's.
+        let isOurs = table[slot].flags.contains(.finishing) || !table[slot].flags.contains(.announced)
+        if isOurs {
+            if !table[slot].flags.contains(.announced) { table.statistics.handshakesFailed &+= 1 }
+            return close(slot, .timeout)
+        }
+        handler.timerFired(slot)
     }
 }

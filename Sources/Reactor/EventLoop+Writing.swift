@@ -11,26 +11,65 @@ struct SocketSink: ByteSink {
     func backlogAllowance(_ slot: UInt32) -> Int { handler.backlogAllowance(slot) }
 }
 
-extension EventLoop {
-    /// Sends the turn's frames, forgets the arena, then tells the handler who overflowed.
-    func flushOutbox(_ handler: any LoopHandler) {
-        let turnBox = outbox.state
-        if turnBox.pointee.entryCount > 0 || turnBox.pointee.frameCount > 0 {
-            var sink = SocketSink(handler: handler)
-            for index in 0..<turnBox.pointee.entryCount {
-                let outcome = table.pointee.flush(entry: index, &turnBox.pointee, &sink)
-                if outcome != .skipped { settle(turnBox.pointee.entries[index].slot, outcome) }
-            }
-            turnBox.pointee.reset()
-        }
-        if table.pointee.backlogs.ledger.isPressed { table.pointee.relievePressure(turnBox.pointee) }
-        if !table.pointee.overflowing.isEmpty { deliverOverflows(handler) }
+/// The same where nobody is asked what a connection may owe.
+struct PlainSink: ByteSink {
+    func send(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+        clinux_send(descriptor, bytes, count)
     }
 
+    func backlogAllowance(_ slot: UInt32) -> Int { 0 }
+}
+
+extension EventLoop {
+    /// Entries flushed before it is looked how many bytes that were.
+    private static let entriesPerLook = 32
+    /// Bytes after which a slice ends; to copy them takes about a millisecond.
+    private static let sliceBytesMax = 4 << 20
+
+    /// Sends the turn's frames, or a slice of them: what was queued since the last slice, then `sends` of those that wait, and when none
+    /// are left forgets the arena. Then tells the handler who overflowed.
+    func flushOutbox(_ handler: any LoopHandler, sends: Int) {
+        if outbox.frameCount > 0 {
+            var sink = SocketSink(handler: handler)
+            let fresh = outbox.takeFresh()
+            flush(fresh, &sink)
+            let isWhole = sends == .max
+            let slice = outbox.progress.beginSlice(
+                entriesMax: isWhole ? .max : max(sends - fresh.count, table.options.sendsPerTurn / 4))
+            flush(slice, bytesMax: isWhole ? .max : Self.sliceBytesMax, &sink)
+            if !outbox.isFlushing { outbox.reset() }
+        }
+        if table.backlogs.ledger.isPressed { table.relievePressure(outbox) }
+        if !table.overflowing.isEmpty { deliverOverflows(handler) }
+    }
+
+    /// Flushes entries of the bulk, until so many bytes have been copied.
+    private func flush(_ slice: Range<Int>, bytesMax: Int, _ sink: inout SocketSink) {
+        let start = copiedBytes
+        var next = slice.lowerBound
+        while next < slice.upperBound, copiedBytes - start <= bytesMax {
+            let until = min(slice.upperBound, next + Self.entriesPerLook)
+            flush(next..<until, &sink)
+            next = until
+        }
+        outbox.progress.advance(to: next)
+    }
+
+    private var copiedBytes: Int { Int(truncatingIfNeeded: table.statistics.bytesOut) + table.statistics.backlogBytes }
+
+    @inline(never)
+    private func flush(_ entries: Range<Int>, _ sink: inout SocketSink) {
+        for index in entries {
+            let outcome = table.flush(entry: index, outbox, &sink)
+            if outcome != .skipped { settle(outbox.entries[index].slot, outcome) }
+        }
+    }
+
+    @inline(__always)
     private func settle(_ slot: UInt32, _ outcome: FlushOutcome) {
         switch outcome {
         case .skipped: return
-        case .sent: if state(slot).pointee.flags.contains(.finishing) { allSent(slot) }
+        case .sent: if table[slot].flags.contains(.finishing) { allSent(slot) }
         case .backlogged, .overflowed, .refused, .cut: updateInterest(slot)
         case .failed(let code): failed(slot, code)
         }
@@ -39,13 +78,14 @@ extension EventLoop {
     /// EPOLLOUT: the kernel takes bytes again.
     func writable(_ slot: UInt32, _ handler: any LoopHandler) {
         var sink = SocketSink(handler: handler)
-        switch table.pointee.drainBacklog(slot, &sink) {
+        switch table.drain(slot, &sink) {
         case .sent:
             updateInterest(slot)
-            let isFinishing = state(slot).pointee.flags.contains(.finishing)
-            if isFinishing && !state(slot).pointee.flags.contains(.sealed) { allSent(slot) }
+            let isFinishing = table[slot].flags.contains(.finishing)
+            if isFinishing && !table[slot].flags.contains(.sealed) { allSent(slot) }
         case .failed(let code): failed(slot, code)
-        case .skipped, .backlogged, .overflowed, .refused, .cut: return
+        case .backlogged: if table[slot].flags.contains(.secured) { updateInterest(slot) }
+        case .skipped, .overflowed, .refused, .cut: return
         }
     }
 
@@ -56,13 +96,14 @@ extension EventLoop {
     /// the linger time (which counts from now and covers the flush) is over. Frames queued from now on are dropped, `timerFired` and
     /// `received` come no more, `closed` does.
     public func finish(_ slot: UInt32, lingerNanoseconds: UInt64) {
-        guard state(slot).pointee.isOpen(), !state(slot).pointee.flags.contains(.finishing) else { return }
-        let hasFrames = outbox.state.pointee.dirtyIndex[Int(slot)] < OutboxState.refusing
-        let hasMore = hasFrames || state(slot).pointee.backlog != nil
-        if !hasMore && state(slot).pointee.flags.contains(.endSeen) { return close(slot, .local) }
-        outbox.state.pointee.mark(slot, OutboxState.refusing)
-        state(slot).pointee.flags.insert(hasFrames ? [.finishing, .sealed] : .finishing)
-        state(slot).pointee.inputBytesMax = Self.discardedBytesMax
+        guard table[slot].isOpen(), !table[slot].flags.contains(.finishing) else { return }
+        let hasFrames = outbox.hasEntry(slot)
+        let hasMore = hasFrames || table.isBehind(slot)
+        let isOver = !hasMore && table[slot].flags.contains(.endSeen)
+        if isOver && !table[slot].flags.contains(.secured) { return close(slot, .local) }
+        outbox.mark(slot, Outbox.refusing)
+        table[slot].flags.insert(hasFrames ? [.finishing, .sealed] : .finishing)
+        table[slot].inputBytesMax = Self.discardedBytesMax
         arm(slot, after: lingerNanoseconds)
         updateInterest(slot)
         if !hasMore { allSent(slot) }
@@ -73,45 +114,49 @@ extension EventLoop {
     public func finishWithFrame(
         _ slot: UInt32, _ bytes: UnsafeRawBufferPointer, lingerNanoseconds: UInt64 = 5_000_000_000
     ) {
-        guard state(slot).pointee.isOpen() else { return }
-        outbox.state.pointee.mark(slot, OutboxState.refusing)
-        state(slot).pointee.flags.remove(.sealed)
-        table.pointee.keepStartedMessage(slot)
-        if let base = bytes.baseAddress, !state(slot).pointee.flags.contains(.shutDown) {
-            let room = table.pointee.appendBacklog(slot, base, bytes.count, boundary: 0, outbox.state.pointee)
+        guard table[slot].isOpen() else { return }
+        outbox.mark(slot, Outbox.refusing)
+        table[slot].flags.remove(.sealed)
+        table.keepStartedMessage(slot)
+        if let base = bytes.baseAddress, !table[slot].flags.contains(.shutDown) {
+            let room = table.appendBacklog(slot, base, bytes.count, boundary: 0, outbox)
             guard room == .made else { return close(slot, .error(ENOMEM)) }
         }
-        if !state(slot).pointee.flags.contains(.finishing) {
-            state(slot).pointee.flags.insert(.finishing)
-            state(slot).pointee.inputBytesMax = Self.discardedBytesMax
+        if !table[slot].flags.contains(.finishing) {
+            table[slot].flags.insert(.finishing)
+            table[slot].inputBytesMax = Self.discardedBytesMax
             arm(slot, after: lingerNanoseconds)
         }
         updateInterest(slot)
-        if state(slot).pointee.backlog == nil { allSent(slot) }
+        if !table.isBehind(slot) { allSent(slot) }
     }
 
-    /// Everything of a finishing connection is with the kernel.
+    /// Everything of a finishing connection is with the kernel, but for its layer's goodbye.
     func allSent(_ slot: UInt32) {
-        guard !state(slot).pointee.flags.contains(.shutDown) else { return }
+        guard !table[slot].flags.contains(.shutDown) else { return }
+        if table[slot].flags.contains(.secured), !sayGoodbye(slot) { return }
         // Nothing is unread after the peer's FIN, so that closing sends ours and no reset.
-        if state(slot).pointee.flags.contains(.endSeen) { return close(slot, .local) }
-        state(slot).pointee.flags.insert(.shutDown)
-        _ = clinux_shutdown_write(state(slot).pointee.descriptor)
+        if table[slot].flags.contains(.endSeen) { return close(slot, .local) }
+        table[slot].flags.insert(.shutDown)
+        _ = clinux_shutdown_write(table[slot].descriptor)
     }
 
     /// Asks epoll for what the connection's state needs, when that changed.
     func updateInterest(_ slot: UInt32) {
-        let one = state(slot)
-        let flags = one.pointee.flags
+        let flags = table[slot].flags
         guard flags.contains(.open) else { return }
+        var isReading = flags.contains(.announced) && (flags.contains(.finishing) || !flags.contains(.readPaused))
+        var isWriting = table[slot].backlog != nil
+        if let transport = table.transport(slot) {
+            isReading = isReading || !flags.contains(.announced) || transport.awaitsInput
+            isWriting = transport.hasOutgoing || isWriting && !transport.awaitsInput
+        }
         var wanted: UInt32 = 0
-        let isReading = flags.contains(.finishing) || !flags.contains(.readPaused)
-        if isReading && !flags.contains(.endSeen) && flags.contains(.announced) { wanted |= EPOLLIN.rawValue }
-        if one.pointee.backlog != nil { wanted |= EPOLLOUT.rawValue }
-        guard wanted != one.pointee.interest else { return }
-        one.pointee.interest = wanted
-        let token = EventToken(slot: slot, generation: one.pointee.generation)
-        let answer = clinux_epoll_modify(epoll.raw, one.pointee.descriptor, wanted, token.packed)
+        if isReading && !flags.contains(.endSeen) { wanted |= EPOLLIN.rawValue }
+        if isWriting { wanted |= EPOLLOUT.rawValue }
+        guard wanted != table[slot].interest else { return }
+        table[slot].interest = wanted
+        let answer = epoll.modify(table[slot].descriptor, wanted, token(slot))
         if answer < 0 { close(slot, .error(-answer)) }
     }
 }

@@ -24,6 +24,18 @@ public struct LoopOptions: Sendable {
     public var eventsPerTurn = 1_024
     /// Arena bytes after which a turn is flushed early, between two events.
     public var arenaBytesSoftMax = 4 * 1_024 * 1_024
+    /// Connections a turn flushes, besides those that were answered in it and four for each event: the rest wait for the next turn, so that
+    /// others are served between.
+    public var sendsPerTurn = 256
+    /// How long the handshake of a connection's layer may take.
+    public var handshakeMilliseconds: UInt32 = 10_000
+    /// What a client is told when the process has no descriptor for it; behind a layer nothing is said.
+    public var refusal: [UInt8] = []
+    /// The length of the message that starts with these bytes of our own output, or nil when its end cannot be told from them. A backlog that is
+    /// cut short is cut between messages; without an answer it is kept whole.
+    ///
+    /// Here and not in `LoopHandler`, because it is asked in the midst of a flush, or of a call the handler makes.
+    public var messageLength: @Sendable (UnsafeBufferPointer<UInt8>) -> Int? = { _ in nil }
     /// TCP_USER_TIMEOUT: how long bytes may stay unacknowledged.
     public var userTimeoutMilliseconds: UInt32 = 30_000
     /// TCP_NOTSENT_LOWAT: unsent bytes the kernel holds per connection, so that a slow peer's queue stands in our accounted backlog and
@@ -39,11 +51,13 @@ public struct LoopStatistics: Sendable, Equatable {
     /// Times the loop was woken by its eventfd.
     public var wakeups: UInt64 = 0
     public var accepted: UInt64 = 0
-    /// Connections answered 503 and closed because descriptors ran out.
+    /// Connections refused and closed because descriptors ran out.
     public var acceptsRefused: UInt64 = 0
     /// Failed accepts of any kind.
     public var acceptErrors: UInt64 = 0
     public var closed: UInt64 = 0
+    /// Connections closed because their layer's handshake failed or took too long.
+    public var handshakesFailed: UInt64 = 0
     /// Events for a connection that was already gone.
     public var staleEvents: UInt64 = 0
     public var bytesIn: UInt64 = 0

@@ -3,16 +3,11 @@
 ///
 /// A slot's valid entry is the one filed under its `filedTick`; others (re-armed to an earlier time, closed) are void when they fire.
 struct TimerWheel {
-    struct Entry {
-        var slot: UInt32
-        var generation: UInt32
-    }
-
     static let stepNanoseconds: UInt64 = 100_000_000
     static let bucketCount = 2_048
 
     private let origin: MonotonicTime
-    private var buckets = [ContiguousArray<Entry>](repeating: [], count: TimerWheel.bucketCount)
+    private var buckets = [ContiguousArray<EventToken>](repeating: [], count: TimerWheel.bucketCount)
     /// The last tick that was served; 0 at start.
     private(set) var tick: UInt32 = 0
 
@@ -34,14 +29,17 @@ struct TimerWheel {
 
     /// Files an entry; a deadline beyond the wheel's span is filed at its end and filed again from there.
     /// - Returns: the tick under which it was filed.
-    mutating func file(slot: UInt32, generation: UInt32, deadlineTick: UInt32) -> UInt32 {
+    mutating func file(_ token: EventToken, deadlineTick: UInt32) -> UInt32 {
         let at = min(deadlineTick, tick &+ UInt32(Self.bucketCount - 1))
-        buckets[Int(at) % Self.bucketCount].append(Entry(slot: slot, generation: generation))
+        buckets[Int(at) % Self.bucketCount].append(token)
         return at
     }
 
+    /// Entries filed, void ones among them. O(buckets): for tests.
+    var entryCount: Int { buckets.reduce(0) { $0 + $1.count } }
+
     /// Steps to the next tick and takes its entries (the bucket's memory goes with them).
-    mutating func step() -> ContiguousArray<Entry> {
+    mutating func step() -> ContiguousArray<EventToken> {
         tick &+= 1
         let index = Int(tick) % Self.bucketCount
         guard !buckets[index].isEmpty else { return [] }

@@ -93,7 +93,8 @@ public struct HTTPRequestHead: Sendable, Equatable {
     /// Whether a proxy in front says that the client speaks TLS to it; nil: none said anything. Anybody can write these fields.
     public var isForwardedTLS: Bool?
 
-    init() {}
+    /// A head that nothing has been read into.
+    public init() {}
 
     /// Both halves of an upgrade are there (RFC 6455 §4.2.1).
     public var upgradesToWebSocket: Bool { upgradeNamesWebSocket && connectionNamesUpgrade }

@@ -78,17 +78,8 @@ enum Text {
         return #"{"event":"pusher:signin_success","data":\#(literal(data))}"#
     }
 
-    /// The text of one whole unmasked text frame (RFC 6455 §5.2); nil if the bytes are anything else.
-    static func payload(of frame: some Collection<UInt8>) -> String? {
-        let bytes = Array(frame)
-        guard bytes.count >= 2, bytes[0] == 0x81 else { return nil }
-        let short = Int(bytes[1])
-        let lengthBytes = short < 126 ? 0 : short == 126 ? 2 : 8
-        guard bytes.count >= 2 + lengthBytes else { return nil }
-        let length = lengthBytes == 0 ? short : bytes[2..<2 + lengthBytes].reduce(0) { $0 << 8 | Int($1) }
-        guard bytes.count == 2 + lengthBytes + length else { return nil }
-        return String(decoding: bytes[(2 + lengthBytes)...], as: UTF8.self)
-    }
+    /// The text of a message.
+    static func of(_ json: some Collection<UInt8>) -> String { String(decoding: json, as: UTF8.self) }
 
     /// What stands between two marks; nil if they are not there.
     static func between(_ start: String, _ end: String, in text: String) -> String? {

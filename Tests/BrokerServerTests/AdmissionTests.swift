@@ -137,7 +137,8 @@
             settings.trustsProxy = trustsProxy
             let secrets = BrokerSecrets(names: SecretKey(1, 2), socketIDs: SecretKey(3, 4))
             return ServerState(
-                settings: settings, broker: SharedBroker(settings: [app], loopCount: 1, secrets: secrets),
+                settings: settings,
+                broker: SharedBroker(settings: [app], loopCount: 1, secrets: secrets, headroomBytes: 0),
                 webSocketsMax: 2, secrets: SecretFilter(secrets: [String]()))
         }
 

@@ -28,7 +28,8 @@
             change(&settings)
             let broker = SharedBroker(
                 settings: [app], loopCount: 1,
-                secrets: BrokerSecrets(names: SecretKey(1, 2), socketIDs: SecretKey(3, 4)))
+                secrets: BrokerSecrets(names: SecretKey(1, 2), socketIDs: SecretKey(3, 4)),
+                headroomBytes: WebSocketFraming.headroomBytes)
             let state = ServerState(
                 settings: settings, broker: broker, webSocketsMax: 10,
                 secrets: SecretFilter(secrets: [Self.secret]))

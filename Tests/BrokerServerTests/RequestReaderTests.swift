@@ -36,17 +36,18 @@
         private mutating func step(
             _ bytes: UnsafeBufferPointer<UInt8>, _ offset: inout Int
         ) throws(HTTPFailure) -> Bool {
-            switch try reader.next(bytes, from: &offset, limits) {
+            var view = RequestView()
+            switch try reader.next(bytes, from: &offset, limits, into: &view) {
             case .needMore: return false
-            case .request(let request): note(request)
+            case .request: note(view)
             case .kept(let kept): kept.withView { note($0) }
             case .passed: seen.append("passed")
             case .tls: seen.append("TLS"); return false
             case .overBudget: seen.append("over budget"); return false
-            case .head(let request, let left):
+            case .head(let left):
                 seen.append("head, \(left.map(String.init) ?? "?") left")
                 if wantsBodies {
-                    offset += reader.admitBody(of: request, budget: budget).consumed
+                    offset += reader.admitBody(of: view, budget: budget).consumed
                 } else {
                     offset = bytes.count
                     reader.passBody(left: left ?? 0)

@@ -1,5 +1,6 @@
 """Connections that must prove themselves in time (reference §5.2, PW-122). The time is one second."""
 
+import contextlib
 import time
 
 import pytest
@@ -25,50 +26,38 @@ def expect_thrown_out(client):
     assert errors[-1:] == [4009], client.last_frames
 
 
-def test_an_idle_connection_is_closed_4009_after_the_time(broker):
-    """PW-122"""
+def test_who_proves_nothing_is_closed_4009_after_the_time(broker):
+    """PW-122: who idles; pings, public channels, refused subscriptions and refused sign-ins do not help"""
     start = time.monotonic()
-    with RawClient(broker) as client:
-        expect_thrown_out(client)
+    with RawClient(broker) as idle, RawClient(broker) as busy:
+        busy.nothing_until_pong()
+        busy.subscribe("public")
+        busy.send_subscribe("private-x", auth="app-key:bad")
+        busy.send_sign_in('{"id":"u"}', "app-key:bad")
+        expect_thrown_out(idle)
         assert TIME * 0.9 <= time.monotonic() - start
-        client.expect_end()
+        idle.expect_end()
+        expect_thrown_out(busy)
 
 
-def test_what_proves_nothing_does_not_help(broker):
-    """PW-122: pings, public channels, refused subscriptions and refused sign-ins"""
-    with RawClient(broker) as client:
-        client.nothing_until_pong()
-        client.subscribe("public")
-        client.send_subscribe("private-x", auth="app-key:bad")
-        client.send_sign_in('{"id":"u"}', "app-key:bad")
-        expect_thrown_out(client)
-
-
-@pytest.mark.parametrize("proof", ["private-room", "private-encrypted-room", "presence-room", "sign in"])
-def test_who_joined_or_signed_in_stays(broker, proof):
-    """PW-122: a witness that proves nothing shows that the time is over"""
-    with RawClient(broker) as client, RawClient(broker) as witness:
-        if proof == "sign in":
-            client.sign_in("u1")
-        else:
-            client.subscribe(proof, user="u1" if proof.startswith("presence") else None)
+def test_who_joined_or_signed_in_stays(broker):
+    """PW-122: also who left its channel again, and the clients of an app without the option. A witness that proves nothing shows that
+    the time is over."""
+    with contextlib.ExitStack() as stack:
+        proven = {name: stack.enter_context(RawClient(broker)) for name in (
+            "private-room", "private-encrypted-room", "presence-room", "sign in", "left")}
+        witness = stack.enter_context(RawClient(broker))
+        for name, client in proven.items():
+            if name == "sign in":
+                client.sign_in("u1")
+            elif name == "left":
+                client.subscribe("private-room")
+                client.unsubscribe("private-room")
+            else:
+                client.subscribe(name, user="u1" if name.startswith("presence") else None)
+        proven["an app without the option"] = stack.enter_context(RawClient.of(broker, "open"))
         expect_thrown_out(witness)
         with pytest.raises(TimeoutError):
-            client.receive(timeout=0.5)
-        client.nothing_until_pong()
-
-
-def test_who_left_its_channel_again_stays(broker):
-    """PW-122: the proof was given"""
-    with RawClient(broker) as client, RawClient(broker) as witness:
-        client.subscribe("private-room")
-        client.unsubscribe("private-room")
-        expect_thrown_out(witness)
-        client.nothing_until_pong()
-
-
-def test_without_the_option_nobody_is_thrown_out(broker):
-    """PW-122"""
-    with RawClient.of(broker, "open") as client, RawClient(broker) as witness:
-        expect_thrown_out(witness)
-        client.nothing_until_pong()
+            proven["private-room"].receive(timeout=0.5)
+        for client in proven.values():
+            client.nothing_until_pong()

@@ -33,7 +33,7 @@ def test_names_that_few_connections_held_leave_no_memory_behind(stays):
             clients = [RawClient(broker) for _ in range(2)]
             for half, client in enumerate(clients):
                 subscribe_many(client, [f"round-{turn}-{half}-{number}" for number in range(10_000)])
-            assert broker.resident_bytes() - start > 8 * MEGABYTE
+            assert broker.resident_bytes() - start > 4 * MEGABYTE, "the names were held"
             if stays:
                 survivors.append(RawClient(broker))
                 subscribe_many(survivors[-1], [f"survivor-{turn}"])

@@ -1,5 +1,6 @@
 internal import Glibc
 @testable import Reactor
+import TestSupport
 import Testing
 
 /// The product's hottest loop, alone. Not a test: `STARLING_BENCHMARK=1 swift test -c release -Xswiftc -enable-testing --filter FanOut`.
@@ -15,8 +16,8 @@ import Testing
         var table = ConnectionTable(LoopOptions())
         defer { table.free() }
         var sink = NoSink()
-        var random = SeededRandom(1)
-        let slots = (0..<connections).map { table.open(CInt($0), &outbox.state.pointee) }.shuffled(using: &random)
+        var random = SeededRandom(seed: 1)
+        let slots = (0..<connections).map { table.open(CInt($0), outbox) }.shuffled(using: &random)
         let frame = serverFrame([UInt8](repeating: 65, count: 128))
         let turns = 10_000_000 / (connections * publishesPerTurn)
         var samples: [(queue: Double, total: Double)] = []
@@ -30,10 +31,10 @@ import Testing
                     slots.withUnsafeBufferPointer { outbox.queue(index, to: $0) }
                 }
                 queueNanoseconds += MonotonicTime.now().nanosecondsSince(turnStart)
-                for entry in 0..<outbox.state.pointee.entryCount {
-                    _ = table.flush(entry: entry, &outbox.state.pointee, &sink)
+                for entry in 0..<outbox.entryCount {
+                    _ = table.flush(entry: entry, outbox, &sink)
                 }
-                outbox.state.pointee.reset()
+                outbox.reset()
             }
             let deliveries = Double(turns * connections * publishesPerTurn)
             let total = Double(MonotonicTime.now().nanosecondsSince(start))

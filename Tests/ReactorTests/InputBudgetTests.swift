@@ -16,7 +16,7 @@ import Testing
     }
 
     /// What the buffers of a loop's connections have allocated.
-    private func held(_ loop: EventLoop) -> Int { loop.table.pointee.inputShare.usedBytes }
+    private func held(_ loop: EventLoop) -> Int { loop.table.inputShare.usedBytes }
 
     @Test func loopsShareItAndWhoeverWouldPassItIsRefused() throws {
         let budget = ProcessBudget(limitBytes: 30_000)

@@ -5,7 +5,7 @@ import Testing
 @Suite("The slab of connections") struct SlabTests {
     private func close(_ bench: Bench, _ slots: some Sequence<UInt32>) {
         for slot in slots {
-            bench.table.kill(slot, &bench.outbox.state.pointee)
+            bench.table.kill(slot, bench.outbox)
             bench.table.retire(slot)
         }
         bench.table.endRest()
@@ -13,14 +13,14 @@ import Testing
 
     @Test func theEndOfTheSlabGoesWhenMostHaveLeft() {
         let bench = Bench(connections: 3_000)
-        #expect(bench.table.capacity >= 3_000 && bench.outbox.state.pointee.slotCapacity >= 3_000)
+        #expect(bench.table.capacity >= 3_000 && bench.slotCapacity >= 3_000)
         close(bench, 10..<3_000)
-        bench.table.releaseUnused(&bench.outbox.state.pointee)
+        bench.table.releaseUnused(bench.outbox)
         #expect(bench.table.used == 10 && bench.table.capacity == ConnectionTable.slotsKept)
-        #expect(bench.outbox.state.pointee.slotCapacity == ConnectionTable.slotsKept)
-        #expect((0..<10).allSatisfy { bench.table.states[$0].isOpen() && bench.outbox.state.pointee.takes(UInt32($0)) })
+        #expect(bench.slotCapacity == ConnectionTable.slotsKept)
+        #expect((0..<10).allSatisfy { bench.table.states[$0].isOpen() && bench.takes(UInt32($0)) })
         // It grows again, and every slot is handed out once.
-        let slots = (0..<2_000).map { bench.table.open(CInt($0), &bench.outbox.state.pointee) }
+        let slots = (0..<2_000).map { bench.table.open(CInt($0), bench.outbox) }
         #expect(Set(slots) == Set(10..<2_010))
     }
 
@@ -28,17 +28,17 @@ import Testing
         let bench = Bench(connections: 3_000)
         let capacity = bench.table.capacity
         close(bench, 0..<2_999)
-        bench.table.releaseUnused(&bench.outbox.state.pointee)
+        bench.table.releaseUnused(bench.outbox)
         #expect(bench.table.used == 3_000 && bench.table.capacity == capacity)
     }
 
     @Test func aSlabThatIsMoreThanAQuarterFullStays() {
         let bench = Bench(connections: 4_096)
         close(bench, 1_025..<4_096)
-        bench.table.releaseUnused(&bench.outbox.state.pointee)
+        bench.table.releaseUnused(bench.outbox)
         #expect(bench.table.used == 4_096)
         close(bench, 900..<1_025)
-        bench.table.releaseUnused(&bench.outbox.state.pointee)
+        bench.table.releaseUnused(bench.outbox)
         #expect(bench.table.used == 900 && bench.table.capacity == 1_800)
     }
 
@@ -48,19 +48,19 @@ import Testing
         for _ in 0..<5 {  // one slot lives often
             former = bench.table.states[1_999].generation
             close(bench, [1_999])
-            _ = bench.table.open(1_999, &bench.outbox.state.pointee)
+            _ = bench.table.open(1_999, bench.outbox)
         }
         close(bench, 0..<2_000)
-        bench.table.releaseUnused(&bench.outbox.state.pointee)
+        bench.table.releaseUnused(bench.outbox)
         #expect(bench.table.used == 0)
-        for number in 0..<2_000 { _ = bench.table.open(CInt(number), &bench.outbox.state.pointee) }
+        for number in 0..<2_000 { _ = bench.table.open(CInt(number), bench.outbox) }
         #expect((0..<2_000).allSatisfy { bench.table.states[$0].generation > former })
     }
 
     @Test func framesReachTheRightOnesAfterTheSlabShrank() {
         let bench = Bench(connections: 1_024)
         close(bench, 4..<1_024)
-        bench.table.releaseUnused(&bench.outbox.state.pointee)
+        bench.table.releaseUnused(bench.outbox)
         for slot in 0..<4 { bench.sink.windows[slot] = .max }
         let bytes = serverFrame([1, 2, 3])
         let frame = bench.frame(bytes)

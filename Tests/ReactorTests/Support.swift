@@ -2,18 +2,6 @@ internal import CLinux
 internal import Glibc
 @testable import Reactor
 
-/// A seeded generator, so that a failing row can be repeated.
-struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-    init(_ seed: Int) { state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
-}
-
 /// A handler made of closures; what a test does not set does nothing.
 final class Script: LoopHandler {
     var onOpened: (UInt32, PeerAddress, Int) -> Void = { _, _, _ in }
@@ -83,6 +71,7 @@ extension EventLoop {
     /// A loop whose time stands still until a test moves it.
     static func manual(_ change: (inout LoopOptions) -> Void = { _ in }) throws -> EventLoop {
         var options = LoopOptions()
+        options.messageLength = messageLength
         change(&options)
         let loop = try EventLoop(options)
         loop.manualTime = loop.now
@@ -108,15 +97,30 @@ extension EventLoop {
         return true
     }
 
+    // Copies, because `#expect` cannot look into a table that has none.
+    func state(_ slot: UInt32) -> ConnectionState { table[slot] }
+    func isStalled(_ slot: UInt32) -> Bool { table.isStalled(slot) }
+    func isBehind(_ slot: UInt32) -> Bool { table.isBehind(slot) }
+    /// What backlogs, and the rests of records, are counted for.
+    var backlogMemory: Int { table.backlogs.usedBytes }
+    var backlogBudget: ProcessBudget { table.options.backlogs.budget }
+    var arenaCount: Int { outbox.arenaCount }
+
     /// A socketpair: one end on the loop, the other for the test.
     func pair(_ handler: Script) throws -> (slot: UInt32, peer: CInt) {
-        var ends: (CInt, CInt) = (0, 0)
-        let answer = withUnsafeMutableBytes(of: &ends) { clinux_socket_pair($0.bindMemory(to: CInt.self).baseAddress) }
-        guard answer == 0 else { throw IOError(call: "socketpair", code: -answer) }
+        let ends = try socketPair()
         let slot = try adopt(Descriptor(owning: ends.0))
         turns(1, handler)
         return (slot, ends.1)
     }
+}
+
+/// Two connected local sockets.
+func socketPair() throws(IOError) -> (CInt, CInt) {
+    var ends: [CInt] = [0, 0]
+    let kind = CInt(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue)
+    guard socketpair(AF_UNIX, kind, 0, &ends) == 0 else { throw IOError(call: "socketpair", code: errno) }
+    return (ends[0], ends[1])
 }
 
 /// An unmasked server frame as the broker sends them (RFC 6455 §5.2).
@@ -130,6 +134,17 @@ func serverFrame(_ payload: [UInt8], opcode: UInt8 = 1) -> [UInt8] {
     return frame + payload
 }
 
+/// The length of the server frame or HTTP head at the start of what a backlog holds; the broker's is `SentMessage.length`.
+func messageLength(_ bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+    guard bytes.count >= 2 else { return nil }
+    guard bytes[0] >= 0x80 else {
+        return (4...max(4, bytes.count)).first { $0 <= bytes.count && bytes[($0 - 4)..<$0].elementsEqual([13, 10, 13, 10]) }
+    }
+    let lengthBytes = [126: 2, 127: 8][bytes[1]] ?? 0
+    guard bytes.count >= 2 + lengthBytes else { return nil }
+    return 2 + lengthBytes + (lengthBytes == 0 ? Int(bytes[1]) : bytes[2..<2 + lengthBytes].reduce(0) { $0 << 8 | Int($1) })
+}
+
 /// Splits a byte stream into whole server frames; nil when it ends inside one.
 func splitFrames(_ bytes: [UInt8]) -> [[UInt8]]? {
     var frames: [[UInt8]] = []
@@ -137,7 +152,7 @@ func splitFrames(_ bytes: [UInt8]) -> [[UInt8]]? {
     while at < bytes.count {
         let length = bytes.withUnsafeBufferPointer { all -> Int? in
             guard let base = all.baseAddress else { return nil }
-            return FrameBoundary.length(base + at, all.count - at)
+            return messageLength(UnsafeBufferPointer(start: base + at, count: all.count - at))
         }
         guard let length, at + length <= bytes.count else { return nil }
         frames.append(Array(bytes[at..<at + length]))

@@ -86,10 +86,7 @@ final class Simulation {
         var got: [(slot: UInt32, text: String)] = []
         for action in brokers[loop].effects.actions {
             guard case .frame(let slot, let range) = action else { throw fail("a command closed a connection") }
-            guard let text = Text.payload(of: brokers[loop].effects.bytes[range]) else {
-                throw fail("not a text frame")
-            }
-            got.append((slot, text))
+            got.append((slot, Text.of(brokers[loop].effects.bytes[range])))
         }
         let wakes = brokers[loop].takeWakes()
         for other in 0..<shared.loopCount
@@ -116,7 +113,7 @@ final class Simulation {
         for _ in 0..<limit {
             let delivery = brokers[loop].nextDelivery()
             if let delivery {
-                guard let text = Text.payload(of: delivery.bytes) else { throw fail("not a text frame") }
+                let text = Text.of(delivery.message.json)
                 let key = Self.key(of: text)
                 var seen: Set<UInt32> = []
                 for slot in delivery.recipients where slot != delivery.except {
@@ -156,7 +153,7 @@ final class Simulation {
                 guard let id = clientAt[loop][slot], let client = model.clients[id], client.terminations > 0 else {
                     throw fail("slot \(slot) was terminated and should not be")
                 }
-                guard matches(Text.payload(of: brokers[loop].effects.bytes[range]) ?? "", .failure(code: 4009)) else {
+                guard matches(Text.of(brokers[loop].effects.bytes[range]), .failure(code: 4009)) else {
                     throw fail("a termination says 4009")
                 }
             case .close(let slot, let reason):

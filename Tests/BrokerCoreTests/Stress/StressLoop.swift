@@ -154,14 +154,14 @@ final class StressLoop {
     func applyEffects() {
         let (actions, bytes) = (broker.effects.actions, broker.effects.bytes)
         broker.effects.clear()
-        for case .frame(let slot, let range) in actions { hear(Text.payload(of: bytes[range]) ?? "", slot) }
+        for case .frame(let slot, let range) in actions { hear(Text.of(bytes[range]), slot) }
         for case .close(let slot, _) in actions { close(slot) }
     }
 
     func deliver(limit: Int) {
         for _ in 0..<limit {
             guard let delivery = broker.nextDelivery() else { break }
-            let text = Text.payload(of: delivery.bytes) ?? ""
+            let text = Text.of(delivery.message.json)
             for slot in delivery.recipients where slot != delivery.except { hear(text, slot) }
         }
         applyEffects()

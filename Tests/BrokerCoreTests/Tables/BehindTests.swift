@@ -102,7 +102,7 @@
             let before = broker.inbox.drainNumber
             while broker.hasWork {
                 guard let delivery = broker.nextDelivery() else { continue }
-                guard Text.payload(of: delivery.bytes)?.contains("member_added") == true else { continue }
+                guard Text.of(delivery.message.json).contains("member_added") else { continue }
                 told += 1
                 most = max(most, fixture.shared.queuedBytes(of: 1))
             }

@@ -121,7 +121,7 @@ final class BrokerFixture {
                 write(broker)
                 while let delivery = broker.nextDelivery() {
                     for slot in delivery.recipients where slot != delivery.except {
-                        let text = Text.payload(of: delivery.bytes) ?? "not a text frame"
+                        let text = Text.of(delivery.message.json)
                         frames[Peer(loop: broker.loop, slot: slot), default: []].append(text)
                     }
                 }
@@ -136,7 +136,7 @@ final class BrokerFixture {
         for action in actions {
             switch action {
             case .frame(let slot, let range):
-                let text = Text.payload(of: bytes[range]) ?? "not a text frame"
+                let text = Text.of(bytes[range])
                 frames[Peer(loop: broker.loop, slot: slot), default: []].append(text)
             case .close(let slot, let reason):
                 closed[Peer(loop: broker.loop, slot: slot)] = reason

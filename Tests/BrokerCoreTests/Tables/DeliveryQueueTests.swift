@@ -6,9 +6,11 @@
 
     /// CI runs these under ThreadSanitizer too.
     @Suite("DeliveryQueue") struct DeliveryQueueTests {
-        private static func node(producer: Int, number: Int, bytes: Int = 3) -> UnsafeMutablePointer<DeliveryNode> {
+        private static func node(producer: Int, number: Int, bytes: Int = 3, headroomBytes: Int = 0)
+            -> UnsafeMutablePointer<DeliveryNode>
+        {
             let json = Array(repeating: UInt8(ascii: "x"), count: bytes)
-            var pool = DeliveryPool()
+            var pool = DeliveryPool(headroomBytes: headroomBytes)
             return pool.make(
                 .fanOut, to: LocalChannelID(app: 0, index: ChannelIndex(UInt32(producer)), generation: 0),
                 sequence: UInt64(number),
@@ -60,18 +62,23 @@
             queue.push(Self.node(producer: 0, number: 0, bytes: 200))
             #expect(!queue.isEmpty && queue.queuedBytes == DeliveryPool.blockBytes, "a whole block is held")
             queue.push(Self.node(producer: 0, number: 1, bytes: 5_000))
-            let large = MemoryLayout<DeliveryNode>.stride + 5_004
+            let large = MemoryLayout<DeliveryNode>.stride + 5_000
             #expect(queue.queuedBytes == DeliveryPool.blockBytes + large)
             Self.drain(queue) { _, _ in }
             #expect(queue.isEmpty && queue.queuedBytes == 0)
         }
 
-        @Test(arguments: [0, 1, 125, 126, 65_535, 65_536]) func aNodeCarriesOneWholeFrame(bytes: Int) {
-            let node = Self.node(producer: 0, number: 0, bytes: bytes)
+        @Test(arguments: [0, 1, 125, 126, 65_535, 65_536], [0, 3, 255])
+        func aNodeCarriesItsTextAfterTheHeadroom(bytes: Int, headroomBytes: Int) {
+            let node = Self.node(producer: 0, number: 0, bytes: bytes, headroomBytes: headroomBytes)
             defer { Self.release(node) }
-            let text = Text.payload(of: DeliveryNode.bytes(of: node))
-            // Without a text there is no frame: a termination.
-            #expect(bytes == 0 ? DeliveryNode.bytes(of: node).isEmpty : text == String(repeating: "x", count: bytes))
+            let message = DeliveryNode.message(of: node)
+            #expect(Text.of(message.json) == String(repeating: "x", count: bytes))
+            // Without a text there is nothing to write before it: a termination.
+            #expect(message.headroomBytes == (bytes == 0 ? 0 : headroomBytes))
+            #expect(message.bytes.count == message.headroomBytes + bytes)
+            for at in 0..<message.headroomBytes { message.bytes[at] = 1 }
+            #expect(Text.of(message.json) == String(repeating: "x", count: bytes), "the headroom is the sender's")
         }
 
         @Test func aPoolGivesSmallNodesAgainAndKeepsABoundedNumber() {
@@ -89,7 +96,7 @@
             pool.give(large)
             let again = make(300)
             #expect(again == small, "the block of the small one is used again, also for a longer frame")
-            #expect(DeliveryNode.bytes(of: again).count == 304)
+            #expect(DeliveryNode.message(of: again).bytes.count == 300)
             pool.give(again)
             #expect(pool.count == 1, "the large one was not kept")
             // AddressSanitizer sees a block that is given twice, or lost.

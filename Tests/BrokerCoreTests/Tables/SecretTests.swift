@@ -80,13 +80,15 @@
         @Test func theTwoSecretsAreIndependent() {
             let names = SecretKey(1, 2)
             let brokers = [SecretKey(3, 4), SecretKey(5, 6)].map { ids in
-                SharedBroker(settings: [], loopCount: 1, secrets: BrokerSecrets(names: names, socketIDs: ids))
+                SharedBroker(
+                    settings: [], loopCount: 1, secrets: BrokerSecrets(names: names, socketIDs: ids), headroomBytes: 0)
             }
             let name = Array("room".utf8)
             #expect(brokers[0].hashing.hash(of: name.span) == brokers[1].hashing.hash(of: name.span))
             #expect(highs(brokers[0].socketIDs, 0..<8) != highs(brokers[1].socketIDs, 0..<8))
             let other = SharedBroker(
-                settings: [], loopCount: 1, secrets: BrokerSecrets(names: SecretKey(7, 8), socketIDs: SecretKey(3, 4)))
+                settings: [], loopCount: 1, secrets: BrokerSecrets(names: SecretKey(7, 8), socketIDs: SecretKey(3, 4)),
+                headroomBytes: 0)
             #expect(other.hashing.hash(of: name.span) != brokers[0].hashing.hash(of: name.span))
             #expect(highs(other.socketIDs, 0..<8) == highs(brokers[0].socketIDs, 0..<8))
         }

@@ -45,7 +45,7 @@
                     _ = broker.acquireConnectionQuota(of: fixture.app)
                     broker.open(slot: peer.slot, app: fixture.app, random: UInt32(round))
                 }
-                broker.effects = Effects()
+                broker.effects.clear()
                 // One always waits.
                 broker.settleDepartures(limit: broker.departuresWaiting - 1)
                 #expect(broker.memberships.departures.heldCount < 3 * SliceQueue<Departure>.doneMax)
@@ -65,7 +65,7 @@
                 broker.receive(peer.slot, Text.subscribe("room"))
                 #expect(InvariantWalker.fault(in: fixture.brokers) == nil)
             }
-            broker.effects = Effects()
+            broker.effects.clear()
             try post("after", "room", fixture)
             let before = try #require(broker.nextDelivery())
             #expect(Array(before.recipients) == [peers[0].slot], "all others joined after it")
@@ -87,7 +87,7 @@
             while broker.hasWork {
                 #expect(broker.nextDelivery() == nil)
                 let actions = broker.effects.actions
-                broker.effects = Effects()
+                broker.effects.clear()
                 var now = 0
                 for case .close(let slot, _) in actions {
                     #expect(closed.insert(slot).inserted)

@@ -1,0 +1,139 @@
+internal import CLinux
+internal import Glibc
+
+/// What the loop does for a connection whose bytes pass a layer: the handshake, reading records, the goodbye.
+extension EventLoop {
+    /// What one recv asks for: a record of TLS and a little, so that a layer never holds much that is not opened.
+    private static let recordRoom = 17 * 1_024
+    /// Such recvs in a turn.
+    private static let receivesMax = 4
+
+    /// Begins the handshake, in which the peer has `LoopOptions.handshakeMilliseconds`; `opened` comes after it.
+    func beginHandshake(_ slot: UInt32, _ handler: any LoopHandler) {
+        arm(slot, after: UInt64(table.options.handshakeMilliseconds) * 1_000_000)
+        // A client speaks first.
+        readable(slot, EPOLLIN.rawValue, handler)
+        if table[slot].isOpen() { updateInterest(slot) }
+    }
+
+    /// Tells the handler of a connection when its handshake is done.
+    /// - Returns: whether what was read is the handler's.
+    func establish(_ slot: UInt32, _ count: Int, _ handler: any LoopHandler) -> Bool {
+        guard !table[slot].flags.contains(.announced) else { return true }
+        guard let transport = table.transport(slot), transport.layer.isEstablished else {
+            guard count != -Int(EAGAIN) else { return false }
+            table.statistics.handshakesFailed &+= 1
+            failed(slot, CInt(truncatingIfNeeded: -min(0, count)))
+            return false
+        }
+        table[slot].flags.insert(.announced)
+        table[slot].deadlineTick = 0
+        updateInterest(slot)
+        handler.opened(slot, peer: transport.peer, listener: transport.listener)
+        let flags = table[slot].flags
+        guard flags.contains(.open), flags.isDisjoint(with: [.readPaused, .finishing]) else {
+            // What came behind the handshake waits in the input, as it would have in the kernel.
+            if flags.contains(.open), flags.contains(.readPaused) { keepInput(slot, receiveBuffer, count, handler) }
+            return false
+        }
+        return true
+    }
+
+    /// As recv(2), of plaintext. What the layer holds is opened first; then the socket is asked, a bounded number of times.
+    func receiveSecured(_ slot: UInt32, _ target: UnsafeMutableRawBufferPointer) -> Int {
+        guard let transport = table.transport(slot) else { return -Int(EPROTO) }
+        var (count, receives) = (0, 0)
+        while count < target.count {
+            switch transport.layer.open(into: UnsafeMutableRawBufferPointer(rebasing: target[count...])) {
+            case .bytes(let opened):
+                precondition(opened > 0 && opened <= target.count - count, "a layer opened more than there was room for")
+                count += opened
+                continue
+            case .needsInput:
+                guard receives < Self.receivesMax else { break }
+                let answer = feed(slot, transport)
+                receives += 1
+                if answer > 0 { continue }
+                // An end or an error is told by the next recv again.
+                return count > 0 ? count : answer
+            case .ended:
+                if count > 0 { break }
+                return 0
+            case .failed:
+                return -Int(EPROTO)
+            }
+            break
+        }
+        // The socket does not tell of what is left in the layer, nor of an end that was opened.
+        if count > 0 { due.rereads.append(token(slot)) }
+        return count > 0 ? count : -Int(EAGAIN)
+    }
+
+    /// One recv for the layer.
+    private func feed(_ slot: UInt32, _ transport: SecureTransport) -> Int {
+        withUnsafeTemporaryAllocation(byteCount: Self.recordRoom, alignment: 16) { records in
+            let count = clinux_receive(table[slot].descriptor, records.baseAddress, records.count)
+            guard count > 0 else { return count }
+            transport.layer.feed(UnsafeRawBufferPointer(rebasing: records[..<count]))
+            transport.awaitsInput = false
+            return count
+        }
+    }
+
+    /// Reads on where the layer may hold more than one buffer's worth, or an end.
+    func rereadSecured(_ handler: any LoopHandler) {
+        guard !due.rereads.isEmpty else { return }
+        let rereads = due.rereads
+        due.rereads.removeAll(keepingCapacity: true)
+        for one in rereads where isLive(one) {
+            let flags = table[one.slot].flags
+            if !flags.contains(.endSeen), flags.contains(.finishing) || !flags.contains(.readPaused) {
+                readable(one.slot, EPOLLIN.rawValue, handler)
+            }
+        }
+    }
+
+    /// A paused connection is read for its layer's sake only while that cannot write before it is fed. What it is fed stays in it.
+    /// - Returns: whether the event is dealt with.
+    func feedPaused(_ slot: UInt32, _ handler: any LoopHandler) -> Bool {
+        guard let transport = table.transport(slot), transport.awaitsInput else { return false }
+        let count = feed(slot, transport)
+        if count > 0 {
+            if transport.layer.incomingCount > Int(table[slot].inputBytesMax) { close(slot, .overflow) }
+            settleSecured(slot, handler)
+        } else if count == 0 {
+            // It can never be written to again.
+            close(slot, .peerClosed)
+        } else if count != -Int(EAGAIN) {
+            failed(slot, CInt(truncatingIfNeeded: -count))
+        }
+        return true
+    }
+
+    /// After reading: sends what reading made, and what could not be sealed before.
+    func settleSecured(_ slot: UInt32, _ handler: any LoopHandler) {
+        guard table[slot].isOpen() else { return }
+        if table.isBehind(slot) { writable(slot, handler) }
+    }
+
+    /// Says that no more will come.
+    /// - Returns: whether that is with the kernel; else it is tried again when the socket takes bytes.
+    func sayGoodbye(_ slot: UInt32) -> Bool {
+        guard let transport = table.transport(slot) else { return true }
+        if !transport.hasSaidGoodbye {
+            transport.hasSaidGoodbye = true
+            if transport.layer.isEstablished { transport.layer.sayGoodbye() }
+        }
+        guard transport.hasOutgoing else { return true }
+        var sink = PlainSink()
+        switch table.drain(slot, &sink) {
+        case .failed(let code):
+            failed(slot, code)
+            return false
+        case .sent: return true
+        default:
+            updateInterest(slot)
+            return false
+        }
+    }
+}

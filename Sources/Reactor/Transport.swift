@@ -1,0 +1,107 @@
+internal import Glibc
+
+/// A layer between a connection's bytes and its socket that works in records, as TLS does. It does no I/O: it is given what the socket said and
+/// asked for what the socket shall take. Loop thread only.
+///
+/// ```
+/// handler ◀── plaintext ── open ◀── feed ◀── recv(2)
+/// backlog ─── plaintext ─▶ seal ─▶ outgoing ─▶ send(2)
+/// ```
+/// The backlog holds plaintext, because it is shortened to whole messages when a peer is too slow; of sealed records only the rest of the
+/// last one waits here. A plain connection has no layer and pays for none.
+public protocol RecordLayer: AnyObject {
+    /// Whether plaintext may pass: the handshake is done.
+    var isEstablished: Bool { get }
+
+    /// Takes bytes from the socket. Kept until opened: what one read brought, and the beginning of a record.
+    func feed(_ bytes: UnsafeRawBufferPointer)
+
+    /// Bytes fed and not opened.
+    var incomingCount: Int { get }
+
+    /// Opens what has been fed, and takes the handshake on. It may make records to send ("read wants write"), as the first of a handshake.
+    func open(into plaintext: UnsafeMutableRawBufferPointer) -> RecordOpening
+
+    /// Makes one record, a full one if there are bytes enough.
+    /// - Returns: bytes taken; 0 when nothing can be sealed before more is fed ("write wants read").
+    func seal(_ plaintext: UnsafeRawBufferPointer) -> Int
+
+    /// Records made that the kernel has not taken; valid until the next call.
+    var outgoing: UnsafeRawBufferPointer { get }
+
+    /// The kernel has taken the first bytes of `outgoing`.
+    func sent(_ count: Int)
+
+    /// Makes the record that says that no more will come (TLS: close_notify).
+    func sayGoodbye()
+}
+
+/// What was opened.
+public enum RecordOpening: Equatable, Sendable {
+    /// So many bytes of plaintext, at least one.
+    case bytes(Int)
+    /// Nothing before more is fed.
+    case needsInput
+    /// The peer said goodbye.
+    case ended
+    /// What came is no record of this peer. An alert may be among `outgoing`.
+    case failed
+}
+
+/// A connection's layer, and what the loop has to know of it.
+final class SecureTransport {
+    let layer: any RecordLayer
+    /// For `opened`, which comes after the handshake.
+    let peer: PeerAddress
+    let listener: Int
+    /// The layer could not seal before it is fed: to wait for the socket to take bytes would be to wait for nothing.
+    var awaitsInput = false
+    var hasSaidGoodbye = false
+    /// Of `outgoing`, what the ledger of backlogs knows of.
+    var countedBytes = 0
+
+    init(_ layer: any RecordLayer, peer: PeerAddress, listener: Int) {
+        (self.layer, self.peer, self.listener) = (layer, peer, listener)
+    }
+
+    var hasOutgoing: Bool { !layer.outgoing.isEmpty }
+}
+
+@available(*, unavailable) extension SecureTransport: Sendable {}
+
+/// A sink that makes records of what it is given; what it takes is sealed, and with the kernel but for the rest of the last record.
+struct SecureSink<Base: ByteSink>: ByteSink {
+    let transport: SecureTransport
+    var base: Base
+
+    mutating func send(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
+        let plaintext = UnsafeRawBufferPointer(start: bytes, count: count)
+        var taken = 0
+        while true {
+            let code = push(descriptor)
+            if code == -Int(EAGAIN) { return taken > 0 ? taken : code }
+            if code < 0 { return code }
+            guard taken < count else { return taken }
+            let sealed = transport.layer.seal(UnsafeRawBufferPointer(rebasing: plaintext[taken...]))
+            precondition(sealed >= 0 && sealed <= count - taken, "a layer sealed bytes that are not there")
+            transport.awaitsInput = sealed == 0
+            if sealed == 0 { return taken > 0 ? taken : -Int(EAGAIN) }
+            taken += sealed
+        }
+    }
+
+    /// Sends records that were made earlier.
+    /// - Returns: 0 when none is left, or a negative errno; EAGAIN: the kernel is full.
+    mutating func push(_ descriptor: CInt) -> Int {
+        while let base = transport.layer.outgoing.baseAddress, transport.hasOutgoing {
+            let count = transport.layer.outgoing.count
+            let taken = self.base.send(descriptor, base, count)
+            guard taken >= 0 else { return taken }
+            transport.layer.sent(taken)
+            if taken < count { return -Int(EAGAIN) }
+        }
+        return 0
+    }
+
+    func backlogAllowance(_ slot: UInt32) -> Int { base.backlogAllowance(slot) }
+}
