@@ -63,6 +63,15 @@ import Testing
             read(&reader, Self.frame(Self.event(200 - padding))) == .delivery(Self.stamp), "another length of header")
     }
 
+    /// By its place and not by its mark: what stands before it may look like one.
+    @Test func aKnownPlaceNeedsNoSearch() {
+        var reader = FrameReader()
+        let event = Self.event()
+        #expect(read(&reader, Self.frame(event)) == .delivery(Self.stamp))
+        let disguised = Array("{\"event\":\"~SL~x\"".utf8) + event[16...]
+        #expect(disguised.count == event.count && read(&reader, Self.frame(disguised)) == .delivery(Self.stamp))
+    }
+
     @Test func framesThatAreNoTextAreToldApart() {
         var reader = FrameReader()
         #expect(read(&reader, Self.frame([1, 2, 3], opcode: 9)) == .controlPing(2..<5))
