@@ -25,6 +25,7 @@ struct HTTPReply {
         + "Authorization, X-CSRF-TOKEN, XSRF-TOKEN, X-Socket-Id\r\n"
 
     /// An empty 200 in the storage of the last one.
+    @inline(__always)
     mutating func reset() {
         status = 200
         contentType = "application/json"
@@ -53,7 +54,8 @@ struct HTTPReply {
     }
 }
 
-/// What a route makes of a request when it does not refuse it.
+/// What a route makes of a request when it does not refuse it. A route is a function `(RequestView, inout HTTPReply) throws(Refusal) -> Answer`:
+/// it has no connection, no clock and no log.
 enum Answer {
     /// The answer is in the reply.
     case reply
@@ -66,7 +68,3 @@ enum Answer {
     /// The connection becomes a WebSocket, if `Admission` lets the client in.
     case webSocket(key: Range<Int>)
 }
-
-/// Answers the requests of one route or of several: a value that another module can supply. It has no connection, no clock and no log: the
-/// request has the time, and a refusal is thrown.
-typealias RouteHandler = (RequestView, inout HTTPReply) throws(Refusal) -> Answer

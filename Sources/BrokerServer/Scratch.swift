@@ -9,6 +9,7 @@ struct Scratch {
     private var date = HTTPDate(unixSeconds: 0)
 
     /// Writes the reply. With `keepAlive` false it says that the connection ends after it.
+    @inline(__always)
     mutating func writeReply(unixSeconds: Int, keepAlive: Bool, omitBody: Bool) {
         bytes.removeAll(keepingCapacity: true)
         date.set(unixSeconds: unixSeconds)

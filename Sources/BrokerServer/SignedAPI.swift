@@ -84,11 +84,15 @@ final class SignedAPI {
         }
     }
 
+    @inline(__always)
     private func check(_ outcome: APISignature.Outcome, _ app: App) throws(Refusal) {
-        guard case .failure(let status, let text) = outcome else { return }
+        if case .failure(let status, let text) = outcome { throw refusal(status, text, app) }
+    }
+
+    private func refusal(_ status: Int, _ text: String, _ app: App) -> Refusal {
         // What should have been signed helps whoever writes the caller, and whoever guesses.
         let shown = state.settings.isProduction ? "The call's authentication is not valid" : text
-        throw Refusal.http(status, shown, logged: text).about(app)
+        return Refusal.http(status, shown, logged: text).about(app)
     }
 
     private func run(
