@@ -6,8 +6,9 @@ internal import Wire
 /// Lists that may be long: made a slice a turn, each slice sent as soon as the peer has taken the last, so that neither the loop
 /// nor its memory is held by one caller.
 ///
-/// What fits into the turn's allowance is answered as any call is. Otherwise the reply goes out in chunks; until it is whole the
-/// peer's next requests are not read.
+/// What fits into the allowance of one turn is answered with its length, as any call is; a list that finds the allowance used up
+/// by others waits for the next turn's. What does not fit goes out in chunks. Until a reply is whole the peer's next requests
+/// are not read.
 extension LoopServer {
     /// Channels and users that lists may look at in one turn, all callers together: well below a millisecond.
     static let listWorkPerTurn = 4_000
@@ -18,8 +19,12 @@ extension LoopServer {
 
     /// Answers with a list.
     func respondList(_ slot: UInt32, for request: RequestView, _ source: LongReply.Source) throws(APIError) {
-        var list = LongReply(source)
-        list.make(with: broker, textBytesMax: Self.pieceBytesMax, work: &listWork)
+        var storage: [UInt8] = []
+        swap(&storage, &reply)
+        var list = LongReply(source, storage: storage)
+        var isTooLong = false
+        // Those that came before have the first claim on the allowance.
+        if longReplies.isEmpty { isTooLong = make(&list) }
         if list.isWhole {
             swap(&reply, &list.text)
             return respondReply(slot, for: request)
@@ -27,17 +32,34 @@ extension LoopServer {
         guard longReplies.heldBytes + list.heldBytes <= Self.longReplyBytesMax else {
             throw APIError(status: 503, text: "Too many long lists are being sent; try again soon")
         }
-        let isChunked = request.head.minorVersion >= 1
-        let keepAlive = request.head.keepAlive && isChunked
+        var one = LongReplies.Entry(
+            slot: slot, isChunked: request.head.minorVersion >= 1, keepAlive: request.head.keepAlive,
+            omitsBody: request.head.method == .head, list: list)
+        if isTooLong, open(&one) { return endReply(slot, keepAlive: one.keepAlive) }
+        sessions[slot].replyNumber = longReplies.begin(one)
+    }
+
+    /// Makes more of a list.
+    /// - Returns: whether it is longer than one turn may make: it has had all of this one's allowance, or is a piece by now.
+    private func make(_ list: inout LongReply) -> Bool {
+        let isFirst = listWork == Self.listWorkPerTurn
+        list.make(with: broker, textBytesMax: Self.pieceBytesMax, work: &listWork)
+        return !list.isWhole && (isFirst || list.text.count >= Self.pieceBytesMax)
+    }
+
+    /// Sends the head of a reply whose length is not known.
+    /// - Returns: whether that was all.
+    private func open(_ one: inout LongReplies.Entry) -> Bool {
+        one.isOpen = true
+        one.keepAlive = one.keepAlive && one.isChunked
         response.removeAll(keepingCapacity: true)
         date.set(unixSeconds: unixSeconds)
         HTTPResponse.appendOpenHead(
-            date: date, contentType: "application/json", extraHeaders: Self.crossOrigin, isChunked: isChunked,
-            keepAlive: keepAlive, to: &response)
-        loop.outbox.send(response, to: slot)
+            date: date, contentType: "application/json", extraHeaders: Self.crossOrigin, isChunked: one.isChunked,
+            keepAlive: one.keepAlive, to: &response)
+        loop.outbox.send(response, to: one.slot)
         readThrottle.answeredBytes += response.count
-        if request.head.method == .head { return endReply(slot, keepAlive: keepAlive) }
-        sessions[slot].replyNumber = longReplies.begin(list, slot: slot, isChunked: isChunked, keepAlive: keepAlive)
+        return one.omitsBody
     }
 
     /// Makes and sends the next pieces.
@@ -48,35 +70,69 @@ extension LoopServer {
         let mayMake = longReplies.heldBytes <= Self.longReplyBytesMax
         for var one in longReplies.take() {
             guard sessions[one.slot].replyNumber == one.number, sessions[one.slot].phase == .http else { continue }
-            let hasTaken = loop.backlogBytes(one.slot) == 0
-            if hasTaken, mayMake { one.list.make(with: broker, textBytesMax: Self.pieceBytesMax, work: &listWork) }
-            guard hasTaken, !one.list.text.isEmpty else {
-                waiting.append(one)
+            switch advance(&one, mayMake: mayMake) {
+            case .whole: mayAdvance = true
+            case .sent:
+                mayAdvance = true
+                served.append(one)
+            case .waits:
                 if listWork <= 0 { mayAdvance = true }
-                continue
+                waiting.append(one)
             }
-            mayAdvance = true
-            if sendPiece(&one) { endReply(one.slot, keepAlive: one.keepAlive) } else { served.append(one) }
         }
         longReplies.put(waiting: waiting, served: served)
         return mayAdvance
     }
 
+    private enum Advance { case waits, sent, whole }
+
+    private func advance(_ one: inout LongReplies.Entry, mayMake: Bool) -> Advance {
+        guard loop.backlogBytes(one.slot) == 0 else { return .waits }
+        var isTooLong = false
+        if mayMake {
+            longReplies.lend(to: &one.list)
+            isTooLong = make(&one.list)
+        }
+        if !one.isOpen {
+            if one.list.isWhole { return respondWhole(one) }
+            // Where all hold too much, what is made is sent.
+            guard isTooLong || !mayMake else { return .waits }
+            if open(&one) {
+                endReply(one.slot, keepAlive: one.keepAlive)
+                return .whole
+            }
+        }
+        guard !one.list.text.isEmpty else { return .waits }
+        guard sendPiece(&one) else { return .sent }
+        endReply(one.slot, keepAlive: one.keepAlive)
+        return .whole
+    }
+
+    /// A list that had to wait for its turn, and is short.
+    private func respondWhole(_ one: LongReplies.Entry) -> Advance {
+        sessions[one.slot].replyNumber = 0
+        respond(
+            one.slot, status: 200, contentType: "application/json", extraHeaders: Self.crossOrigin,
+            body: one.list.text.span, keepAlive: one.keepAlive, omitBody: one.omitsBody)
+        if one.keepAlive { readThrottle.pause(one.slot) }
+        return .whole
+    }
+
     /// - Returns: whether it was the last.
     private func sendPiece(_ one: inout LongReplies.Entry) -> Bool {
-        let piece = one.list.text.prefix(ReadThrottle.answerBytesMax)
-        let isLast = one.list.isWhole && piece.count == one.list.text.count
+        let count = min(one.list.text.count, ReadThrottle.answerBytesMax)
+        let isAll = count == one.list.text.count
         response.removeAll(keepingCapacity: true)
         if one.isChunked {
-            HTTPResponse.appendChunk(piece, to: &response)
-            if isLast { HTTPResponse.appendLastChunk(to: &response) }
+            HTTPResponse.appendChunk(one.list.text[..<count], to: &response)
+            if isAll, one.list.isWhole { HTTPResponse.appendLastChunk(to: &response) }
         } else {
-            response.append(contentsOf: piece)
+            response.append(contentsOf: one.list.text[..<count])
         }
-        one.list.text.removeFirst(piece.count)
+        if isAll { longReplies.takeBack(from: &one.list) } else { one.list.text.removeFirst(count) }
         loop.outbox.send(response, to: one.slot)
         sessions[one.slot].sinceMilliseconds = milliseconds
-        return isLast
+        return isAll && one.list.isWhole
     }
 
     private func endReply(_ slot: UInt32, keepAlive: Bool) {
@@ -84,50 +140,5 @@ extension LoopServer {
         guard !keepAlive else { return readThrottle.pause(slot) }
         end(slot, .answered)
         loop.finish(slot, lingerNanoseconds: Self.second)
-    }
-}
-
-/// The replies of one loop that are under way, in the order in which they get their turn.
-struct LongReplies {
-    struct Entry {
-        let slot: UInt32
-        /// Tells it from a later reply of the same slot.
-        let number: UInt32
-        let isChunked: Bool
-        var keepAlive: Bool
-        var list: LongReply
-    }
-
-    private var entries: [Entry] = []
-    private var lastNumber: UInt32 = 0
-    /// Made and not sent, of all.
-    private(set) var heldBytes = 0
-
-    var isEmpty: Bool { entries.isEmpty }
-    var count: Int { entries.count }
-
-    /// - Returns: the reply's number, which is never 0.
-    mutating func begin(_ list: LongReply, slot: UInt32, isChunked: Bool, keepAlive: Bool) -> UInt32 {
-        lastNumber = lastNumber == .max ? 1 : lastNumber + 1
-        entries.append(
-            Entry(slot: slot, number: lastNumber, isChunked: isChunked, keepAlive: keepAlive, list: list))
-        heldBytes += list.heldBytes
-        return lastNumber
-    }
-
-    /// After this reply the connection ends.
-    mutating func endConnection(after number: UInt32) {
-        for at in entries.indices where entries[at].number == number { entries[at].keepAlive = false }
-    }
-
-    /// Takes every reply out once; those that go on come last in the next round, so that each gets its turn.
-    mutating func take() -> [Entry] {
-        defer { entries = [] }
-        return entries
-    }
-
-    mutating func put(waiting: [Entry], served: [Entry]) {
-        entries = waiting + served
-        heldBytes = entries.reduce(0) { $0 + $1.list.heldBytes }
     }
 }
