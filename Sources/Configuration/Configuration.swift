@@ -1,6 +1,6 @@
 /// The settings of a broker, with the way they were found.
 public struct Configuration: Sendable {
-    /// Reads one file whole; `-` is standard input. The only way in which this room touches the outside.
+    /// Reads one file whole; `-` is standard input. The only way in which this module touches the outside.
     public typealias ReadFile = (String) -> Result<[UInt8], FileError>
 
     public struct FileError: Error, Equatable, Sendable {

@@ -40,7 +40,7 @@ public enum APIReply {
         out.append(UInt8(ascii: "}"))
     }
 
-    /// A refusal thrown in this room.
+    /// A refusal thrown in this module.
     public static func error(_ error: APIError, to out: inout [UInt8]) {
         Self.error(status: error.status, text: error.text, to: &out)
     }
