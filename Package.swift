@@ -10,7 +10,7 @@ let modules: [(name: String, mayImport: [String])] = [
     ("Reactor", ["CLinux", "Telemetry"]),
     ("PusherProtocol", ["Wire", "Crypto"]),
     ("BrokerCore", ["PusherProtocol", "Wire", "Crypto"]),
-    ("Configuration", ["BrokerCore", "PusherProtocol", "Wire"]),
+    ("Configuration", ["BrokerCore", "PusherProtocol", "Telemetry", "Wire"]),
     (
         "BrokerServer",
         ["Configuration", "BrokerCore", "PusherProtocol", "Reactor", "Crypto", "Wire", "Telemetry", "CLinux"]
@@ -36,7 +36,7 @@ let tests: [(name: String, mayImport: [String])] = [
             "TestSupport", "Wire",
         ]
     ),
-    ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "TestSupport"]),
+    ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "Telemetry", "TestSupport"]),
     ("LoadGeneratorTests", ["LoadGenerator", "Reactor", "TestSupport"]),
 ]
 

@@ -61,6 +61,9 @@ public final class SharedBroker: Sendable {
     private let appOfKey: [UInt16]
     private let appOfID: [UInt16]
 
+    /// Apps a broker may have.
+    public static let appsMax = Int(UInt16.max)
+
     /// - Parameters:
     ///   - settings: checked settings: keys and ids are unique over all apps.
     ///   - loopCount: 1...64.
@@ -74,7 +77,7 @@ public final class SharedBroker: Sendable {
         socketIDs = SocketIDCodec(key: secrets.socketIDs)
         let shards = ShardDirectory(hashing: hashing)
         apps = settings.enumerated().map { App(index: $0, settings: $1, shards: shards) }
-        precondition(settings.count <= Int(UInt16.max), "a delivery names its app in 16 bits")
+        precondition(settings.count <= Self.appsMax, "a delivery names its app in 16 bits")
         var keys = NameTable(hashing: hashing)
         var ids = NameTable(hashing: hashing)
         var (keyApps, idApps): ([UInt16], [UInt16]) = ([], [])

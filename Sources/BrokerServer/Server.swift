@@ -33,9 +33,9 @@ public final class Server {
     /// Loops that serve.
     let loopCount: Int
     /// Opens the listeners and starts the loops; returns when all of them serve.
-    public init(_ configuration: consuming Configuration) throws(StartFailure) {
+    public init(_ configuration: consuming LoadedSettings) throws(StartFailure) {
         var settings = configuration.settings
-        Log.level = LogLevel(name: settings.logLevel.rawValue) ?? .info
+        Log.level = settings.logLevel
         Self.warn(configuration.warnings)
         let plan = ListenPlan(
             host: settings.host, isDefaultApp: settings.isDefaultApp, isContainer: ContainerSigns.here.isContainer)

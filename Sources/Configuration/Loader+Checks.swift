@@ -49,10 +49,10 @@ extension Loader {
     // MARK: Apps
 
     private mutating func checkApps() {
-        guard drafts.count <= ServerSettings.appsMax else {
+        guard drafts.count <= SharedBroker.appsMax else {
             return problems.error(
-                drafts[ServerSettings.appsMax].origin,
-                "apps: \(drafts.count) apps, but a broker has at most \(ServerSettings.appsMax)")
+                drafts[SharedBroker.appsMax].origin,
+                "apps: \(drafts.count) apps, but a broker has at most \(SharedBroker.appsMax)")
         }
         var (ids, keys) = (NameRegistry(kind: "id"), NameRegistry(kind: "key"))
         for draft in drafts {

@@ -17,7 +17,7 @@ enum ProcessEnvironment {
     }
 
     /// A whole file; `-` is standard input.
-    static func read(_ path: String) -> Result<[UInt8], Configuration.FileError> {
+    static func read(_ path: String) -> Result<[UInt8], LoadedSettings.FileError> {
         let descriptor = path == "-" ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return failure() }
         defer { if descriptor != STDIN_FILENO { close(descriptor) } }
@@ -31,8 +31,8 @@ enum ProcessEnvironment {
         }
     }
 
-    private static func failure() -> Result<[UInt8], Configuration.FileError> {
-        .failure(Configuration.FileError(text: String(cString: strerror(errno))))
+    private static func failure() -> Result<[UInt8], LoadedSettings.FileError> {
+        .failure(LoadedSettings.FileError(text: String(cString: strerror(errno))))
     }
 
     /// Writes all of a text, or as much as the reader wants.

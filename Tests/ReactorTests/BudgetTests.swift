@@ -1,4 +1,5 @@
 @testable import Reactor
+import TestSupport
 import Testing
 
 @Suite("A budget of the process") struct BudgetTests {
@@ -13,7 +14,7 @@ import Testing
 
     @Test("whatever loops take and give, the sum stays below the limit and nothing is lost", arguments: 0..<20)
     func model(seed: Int) {
-        var random = SeededRandom(seed)
+        var random = SeededRandom(seed: seed)
         let budget = ProcessBudget(limitBytes: Int.random(in: 1...5_000_000, using: &random))
         var holders: [Holder] = (0..<4).map { _ in Holder(budget) }
         var held: [(holder: Int, bytes: Int)] = []

@@ -1,5 +1,6 @@
 internal import Glibc
 @testable import Reactor
+import TestSupport
 import Testing
 
 /// The product's hottest loop, alone. Not a test: `STARLING_BENCHMARK=1 swift test -c release -Xswiftc -enable-testing --filter FanOut`.
@@ -15,7 +16,7 @@ import Testing
         var table = ConnectionTable(LoopOptions())
         defer { table.free() }
         var sink = NoSink()
-        var random = SeededRandom(1)
+        var random = SeededRandom(seed: 1)
         let slots = (0..<connections).map { table.open(CInt($0), &outbox.state.pointee) }.shuffled(using: &random)
         let frame = serverFrame([UInt8](repeating: 65, count: 128))
         let turns = 10_000_000 / (connections * publishesPerTurn)

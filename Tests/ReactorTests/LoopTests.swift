@@ -1,12 +1,13 @@
 internal import CLinux
 internal import Glibc
 @testable import Reactor
+import TestSupport
 import Testing
 
 @Suite("Event loop on socketpairs") struct LoopTests {
     @Test("back-pressure at any peer speed delivers everything in order", arguments: 0..<20)
     func anySpeed(seed: Int) throws {
-        var random = SeededRandom(seed)
+        var random = SeededRandom(seed: seed)
         let loop = try EventLoop.manual { $0.backlogBytesMax = .max / 2 }
         let script = Script()
         let (slot, end) = try loop.pair(script)

@@ -1,5 +1,6 @@
 internal import Glibc
 @testable import Reactor
+import TestSupport
 import Testing
 
 /// A socket that takes what its window allows: the same answers in every run.
@@ -55,7 +56,7 @@ final class Bench {
     /// Random frames to random sets, with gaps, repeats, exclusions and any window; the model is one byte array per connection.
     @Test("at any peer speed every connection gets exactly its frames, in order", arguments: 0..<60)
     func model(seed: Int) {
-        var random = SeededRandom(seed)
+        var random = SeededRandom(seed: seed)
         let count = Int.random(in: 1...12, using: &random)
         var options = LoopOptions()
         options.backlogBytesMax = .max / 2
@@ -93,7 +94,7 @@ final class Bench {
 
     @Test("an overflowing connection keeps the frame it has begun and no other", arguments: 0..<60)
     func startedMessage(seed: Int) {
-        var random = SeededRandom(seed)
+        var random = SeededRandom(seed: seed)
         var options = LoopOptions()
         options.backlogBytesMax = 3_000
         let bench = Bench(connections: 1, options)

@@ -1,4 +1,5 @@
 @testable import Reactor
+import TestSupport
 import Testing
 
 /// Who has to go when a peer does not take what is sent to it, and who has not.
@@ -87,7 +88,7 @@ import Testing
 
     @Test("the sum of all loops' backlogs stays below the limit, capacity counted", arguments: 0..<20)
     func processBound(seed: Int) {
-        var random = SeededRandom(seed)
+        var random = SeededRandom(seed: seed)
         let options = options(limit: 1 << 20, total: 600_000)
         let benches = (0..<3).map { _ in Bench(connections: 20, options) }
         var sent = [[[[UInt8]]]](repeating: Array(repeating: [], count: 20), count: 3)
@@ -279,7 +280,7 @@ import Testing
         "after its backlog slid, an overflowing connection still keeps the frame it has begun and no other",
         arguments: 0..<60)
     func slidingBacklog(seed: Int) {
-        var random = SeededRandom(seed)
+        var random = SeededRandom(seed: seed)
         let bench = Bench(connections: 1, options(limit: 9_000))
         var sent: [[UInt8]] = []
         var slides = 0

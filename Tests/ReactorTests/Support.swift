@@ -2,18 +2,6 @@ internal import CLinux
 internal import Glibc
 @testable import Reactor
 
-/// A seeded generator, so that a failing row can be repeated.
-struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-    init(_ seed: Int) { state = UInt64(truncatingIfNeeded: seed) &* 0x9E37_79B9_7F4A_7C15 &+ 1 }
-    mutating func next() -> UInt64 {
-        state ^= state << 13
-        state ^= state >> 7
-        state ^= state << 17
-        return state &* 0x2545_F491_4F6C_DD1D
-    }
-}
-
 /// A handler made of closures; what a test does not set does nothing.
 final class Script: LoopHandler {
     var onOpened: (UInt32, PeerAddress, Int) -> Void = { _, _, _ in }
