@@ -34,7 +34,7 @@ def goals(results: dict) -> str:
     for line in figures.shown(results):
         ours = figures.Cell(results, line, line.subject).median
         for goal, verdict in zip(line.goals, figures.verdicts(results, line)):
-            theirs = figures.Cell(results, line, goal.server, goal.row).median if goal.server else 1.0
+            theirs = figures.reference(results, line, goal) if goal.server else 1.0
             if ours is None or not theirs or verdict[2] is None:
                 continue
             allowed = goal.factor * theirs

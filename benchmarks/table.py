@@ -97,7 +97,8 @@ def document(results: dict) -> str:
         ]
         goals = "; ".join(verdict_text(one) for one in figures.verdicts(results, line)) or "–"
         out.append(f"| {line.title} | {line.unit} | " + " | ".join(cells) + f" | {goals} |")
-    out += ["", *[f"* {note}" for note in rows.NOTES], ""]
+    notes = [*rows.NOTES, *([rows.NOTE_OF_SCHEMA_2] if results["schema"] < 3 else [])]
+    out += ["", *[f"* {note}" for note in notes], ""]
     complaints = sorted(
         {
             f"* {row}, {server}: {reason}"
@@ -113,7 +114,9 @@ def document(results: dict) -> str:
 
 
 def readme(results: dict) -> str:
-    """What stands between the marks of README.md."""
+    """What stands between the marks of README.md: ratios first, then what holds on one processor only."""
+    processor = results["environment"].get("processor", "?")
+    lines = [line for line in figures.shown(results) if line.goals]
     out = [
         BEGIN,
         "",
@@ -124,21 +127,35 @@ def readme(results: dict) -> str:
         "deliveries or as said.",
         "How each figure is measured: `benchmarks/README.md`.",
         "",
-        "| load | unit | Starling | beside it | must reach |",
+        "| load | must reach | unit | Starling | beside it |",
         "|---|---|---|---|---|",
     ]
-    for line in figures.shown(results):
-        ours = figures.Cell(results, line, line.subject)
+    for line in lines:
         others = [
-            f"{figures.reference_name(goal)} {figures.Cell(results, line, goal.server, goal.row).short}"
-            for goal in line.goals
-            if goal.server
+            f"{figures.reference_name(goal)} {beside(results, line, goal)}" for goal in line.goals if goal.server
         ]
-        goals = "; ".join(readme_verdict(one) for one in figures.verdicts(results, line))
-        if not goals:
-            continue
-        out.append(f"| {line.title} | {line.unit} | {ours.short} | {', '.join(others)} | {goals} |")
+        if others:
+            unit = line.unit.removesuffix(" per million")
+            cells = [line.title, goals_of(results, line), unit, ours(results, line), ", ".join(others)]
+            out.append("| " + " | ".join(cells) + " |")
+    out += ["", f"| on this {processor} | unit | Starling | must reach |", "|---|---|---|---|"]
+    for line in lines:
+        if not any(goal.server for goal in line.goals):
+            out.append(f"| {line.title} | {line.unit} | {ours(results, line)} | {goals_of(results, line)} |")
     return "\n".join([*out, "", END])
+
+
+def ours(results: dict, line: rows.Line) -> str:
+    return figures.Cell(results, line, line.subject).short
+
+
+def beside(results: dict, line: rows.Line, goal: rows.Goal) -> str:
+    value = figures.reference(results, line, goal)
+    return "–" if value is None else figures.number(value, line.digits)
+
+
+def goals_of(results: dict, line: rows.Line) -> str:
+    return "; ".join(readme_verdict(one) for one in figures.verdicts(results, line))
 
 
 def readme_verdict(verdict: tuple[str, str, bool | None]) -> str:

@@ -20,13 +20,15 @@ public final class App: Sendable {
     let backendEvents: WindowCounter
     let readRequests: WindowCounter
     let messagesToday: WindowCounter
+    /// Which edges somebody wants to be told.
+    let edges: EdgeInterest
 
     /// An app that was not there before.
     init(index: Int, settings: AppSettings, shards: ShardDirectory) {
         self.index = index
         (keys, self.settings, isRemoved) = (Self.prepared(settings), Self.withoutKeys(settings), false)
         registry = ChannelRegistry(app: index, directory: shards)
-        (connections, channels) = (Quota(), Quota())
+        (connections, channels, edges) = (Quota(), Quota(), EdgeInterest())
         (backendEvents, readRequests, messagesToday) = (WindowCounter(), WindowCounter(), WindowCounter())
     }
 
@@ -37,7 +39,7 @@ public final class App: Sendable {
         self.settings = settings.map(Self.withoutKeys) ?? before.settings
         isRemoved = settings == nil
         registry = before.registry
-        (connections, channels) = (before.connections, before.channels)
+        (connections, channels, edges) = (before.connections, before.channels, before.edges)
         (backendEvents, readRequests, messagesToday) =
             (before.backendEvents, before.readRequests, before.messagesToday)
     }

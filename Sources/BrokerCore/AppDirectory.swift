@@ -1,3 +1,5 @@
+internal import PusherProtocol
+
 /// The apps by number, by key and by id: one snapshot of what is configured, which nothing changes any more. Safe from any thread.
 ///
 /// Each loop holds one, and is given the next in a turn of its own (`LoopBroker.use`): within a turn nothing changes under a command.

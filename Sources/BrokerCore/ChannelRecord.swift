@@ -6,27 +6,14 @@ struct ChannelRecord: Vacant {
     // SAFETY: written when it is made, and only read afterwards.
     nonisolated(unsafe) static let vacant = makeVacant()
 
-    /// A loop that has this channel in its table.
-    struct LoopEntry {
-        var loop: Int
-        var channel: LocalChannelID
-        /// Watchers only.
-        var told = Told.everything
-        /// Subscribers of that loop, as this record counts them.
-        var count: Int
-    }
-
-    /// What a loop that was not told everything was told last of a watched user.
-    enum Told: UInt8 { case everything, online, offline }
-
     var kind = ChannelKind(access: .public, isCache: false)
     /// The number of the last delivery posted; every delivery of the channel draws the next.
     var sequence: UInt64 = 0
     /// Connections on all loops. For a user channel: its signed-in connections.
     var subscriberCount = 0
-    var loops: [LoopEntry] = []
+    var loops = LoopEntries()
     /// User channels only: loops with connections that watch this user.
-    var watchers: [LoopEntry] = []
+    var watchers = LoopEntries()
     var roster: Roster?
     var cache: CachedEvent?
     /// Subscription counts: when the last one went out, and whether a later one is owed (PW-181).
@@ -36,43 +23,6 @@ struct ChannelRecord: Vacant {
 
     /// Nobody needs the record any more.
     var isUnused: Bool { subscriberCount == 0 && watchers.isEmpty && cache == nil }
-
-    /// Draws the next sequence number and posts one delivery to every loop that has subscribers.
-    mutating func post(
-        _ kind: DeliveryKind = .fanOut, json: Span<UInt8>, except: ConnectionTag = .none, exceptLoop: Int = -1,
-        over queues: DeliveryQueues, wakes: inout UInt64, pool: inout DeliveryPool
-    ) {
-        sequence += 1
-        for entry in loops {
-            let excluded = entry.loop == exceptLoop ? except : .none
-            queues[entry.loop].pointee.push(
-                pool.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json))
-            wakes |= 1 << UInt64(entry.loop)
-        }
-    }
-
-    /// One subscriber more on a loop, at the place the loop named.
-    static func add(_ channel: LocalChannelID, loop: Int, to entries: inout [LoopEntry]) {
-        if let at = entries.firstIndex(where: { $0.loop == loop }) {
-            precondition(entries[at].channel == channel, "a loop names one place for a channel until it has emptied it")
-            entries[at].count += 1
-        } else {
-            entries.append(LoopEntry(loop: loop, channel: channel, count: 1))
-        }
-    }
-
-    /// One subscriber fewer on a loop.
-    /// - Returns: true when the loop has none left and may free its place.
-    static func remove(loop: Int, from entries: inout [LoopEntry]) -> Bool {
-        guard let at = entries.firstIndex(where: { $0.loop == loop }) else {
-            preconditionFailure("a loop gives back only what it has taken")
-        }
-        entries[at].count -= 1
-        guard entries[at].count == 0 else { return false }
-        entries.swapAt(at, entries.count - 1)
-        entries.removeLast()
-        return true
-    }
 }
 
 /// The last API event of a cache channel (Pusher protocol §3.8).

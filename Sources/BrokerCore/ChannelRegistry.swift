@@ -62,9 +62,12 @@ struct ChannelShard: ~Copyable {
 
     func name(of id: Int) -> [UInt8] { table.names[id] }
 
-    mutating func findOrInsert(_ name: Span<UInt8>, hash: UInt64, kind: ChannelKind) -> Int {
+    /// - Parameter stored: the name as a new record keeps it; a copy unless the caller has one to share.
+    mutating func findOrInsert(
+        _ name: Span<UInt8>, hash: UInt64, kind: ChannelKind, stored: [UInt8]? = nil
+    ) -> Int {
         if let id = table.find(name, hash: hash) { return Int(id) }
-        let id = Int(table.insert(ChannelTable.copy(name), hash: hash))
+        let id = Int(table.insert(stored ?? ChannelTable.copy(name), hash: hash))
         records.take(id)
         records[id].kind = kind
         if kind.isPresence { records[id].roster = Roster(hashing: hashing) }
@@ -92,7 +95,11 @@ struct ChannelShard: ~Copyable {
     /// first makes room.
     mutating func cache(_ event: CachedEvent, for id: Int, countMax: Int) {
         if records[id].cache == nil {
-            if cachedCount >= countMax, let oldestCached { forgetEvent(of: oldestCached) }
+            // Two, so that a bound that was lowered is reached.
+            for _ in 0..<2 {
+                guard cachedCount >= countMax, let oldestCached else { break }
+                forgetEvent(of: oldestCached)
+            }
             cachedCount += 1
         } else {
             unchain(id)

@@ -18,6 +18,22 @@ struct ConnectionRecord: Vacant {
     /// Its close is among the effects; it is not told twice.
     var isEnding = false
 
+    /// Begins with a client that has said nothing yet.
+    mutating func open(app: Int, socketID: SocketID) {
+        self.app = app
+        self.socketID = socketID
+        clientEventTokens = .max
+        isAuthorized = false
+        isEnding = false
+    }
+
+    /// Ends a connection that has left its channels.
+    mutating func close() {
+        subscriptions.release()
+        user = nil
+        app = -1
+    }
+
     /// Channels the client subscribed to: its user channel and its watchlist are subscriptions it did not ask for.
     var channelCount: Int { subscriptions.count - (user.map { 1 + $0.watching } ?? 0) }
 }
@@ -35,57 +51,13 @@ final class SignedInUser {
     }
 }
 
-/// A short list of plain values that costs nothing when empty. Its owner releases it.
-struct RawList<Element: BitwiseCopyable> {
-    private var memory: UnsafeMutablePointer<Element>?
-    private(set) var storedCount: UInt32 = 0
-    private var capacity: UInt32 = 0
-
-    var count: Int { Int(storedCount) }
-
-    subscript(index: Int) -> Element {
-        get {
-            guard let memory, index < count else { preconditionFailure("index past the end") }
-            return memory[index]
-        }
-        set {
-            guard let memory, index < count else { preconditionFailure("index past the end") }
-            memory[index] = newValue
-        }
-    }
-
-    mutating func append(_ element: Element) {
-        if storedCount == capacity { resize(to: capacity == 0 ? 2 : capacity * 2) }
-        guard let memory else { preconditionFailure("resize allocates") }
-        (memory + count).initialize(to: element)
-        storedCount += 1
-    }
-
-    /// Removes by putting the last element in the place.
-    mutating func swapRemove(at index: Int) {
-        guard let memory, index < count else { preconditionFailure("index past the end") }
-        storedCount -= 1
-        memory[index] = memory[count]
-        if storedCount == 0 { release() } else if storedCount * 4 <= capacity, capacity > 8 { resize(to: capacity / 2) }
-    }
-
-    /// Empties the list and keeps its memory.
-    mutating func removeAll() { storedCount = 0 }
-
-    /// The elements where they lie; valid until the list changes.
-    var elements: UnsafeBufferPointer<Element> { UnsafeBufferPointer(start: memory, count: count) }
-
-    mutating func release() {
-        memory?.deallocate()
-        (memory, storedCount, capacity) = (nil, 0, 0)
-    }
-
-    private mutating func resize(to wanted: UInt32) {
-        let fresh = UnsafeMutablePointer<Element>.allocate(capacity: Int(wanted))
-        if let memory {
-            fresh.update(from: memory, count: count)
-            memory.deallocate()
-        }
-        (memory, capacity) = (fresh, wanted)
-    }
+/// One entry of a connection's own list: a channel, where that channel lists the connection, and who it is there.
+struct Subscription {
+    let channel: ChannelIndex
+    /// Index in the channel's `SubscriberList`.
+    var position: UInt32
+    /// Presence channels: the number of the member in the roster.
+    let member: UInt32
+    /// Which of the loop's subscriptions it is: tells it from a later one of the same connection to the same channel.
+    let number: UInt32
 }

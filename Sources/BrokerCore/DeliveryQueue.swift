@@ -3,7 +3,7 @@ internal import Synchronization
 /// Where a channel lives on one loop: the app, its place in that loop's table, and how often the place was used before.
 struct LocalChannelID: Equatable {
     var app: UInt16
-    var index: UInt32
+    var index: ChannelIndex
     var generation: UInt32
 }
 

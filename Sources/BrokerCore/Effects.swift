@@ -19,6 +19,8 @@ public struct Effects {
     public var notes = Notes()
     /// One bit for each loop that was given a delivery.
     public internal(set) var wakes: UInt64 = 0
+    /// One bit for each consumer of edges whose queue was empty before; the numbers of loops need all bits of `wakes`.
+    var consumers: UInt64 = 0
 
     init() {}
 

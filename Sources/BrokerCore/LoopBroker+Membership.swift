@@ -2,12 +2,6 @@ internal import PusherProtocol
 
 /// Joining and leaving: the local list and the registry change together, in this file only.
 extension LoopBroker {
-    /// Why the registry refuses a join.
-    enum JoinRefusal {
-        case presenceFull
-        case tooManyChannels
-    }
-
     /// Who joins a presence channel.
     struct Identity {
         var userID: [UInt8]
@@ -25,31 +19,21 @@ extension LoopBroker {
         var refusal: JoinRefusal?
     }
 
-    /// The index of the connection's subscription to a local channel. Walks the shorter of the two lists.
-    func entry(of slot: UInt32, in channel: Int, of table: ChannelTable) -> Int? {
-        let own = connections[Int(slot)].subscriptions
-        let list = table.channels[channel].subscribers
-        if own.count <= list.count {
-            return (0..<own.count).first { own[$0].channel == UInt32(channel) }
-        }
-        guard let position = list.slots.firstIndex(of: slot) else { return nil }
-        return Int(list.entry(at: position))
-    }
-
     /// Subscribes a connection that is not subscribed yet.
+    /// - Parameter known: the hash of the name, and its place here, where the caller has looked for it.
     func join(
-        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, role: LocalChannel.Role = .channel,
-        identity: Identity? = nil, hash known: UInt64? = nil
+        slot: UInt32, app: App, name: Span<UInt8>, kind: ChannelKind, role: LocalChannel.Role = .channel,
+        identity: Identity? = nil, known: (hash: UInt64, local: ChannelIndex?)? = nil
     ) -> Joined {
-        let app = app(of: slot)
-        let hash = known ?? app.registry.hash(of: name)
-        let table = tables[app.index]
-        let (local, localHash) = place(name, hash: hash, role: role, kind: kind, in: table)
-        let channel = LocalChannelID(
-            app: UInt16(app.index), index: UInt32(local), generation: table.channels[local].generation)
-        let shard = app.registry.shard(hash: hash)
-        let joined = shard.withLock { (state: inout ChannelShard) -> Joined in
-            let id = state.findOrInsert(name, hash: hash, kind: kind)
+        let hash = known?.hash ?? app.registry.hash(of: name)
+        let local = known?.local ?? place(name, hash: hash, role: role, kind: kind, app: app.index)
+        let channel = memberships.id(of: local, app: app.index)
+        // A new record shares the name that this loop's table keeps, unless the table knows it by another.
+        let stored = role == .watch ? nil : memberships[app: app.index].name(of: local)
+        var record: UInt32 = 0
+        let joined = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Joined in
+            let id = state.findOrInsert(name, hash: hash, kind: kind, stored: stored)
+            record = UInt32(id)
             defer {
                 state.afterChange(of: id, hash: hash)
                 lookAfter(&state, hash: hash, app: app)
@@ -60,32 +44,14 @@ extension LoopBroker {
                 : join(&state.records[id], channel: channel, app: app, name: name, role: role, identity: identity)
         }
         guard joined.refusal == nil else {
-            releasePlace(local, app: app.index, hash: localHash)
+            releasePlace(local, app: app.index)
             return joined
         }
-        table.channels[local].registered += 1
-        subscriptionsMade &+= 1
-        let mine = Subscription(
-            channel: UInt32(local), position: UInt32(table.channels[local].subscribers.count), member: joined.member,
-            number: subscriptionsMade)
-        table.channels[local].subscribers.append(
-            slot: slot, entry: UInt32(connections[Int(slot)].subscriptions.count))
-        connections[Int(slot)].subscriptions.append(mine)
-        filtered = nil
+        memberships.add(slot, to: channel, member: joined.member, record: record)
         if joined.sequence > 0 {
-            remember(.init(slot: slot, sequence: joined.sequence, drainNumber: drainNumber), in: channel)
+            inbox.remember(slot, joined: channel, after: joined.sequence, in: &memberships)
         }
         return joined
-    }
-
-    private func remember(_ join: LocalChannel.PendingJoin, in channel: LocalChannelID) {
-        let (table, local) = (tables[Int(channel.app)], Int(channel.index))
-        let isFirst = table.channels[local].pendingJoins.last?.drainNumber != drainNumber
-        table.channels[local].pendingJoins.append(join)
-        if isFirst { settleLater(channel) }
-        guard table.channels[local].hasTooManyJoins else { return }
-        table.channels[local].pendingJoins = filter.newest(
-            of: table.channels[local].pendingJoins, in: table.channels[local].subscribers.slots)
     }
 
     private func join(
@@ -96,29 +62,52 @@ extension LoopBroker {
         if let identity, let roster = record.roster, roster.find(identity.userID.span) == nil,
             roster.count >= app.settings.limits.presenceMembersMax
         {
-            joined.refusal = .presenceFull
+            joined.refusal = .presenceFull(limit: app.settings.limits.presenceMembersMax)
             return joined
         }
         if role == .channel, record.subscriberCount == 0, !app.channels.acquire(limit: app.settings.limits.channelsMax)
         {
-            joined.refusal = .tooManyChannels
+            joined.refusal = .tooManyChannels(limit: app.settings.limits.channelsMax ?? 0)
             return joined
         }
+        var isNewMember = false
         if let identity {
             let (member, isNew) = record.roster?.join(identity.userID, userInfo: identity.userInfo) ?? (.max, false)
             joined.member = member
+            isNewMember = isNew
             if isNew, record.subscriberCount > 0 {
                 encodeMemberAdded(name: name, userID: identity.userID, userInfo: identity.userInfo)
                 postChange(&record, of: identity.userID, held: .nothing)
             }
         }
-        ChannelRecord.add(channel, loop: loop, to: &record.loops)
+        record.loops.add(channel, loop: loop)
         record.subscriberCount += 1
         if role == .user, record.subscriberCount == 1 { postStatus(&record, name: name, online: true) }
+        tellOfJoin(record, app: app, name: name, role: role, newMember: isNewMember ? identity : nil)
         joined.sequence = record.sequence
         readAnswer(of: &record, into: &joined)
         countChanged(&record, name: name, app: app)
+        if record.kind.isCache, joined.cached == nil { tell(.cacheMiss, in: app, channel: name, .cacheMiss) }
         return joined
+    }
+
+    /// The edges of a join, in their order.
+    @inline(__always)
+    private func tellOfJoin(
+        _ record: borrowing ChannelRecord, app: App, name: Span<UInt8>, role: LocalChannel.Role, newMember: Identity?
+    ) {
+        if record.subscriberCount == 1 {
+            if role == .channel {
+                tell(.occupied, in: app, channel: name, .occupied)
+            } else {
+                tell(.userOnline, in: app, channel: name, .userOnline(userID: Self.userID(ofUserChannel: name)))
+            }
+        }
+        if let newMember {
+            tell(
+                .memberAdded, in: app, channel: name,
+                .memberAdded(userID: newMember.userID, userInfo: newMember.userInfo))
+        }
     }
 
     /// Roster and cached event as they are at this sequence.
@@ -132,69 +121,55 @@ extension LoopBroker {
 
     private func watch(_ record: inout ChannelRecord, channel: LocalChannelID) -> Joined {
         var joined = Joined()
-        ChannelRecord.add(channel, loop: loop, to: &record.watchers)
+        record.watchers.add(channel, loop: loop)
         joined.sequence = record.sequence
         joined.memberCount = isTold(online: record.subscriberCount > 0, in: record.watchers) ? 1 : 0
         return joined
     }
 
-    /// Takes a connection out of a channel's local list; the registry is not told yet.
-    func detach(slot: UInt32, entry: Int) -> Subscription {
-        let table = tables[connections[Int(slot)].app]
-        let left = connections[Int(slot)].subscriptions[entry]
-        let channel = Int(left.channel)
-        let position = Int(left.position)
-        if table.channels[channel].subscribers.remove(at: position) {
-            let list = table.channels[channel].subscribers
-            let moved = Int(list.slot(at: position))
-            connections[moved].subscriptions[Int(list.entry(at: position))].position = UInt32(position)
-        }
-        connections[Int(slot)].subscriptions.swapRemove(at: entry)
-        if entry < connections[Int(slot)].subscriptions.count {
-            let moved = connections[Int(slot)].subscriptions[entry]
-            table.channels[Int(moved.channel)].subscribers.setEntry(at: Int(moved.position), to: UInt32(entry))
-        }
-        filtered = nil
-        return left
-    }
-
     /// Tells the registry that one membership of this loop has ended.
-    func leaveRegistry(app index: Int, channel local: Int, member: UInt32) {
-        let app = shared.apps[index]
-        let table = tables[index]
-        let role = table.channels[local].role
-        let place = table.name(of: local)
+    func leaveRegistry(app index: Int, channel local: ChannelIndex, member: UInt32, _ leave: ChannelEdge.Leave) {
+        let app = directory.apps[index]
+        let (role, id) = (memberships[app: index][local].role, Int(memberships[app: index][local].record))
+        let place = memberships[app: index].name(of: local)
         let name = role == .watch ? Array(place.dropFirst()) : place
-        let localHash = app.registry.hash(of: place.span)
-        let hash = role == .watch ? app.registry.hash(of: name.span) : localHash
+        let hash = role == .watch ? app.registry.hash(of: name.span) : memberships[app: index][local].hash
         app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) in
-            guard let id = state.find(name.span, hash: hash) else {
-                preconditionFailure("a record lives while a loop counts in it")
-            }
+            assert(state.name(of: id) == name, "a record lives while a loop counts in it")
             if role == .watch {
-                _ = ChannelRecord.remove(loop: loop, from: &state.records[id].watchers)
+                _ = state.records[id].watchers.remove(loop: loop)
             } else {
-                leave(&state.records[id], app: app, name: name.span, role: role, member: member)
+                remove(from: &state.records[id], app: app, name: name.span, role: role, member: member, leave)
             }
             state.afterChange(of: id, hash: hash)
             lookAfter(&state, hash: hash, app: app)
         }
-        table.channels[local].registered -= 1
-        releasePlace(local, app: index, hash: localHash)
+        memberships.forgetOne(of: local, app: index)
+        releasePlace(local, app: index)
     }
 
-    private func leave(
-        _ record: inout ChannelRecord, app: App, name: Span<UInt8>, role: LocalChannel.Role, member: UInt32
+    private func remove(
+        from record: inout ChannelRecord, app: App, name: Span<UInt8>, role: LocalChannel.Role, member: UInt32,
+        _ leave: ChannelEdge.Leave
     ) {
-        if ChannelRecord.remove(loop: loop, from: &record.loops) { record.roster?.forgetView(of: loop) }
+        if record.loops.remove(loop: loop) { record.roster?.forgetView(of: loop) }
         record.subscriberCount -= 1
-        if member != .max, let gone = record.roster?.leave(member), record.subscriberCount > 0 {
-            encodeMemberRemoved(name: name, userID: gone.userID)
-            postChange(&record, of: gone.userID, held: .member(gone.fragments))
+        if member != .max, let gone = record.roster?.leave(member) {
+            if record.subscriberCount > 0 {
+                encodeMemberRemoved(name: name, userID: gone.userID)
+                postChange(&record, of: gone.userID, held: .member(gone.fragments))
+            }
+            tell(.memberRemoved, in: app, channel: name, .memberRemoved(userID: gone.userID, leave))
         }
         if record.subscriberCount == 0 {
             record.isCountPending = false
-            if role == .channel { app.channels.release() } else { postStatus(&record, name: name, online: false) }
+            if role == .channel {
+                app.channels.release()
+                tell(.vacated, in: app, channel: name, .vacated(leave))
+            } else {
+                postStatus(&record, name: name, online: false)
+                tell(.userOffline, in: app, channel: name, .userOffline(userID: Self.userID(ofUserChannel: name)))
+            }
         } else {
             countChanged(&record, name: name, app: app)
         }
@@ -202,24 +177,25 @@ extension LoopBroker {
 
     /// Carries out at most `limit` of the departures that closed connections left behind.
     public func settleDepartures(limit: Int) {
-        for _ in 0..<min(limit, departures.count) {
-            guard let next = departures.popFirst() else { return }
-            leaveRegistry(app: next.app, channel: Int(next.channel), member: next.member)
+        for _ in 0..<min(limit, memberships.departures.count) {
+            guard let next = memberships.nextDeparture() else { return }
+            leaveRegistry(app: next.app, channel: next.channel, member: next.member, .disconnected)
         }
     }
 
     /// Departures that wait for their slice.
-    public var departuresWaiting: Int { departures.count }
+    public var departuresWaiting: Int { memberships.departures.count }
 
     /// The place of a channel on this loop. A watched user and a signed-in user share one record but have two places, and
     /// no channel's name begins with `!`.
-    /// - Returns: the place, and the hash of the name it has there.
     private func place(
-        _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind, in table: ChannelTable
-    ) -> (local: Int, hash: UInt64) {
-        guard role == .watch else { return (table.findOrInsert(name, hash: hash, role: role, kind: kind), hash) }
+        _ name: Span<UInt8>, hash: UInt64, role: LocalChannel.Role, kind: ChannelKind, app: Int
+    ) -> ChannelIndex {
+        guard role == .watch else {
+            return memberships.place(of: name, hash: hash, role: role, kind: kind, app: app)
+        }
         let marked = [UInt8(ascii: "!")] + ChannelTable.copy(name)
-        let markedHash = table.hash(of: marked.span)
-        return (table.findOrInsert(marked.span, hash: markedHash, role: role, kind: kind), markedHash)
+        let markedHash = shared.hashing.hash(of: marked.span)
+        return memberships.place(of: marked.span, hash: markedHash, role: role, kind: kind, app: app)
     }
 }

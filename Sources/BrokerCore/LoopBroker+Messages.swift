@@ -25,14 +25,15 @@ extension LoopBroker {
     private func answer(_ error: ClientMessageError, slot: UInt32, texts: Span<UInt8>) {
         switch error.kind {
         case .subscribe:
-            let refusal = SubscriptionRefusal(.invalidName, error.text)
+            let refusal = SubscriptionRefusal.unreadable(error.text)
             // There is no name to answer for, unless it is a string that is no text.
             guard error.channelLiteral.isEmpty else {
                 return refuse(slot: slot, channelLiteral: texts.extracting(error.channelLiteral), refusal)
             }
             refuse(slot: slot, channel: texts.extracting(0..<0), refusal)
-        case .signin: fail(slot: slot, code: 4009, error.text)
-        case .ping, .pong, .unsubscribe, .clientEvent, .ignored, nil: fail(slot: slot, code: nil, error.text)
+        case .signin: refuse(slot: slot, SignInRefusal.unreadable(error.text))
+        case .ping, .pong, .unsubscribe, .clientEvent, .ignored, nil:
+            refuse(slot: slot, MessageRefusal.unreadable(error.text))
         }
     }
 

@@ -4,7 +4,7 @@ internal import PusherProtocol
 ///
 /// Publishing is refused then, but members and watched users come and go all the same. A loop that is that far behind is not
 /// told of every change: the registry keeps what the loop's subscribers hold of each member that changed (`Roster.LoopView`),
-/// or what they were told last of a watched user (`ChannelRecord.Told`), and posts one delivery without a frame. When the loop
+/// or what they were told last of a watched user (`LoopEntry.Told`), and posts one delivery without a frame. When the loop
 /// comes to it, only the difference that is left is told. Whoever joins in between is answered with what the others hold.
 extension LoopBroker {
     /// Whether a loop is too far behind to be given what can be made anew. Any thread's loop.
@@ -43,7 +43,7 @@ extension LoopBroker {
     }
 
     /// What those who watch a user from this loop have been told, or are about to be.
-    func isTold(online: Bool, in watchers: [ChannelRecord.LoopEntry]) -> Bool {
+    func isTold(online: Bool, in watchers: LoopEntries) -> Bool {
         switch watchers.first(where: { $0.loop == loop })?.told {
         case .online: true
         case .offline: false
@@ -51,14 +51,14 @@ extension LoopBroker {
         }
     }
 
-    private func push(_ kind: DeliveryKind, to entry: ChannelRecord.LoopEntry, sequence: UInt64) {
+    private func push(_ kind: DeliveryKind, to entry: LoopEntry, sequence: UInt64) {
         let frame = json
         shared.queues[entry.loop].pointee.push(
             pool.make(kind, to: entry.channel, sequence: sequence, connection: .none, json: frame.span))
         effects.wakes |= 1 << UInt64(entry.loop)
     }
 
-    private func owe(_ entry: ChannelRecord.LoopEntry) {
+    private func owe(_ entry: LoopEntry) {
         let empty: [UInt8] = []
         shared.queues[entry.loop].pointee.push(
             pool.make(.owed, to: entry.channel, sequence: 0, connection: .none, json: empty.span))
@@ -77,15 +77,13 @@ extension LoopBroker {
 
     /// - Returns: whether the channel's subscribers here hold everything now, or are gone.
     private func pay(_ channel: LocalChannelID) -> Bool {
-        let (index, local) = (Int(channel.app), Int(channel.index))
-        guard tables[index].channels[local].generation == channel.generation else { return true }
-        let isWatch = tables[index].channels[local].role == .watch
-        let place = tables[index].name(of: local)
+        guard memberships.holds(channel) else { return true }
+        let (index, isWatch) = (Int(channel.app), memberships[channel].role == .watch)
+        let place = memberships[app: index].name(of: channel.index)
         let name = isWatch ? Array(place.dropFirst()) : place
-        return shared.apps[index].registry.shard(of: name.span).withLock { (state: inout ChannelShard) -> Bool in
-            guard let id = state.find(name.span) else {
-                preconditionFailure("a record lives while a loop counts in it")
-            }
+        let id = Int(memberships[channel].record)
+        return directory.apps[index].registry.shard(of: name.span).withLock { (state: inout ChannelShard) -> Bool in
+            assert(state.name(of: id) == name, "a record lives while a loop counts in it")
             if isWatch {
                 payStatus(&state.records[id], name: name.span)
                 return true
@@ -106,7 +104,7 @@ extension LoopBroker {
     }
 
     private func payMembers(_ record: inout ChannelRecord, name: Span<UInt8>, channel: LocalChannelID) -> Bool {
-        for _ in 0..<changesPerSlice {
+        for _ in 0..<slices.changes {
             guard let change = record.roster?.takeChange(of: loop) else { return true }
             if change.isGone {
                 encodeMemberRemoved(name: name, userID: change.userID)

@@ -8,10 +8,53 @@ extension LoopBroker {
     /// Cached events that a tick forgets in one shard, which is locked meanwhile.
     static let expiriesPerTick = 512
 
-    func post(_ json: [UInt8], to record: inout ChannelRecord, except: ConnectionTag = .none, exceptLoop: Int = -1) {
-        record.post(
-            json: json.span, except: except, exceptLoop: exceptLoop, over: shared.queues, wakes: &effects.wakes,
-            pool: &pool)
+    /// Draws the channel's next number and posts one delivery to every loop that has subscribers.
+    func post(
+        _ json: [UInt8], to record: inout ChannelRecord, except: Publication.Exclusion = .nobody,
+        as kind: DeliveryKind = .fanOut
+    ) {
+        record.sequence += 1
+        let sequence = record.sequence
+        record.loops.forEach { entry in
+            let excluded = entry.loop == except.loop ? except.connection : .none
+            shared.queues[entry.loop].pointee.push(
+                pool.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json.span))
+            effects.wakes |= 1 << UInt64(entry.loop)
+        }
+    }
+
+    /// Tells the consumers that want edges of this kind; nobody listening costs one relaxed load.
+    @inline(__always)
+    func tell(
+        _ kind: ChannelEdge.Kind, in app: App, channel name: Span<UInt8>,
+        _ change: @autoclosure () -> ChannelEdge.Change
+    ) {
+        let consumers = app.edges.consumers(of: kind)
+        guard consumers != 0 else { return }
+        tell(consumers, of: change(), in: app, channel: name)
+    }
+
+    @inline(never)
+    private func tell(_ consumers: UInt64, of change: ChannelEdge.Change, in app: App, channel name: Span<UInt8>) {
+        let edge = ChannelEdge(
+            app: app.index, channel: ChannelTable.copy(name), change: change, number: app.edges.drawNumber(),
+            milliseconds: time.milliseconds)
+        var left = consumers
+        while left != 0 {
+            let number = left.trailingZeroBitCount
+            if shared.consumers[number].queue.push(edge) == .wasEmpty { effects.consumers |= 1 << UInt64(number) }
+            left &= left - 1
+        }
+    }
+
+    /// Wakes the consumers for whom edges wait. No lock is held between two commands.
+    @inline(never)
+    func wakeConsumers() {
+        while effects.consumers != 0 {
+            let number = effects.consumers.trailingZeroBitCount
+            effects.consumers &= effects.consumers - 1
+            shared.consumers[number].wake()
+        }
     }
 
     /// Puts `member_added` into `json`.
@@ -48,19 +91,20 @@ extension LoopBroker {
             record.isCountPending = true
             return
         }
-        postCount(&record, name: name)
+        postCount(&record, name: name, app: app)
     }
 
-    private func postCount(_ record: inout ChannelRecord, name: Span<UInt8>) {
+    private func postCount(_ record: inout ChannelRecord, name: Span<UInt8>, app: App) {
         record.isCountPending = false
         record.countSentMilliseconds = time.milliseconds
         json.removeAll(keepingCapacity: true)
         ServerFrame.subscriptionCount(channel: name, count: record.subscriberCount, to: &json)
         post(json, to: &record)
+        tell(.subscriptionCount, in: app, channel: name, .subscriptionCount(record.subscriberCount))
     }
 
     /// Sends the counts of a shard that are due now; the others stay owed.
-    func sendPendingCounts(in state: inout ChannelShard) {
+    func sendPendingCounts(in state: inout ChannelShard, app: App) {
         let candidates = state.owing
         state.owing.removeAll(keepingCapacity: true)
         for id in candidates where state.records[id].isQueued {
@@ -72,7 +116,7 @@ extension LoopBroker {
             if isDue, !shared.isOverloaded {
                 let name = state.name(of: id)
                 state.records[id].isQueued = false
-                postCount(&state.records[id], name: name.span)
+                postCount(&state.records[id], name: name.span, app: app)
             } else {
                 state.owing.append(id)
             }

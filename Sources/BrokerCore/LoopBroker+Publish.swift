@@ -2,16 +2,6 @@ public import PusherProtocol
 
 /// Events on their way to a channel's subscribers: from the HTTP API and from clients.
 extension LoopBroker {
-    /// Why the app may not publish now.
-    public enum PublishRefusal: Sendable, Equatable {
-        /// Too many events this second; come back within a second (429).
-        case rate(limit: Int)
-        /// The day's messages are used up (403).
-        case dailyQuota(limit: Int)
-        /// A loop is too far behind to take more (503).
-        case overloaded
-    }
-
     /// How many listen to a channel, read in the step that published.
     public struct Audience: Sendable, Equatable {
         public var subscriptions = 0
@@ -20,26 +10,26 @@ extension LoopBroker {
     }
 
     /// Takes `events` channel-events from the app's rates and quotas, all or nothing.
-    public func admitPublish(app: App, events: Int) -> PublishRefusal? {
-        if shared.isOverloaded { return .overloaded }
+    public func admitPublish(app: App, events: Int) throws(PublishRefusal) {
+        if shared.isOverloaded { throw .overloaded }
         let limits = app.settings.limits
         let second = time.milliseconds / 1_000
         if let limit = limits.backendEventsPerSecondMax,
             !app.backendEvents.acquire(events, window: second, limit: limit)
         {
-            return .rate(limit: limit)
+            throw .rate(limit: limit)
         }
-        if acquireMessages(events, app: app) { return nil }
+        if acquireMessages(events, app: app) { return }
         if limits.backendEventsPerSecondMax != nil { app.backendEvents.release(events, window: second) }
-        return .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
+        throw .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
     }
 
     /// Takes one read request from the app's rate.
-    public func admitRead(app: App) -> PublishRefusal? {
+    public func admitRead(app: App) throws(PublishRefusal) {
         guard let limit = app.settings.limits.readRequestsPerSecondMax,
             !app.readRequests.acquire(1, window: time.milliseconds / 1_000, limit: limit)
-        else { return nil }
-        return .rate(limit: limit)
+        else { return }
+        throw .rate(limit: limit)
     }
 
     private func acquireMessages(_ count: Int, app: App) -> Bool {
@@ -47,45 +37,79 @@ extension LoopBroker {
         return app.messagesToday.acquire(count, window: UInt64(max(0, time.unixSeconds) / 86_400), limit: limit)
     }
 
-    /// Publishes a request's event to one of its channels (Pusher protocol §3.10).
-    ///
-    /// The frame is encoded once, before the lock; under the lock it gets its number, is cached if the channel caches, and is
-    /// posted to each loop that has subscribers.
+    /// Publishes a request's event to one of its channels (Pusher protocol §3.10). The frame is encoded once, before the lock.
     @discardableResult
     public func publish(app: App, _ request: PublishRequest, channel index: Int, body: Span<UInt8>) -> Audience {
         let channel = request.channels[index]
-        let kind = channel.kind
         let storage = request.storage
         let name = storage.span.extracting(channel.name)
         var frame = take(&json)
         frame.removeAll(keepingCapacity: true)
         request.appendFrame(channel: index, body: body, to: &frame)
-        let expires = time.milliseconds + UInt64(app.settings.limits.cacheSeconds) * 1_000
-        let cachesMax = max(1, app.settings.limits.cacheChannelsMax / ChannelRegistry.shardCount)
-        let (exceptLoop, exceptTag) = request.excluded.map { shared.socketIDs.place(of: $0) } ?? (-1, .none)
-        let bytes = frame
-        let hash = app.registry.hash(of: name)
-        let absent: Audience? = kind.isCache ? nil : Audience()
-        let audience = app.registry.shard(hash: hash).withLock(absent: absent) {
-            (state: inout ChannelShard) -> Audience in
-            guard
-                let id = kind.isCache ? state.findOrInsert(name, hash: hash, kind: kind) : state.find(name, hash: hash)
+        var except = Publication.Exclusion.nobody
+        if let excluded = request.excluded {
+            let place = shared.socketIDs.place(of: excluded)
+            except = Publication.Exclusion(loop: place.loop, connection: place.connection, socketID: excluded)
+        }
+        var publication = Publication(
+            json: consume frame, dataBytes: request.data.range.count, hash: app.registry.hash(of: name),
+            kind: channel.kind,
+            except: except)
+        let audience = deliver(&publication, to: name, app: app)
+        json = publication.finish()
+        return audience
+    }
+
+    /// The one way of an event into a channel. Under the shard's lock it is cached if the channel caches, gets its number, is posted
+    /// to each loop that has subscribers, and is told to the consumers of edges.
+    ///
+    /// Inlined, so that each caller pays only for what its publications can be.
+    /// - Parameter name: the channel's, whose hash is in the publication.
+    @inline(__always)
+    func deliver(_ publication: inout Publication, to name: Span<UInt8>, app: App) -> Audience {
+        let (hash, kind, isCached) = (publication.hash, publication.kind, publication.isCached)
+        let isWatched = app.edges.consumers(of: publication.edgeKind) != 0
+        // Most publishes to a channel without a record end here: nobody is there, and nobody else asks.
+        let absent: Audience? = isCached || isWatched ? nil : Audience()
+        return app.registry.shard(hash: hash).withLock(absent: absent) { (state: inout ChannelShard) -> Audience in
+            guard let id = isCached ? state.findOrInsert(name, hash: hash, kind: kind) : state.find(name, hash: hash)
             else {
+                if isWatched { tell(of: publication, channel: name, userID: nil, app: app) }
                 return Audience()
             }
-            if kind.isCache {
-                // The data is the frame's last member.
-                let data = bytes.count - 1 - request.data.range.count..<bytes.count - 1
-                let event = CachedEvent(json: bytes, data: data, expiresMilliseconds: expires)
-                state.cache(event, for: id, countMax: cachesMax)
+            if isCached {
+                cache(publication, in: &state, for: id, app: app)
                 lookAfter(&state, hash: hash, app: app)
             }
-            post(bytes, to: &state.records[id], except: exceptTag, exceptLoop: exceptLoop)
+            var userID: [UInt8]?
+            if publication.member != .max {
+                userID = state.records[id].roster?.userID(of: publication.member)
+                publication.sign(userID: userID ?? [])
+            }
+            post(publication.json, to: &state.records[id], except: publication.except)
+            if isWatched { tell(of: publication, channel: name, userID: userID, app: app) }
             return Audience(
                 subscriptions: state.records[id].subscriberCount, users: state.records[id].roster?.count ?? 0)
         }
-        json = frame
-        return audience
+    }
+
+    private func cache(_ publication: borrowing Publication, in state: inout ChannelShard, for id: Int, app: App) {
+        let limits = app.settings.limits
+        let event = CachedEvent(
+            json: publication.json, data: publication.dataRange,
+            expiresMilliseconds: time.milliseconds + UInt64(limits.cacheSeconds) * 1_000)
+        state.cache(event, for: id, countMax: max(1, limits.cacheChannelsMax / ChannelRegistry.shardCount))
+    }
+
+    @inline(never)
+    private func tell(
+        of publication: borrowing Publication, channel name: Span<UInt8>, userID: [UInt8]?, app: App
+    ) {
+        let event = publication.edge(userID: userID)
+        let isClientEvent = publication.edgeKind == .clientEvent
+        tell(
+            publication.edgeKind, in: app, channel: name,
+            isClientEvent ? .clientEvent(event) : .published(event))
     }
 
     /// A client's own event, checked in the order of Pusher protocol §4 and given to the channel's other subscribers.
@@ -95,81 +119,68 @@ extension LoopBroker {
         dataLiteral: Span<UInt8>, dataBytes: Int
     ) {
         let app = app(of: slot)
-        guard app.settings.clientEventsEnabled else {
-            return fail(slot: slot, code: 4301, "Client events are off for this app; set clientEvents to true")
-        }
-        let limits = app.settings.limits
-        guard nameCharacters <= limits.eventNameCharactersMax else {
-            return fail(
-                slot: slot, code: 4301,
-                "The event name has \(nameCharacters) characters; the limit is \(limits.eventNameCharactersMax)")
-        }
         let hash = app.registry.hash(of: name)
-        let table = tables[app.index]
-        let local = table.find(name, hash: hash)
-        // A channel of this loop was classified when it was made; another name is, to say what is wrong with it.
-        let kind =
-            local.map { table.channels[$0].kind }
-            ?? (try? ChannelName.classify(
-                name, bytesMax: limits.channelNameBytesMax, userIDCharactersMax: limits.userIDCharactersMax))
-        guard let kind, kind.acceptsClientEvents else {
-            return fail(
-                slot: slot, code: 4301,
-                "Client events are taken only on private and presence channels, not encrypted ones")
+        do throws(ClientEventRefusal) {
+            let (member, kind) = try admitClientEvent(
+                slot: slot, app: app, nameCharacters: nameCharacters, channel: name, hash: hash, dataBytes: dataBytes)
+            if effects.notes.isTracing {
+                effects.notes.add(.clientEventSent, slot, channel: name, eventLiteral.text)
+            }
+            sendClientEvent(
+                slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, kind: kind, hash: hash,
+                dataLiteral: dataLiteral)
+        } catch {
+            refuse(slot: slot, error)
         }
-        guard let local, let known = entry(of: slot, in: local, of: table) else {
-            let channel = String(decoding: ChannelTable.copy(name), as: UTF8.self)
-            return fail(
-                slot: slot, code: nil, "Cannot send a client event: not subscribed to \(channel)",
-                of: .clientEventRefused)
-        }
-        guard dataBytes <= limits.clientEventBytesMax else {
-            return fail(
-                slot: slot, code: 4301,
-                "The client event's data has \(dataBytes) bytes; the limit is \(limits.clientEventBytesMax)")
-        }
-        guard acquireClientEvent(from: &connections[Int(slot)], limit: limits.clientEventsPerSecondMax) else {
-            return fail(
-                slot: slot, code: 4301,
-                "More than \(limits.clientEventsPerSecondMax ?? 0) client events a second; this one was dropped")
-        }
-        guard !shared.isOverloaded else {
-            return fail(slot: slot, code: 4301, "The server is overloaded; this event was dropped")
-        }
-        guard acquireMessages(1, app: app) else {
-            return fail(
-                slot: slot, code: 4301, "The app's \(limits.messagesPerDayMax ?? 0) messages of this day are used up")
-        }
-        if effects.notes.isTracing { effects.notes.add(.clientEventSent, slot, channel: name, eventLiteral.text) }
-        let member = connections[Int(slot)].subscriptions[known].member
-        sendClientEvent(
-            slot: slot, app: app, member: member, eventLiteral: eventLiteral, channel: name, hash: hash,
-            dataLiteral: dataLiteral)
     }
 
+    /// - Returns: who the sender is in the channel, as its subscription says it, and what the channel is.
+    @inline(__always)
+    private func admitClientEvent(
+        slot: UInt32, app: App, nameCharacters: Int, channel name: Span<UInt8>, hash: UInt64, dataBytes: Int
+    ) throws(ClientEventRefusal) -> (member: UInt32, kind: ChannelKind) {
+        guard app.settings.clientEventsEnabled else { throw .disabled }
+        let limits = app.settings.limits
+        guard nameCharacters <= limits.eventNameCharactersMax else {
+            throw .nameTooLong(characters: nameCharacters, charactersMax: limits.eventNameCharactersMax)
+        }
+        let local = memberships[app: app.index].find(name, hash: hash)
+        // A channel of this loop was classified when it was made; another name is, to say what is wrong with it.
+        let kind =
+            local.map { memberships[app: app.index][$0].kind }
+            ?? (try? ChannelName.classify(
+                name, bytesMax: limits.channelNameBytesMax, userIDCharactersMax: limits.userIDCharactersMax))
+        guard let kind, kind.acceptsClientEvents else { throw .wrongChannel }
+        guard let local, let known = memberships.entry(of: slot, in: local) else {
+            throw .notSubscribed(channel: ChannelTable.copy(name))
+        }
+        guard dataBytes <= limits.clientEventBytesMax else {
+            throw .dataTooLarge(bytes: dataBytes, bytesMax: limits.clientEventBytesMax)
+        }
+        guard acquireClientEvent(from: &memberships[slot], limit: limits.clientEventsPerSecondMax) else {
+            throw .rate(limit: limits.clientEventsPerSecondMax ?? 0)
+        }
+        guard !shared.isOverloaded else { throw .overloaded }
+        guard acquireMessages(1, app: app) else { throw .dailyQuota(limit: limits.messagesPerDayMax ?? 0) }
+        return (memberships[slot].subscriptions[known].member, kind)
+    }
+
+    @inline(__always)
     private func sendClientEvent(
         slot: UInt32, app: App, member: UInt32, eventLiteral: Span<UInt8>, channel name: Span<UInt8>,
-        hash: UInt64, dataLiteral: Span<UInt8>
+        kind: ChannelKind, hash: UInt64, dataLiteral: Span<UInt8>
     ) {
-        let except = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
-        if member == .max {
-            json.removeAll(keepingCapacity: true)
-            ServerFrame.event(
-                nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: nil, to: &json)
-        }
-        app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) in
-            guard let id = state.find(name, hash: hash) else {
-                preconditionFailure("a record lives while a loop counts in it")
-            }
-            if member != .max {
-                // The user's id is the server's word, never the sender's (PW-096, PW-097), and the roster has it.
-                json.removeAll(keepingCapacity: true)
-                let userID = state.records[id].roster?.userID(of: member) ?? []
-                ServerFrame.event(
-                    nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, userID: userID.span, to: &json)
-            }
-            post(json, to: &state.records[id], except: except, exceptLoop: loop)
-        }
+        var frame = take(&json)
+        frame.removeAll(keepingCapacity: true)
+        ServerFrame.event(nameLiteral: eventLiteral, channel: name, dataLiteral: dataLiteral, to: &frame)
+        let socketID = memberships[slot].socketID
+        let sender = ConnectionTag(slot: slot, tag: socketID.low)
+        var publication = Publication(
+            json: consume frame, dataBytes: dataLiteral.count, hash: hash, kind: kind,
+            sender: socketID, member: member, except: .init(loop: loop, connection: sender))
+        let audience = deliver(&publication, to: name, app: app)
+        precondition(audience.subscriptions > 0, "a record lives while a loop counts in it")
+        json = publication.finish()
     }
 
     /// A bucket of `limit` events that fills at `limit` a second (PW-102, PW-103).

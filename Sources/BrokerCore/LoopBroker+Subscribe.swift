@@ -4,23 +4,13 @@ internal import Wire
 
 /// `pusher:subscribe` and `pusher:unsubscribe` (Pusher protocol §3).
 extension LoopBroker {
-    /// Why a subscription is refused, as the client is told (Pusher protocol §3.4). The socket stays open.
-    struct SubscriptionRefusal: Error {
-        var failure: SubscriptionFailure
-        var text: String
-
-        init(_ failure: SubscriptionFailure, _ text: String) {
-            self.failure = failure
-            self.text = text
-        }
-    }
-
     /// - Parameter texts: what the members point into.
     func subscribe(
         slot: UInt32, name: Span<UInt8>, auth: CommandField, channelData: CommandField, texts: Span<UInt8>
     ) {
+        let app = app(of: slot)
         do throws(SubscriptionRefusal) {
-            let kind = try classify(name, app: app(of: slot))
+            let kind = try classify(name, app: app)
             if kind.access == .user {
                 try answerUserChannel(slot: slot, name: name)
                 return
@@ -29,13 +19,14 @@ extension LoopBroker {
             if kind.needsAuthorization {
                 // Looked at only here: on other channels they mean nothing, whatever they are (Pusher protocol §3.1).
                 let credentials = try credentials(auth, channelData)
-                try authorize(slot: slot, name: name, kind: kind, credentials, texts: texts)
+                try authorize(slot: slot, app: app, name: name, kind: kind, credentials, texts: texts)
                 if kind.isPresence {
-                    identity = try self.identity(slot: slot, channelData: credentials.channelData, texts: texts)
+                    identity = try self.identity(
+                        slot: slot, app: app, channelData: credentials.channelData, texts: texts)
                 }
             }
-            try admit(slot: slot, name: name, kind: kind, identity: identity)
-            if kind.needsAuthorization { connections[Int(slot)].isAuthorized = true }
+            try admit(slot: slot, app: app, name: name, kind: kind, identity: identity)
+            if kind.needsAuthorization { memberships[slot].isAuthorized = true }
         } catch {
             refuse(slot: slot, channel: name, error)
         }
@@ -47,21 +38,15 @@ extension LoopBroker {
                 name, bytesMax: app.settings.limits.channelNameBytesMax,
                 userIDCharactersMax: app.settings.limits.userIDCharactersMax)
         } catch {
-            switch error {
-            case .tooLong, .userIDTooLong: throw SubscriptionRefusal(.nameTooLong, error.text)
-            case .empty, .illegalByte, .reserved: throw SubscriptionRefusal(.invalidName, error.text)
-            }
+            throw .name(error)
         }
     }
 
     /// Signed-in connections get their user's events without subscribing; clients ask all the same (PW-112).
     private func answerUserChannel(slot: UInt32, name: Span<UInt8>) throws(SubscriptionRefusal) {
         let wanted = Self.userID(ofUserChannel: name)
-        guard let user = connections[Int(slot)].user, user.id == wanted else {
-            throw SubscriptionRefusal(
-                .auth,
-                "This connection is not signed in as \(String(decoding: wanted, as: UTF8.self)): "
-                    + "only that user may subscribe to its server-to-user channel")
+        guard let user = memberships[slot].user, user.id == wanted else {
+            throw .foreignUserChannel(userID: wanted)
         }
         effects.frame(to: slot) { ServerFrame.subscriptionSucceeded(channel: name, to: &$0) }
     }
@@ -76,15 +61,15 @@ extension LoopBroker {
     private func credentials(
         _ auth: CommandField, _ channelData: CommandField
     ) throws(SubscriptionRefusal) -> Credentials {
-        if let problem = auth.problem("data.auth") { throw SubscriptionRefusal(.auth, problem) }
-        if let problem = channelData.problem("data.channel_data") { throw SubscriptionRefusal(.channelData, problem) }
+        if let problem = auth.problem("data.auth") { throw .auth(problem) }
+        if let problem = channelData.problem("data.channel_data") { throw .channelData(problem) }
         return Credentials(auth: auth.range ?? 0..<0, channelData: channelData.range)
     }
 
     private func authorize(
-        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, _ given: Credentials, texts: Span<UInt8>
+        slot: UInt32, app: App, name: Span<UInt8>, kind: ChannelKind, _ given: Credentials, texts: Span<UInt8>
     ) throws(SubscriptionRefusal) {
-        let (auth, socket, keys) = (texts.extracting(given.auth), connections[Int(slot)].socketID, app(of: slot).keys)
+        let (auth, socket, keys) = (texts.extracting(given.auth), memberships[slot].socketID, app.keys)
         let outcome: ChannelAuth.Outcome
         if let data = given.channelData {
             outcome = ChannelAuth.verify(
@@ -96,93 +81,76 @@ extension LoopBroker {
         }
         guard !outcome.isOK else { return }
         // The signature is of a text that was forgotten: to call it wrong would send the developer the wrong way.
-        if case .mismatch = outcome, kind.isPresence, given.channelData == nil, connections[Int(slot)].user == nil {
-            throw Self.missingChannelData
+        if case .mismatch = outcome, kind.isPresence, given.channelData == nil, memberships[slot].user == nil {
+            throw .missingChannelData
         }
         let subject = "channel " + String(decoding: ChannelTable.copy(name), as: UTF8.self)
-        throw SubscriptionRefusal(.auth, ChannelAuth.message(outcome, auth: auth, subject: subject) ?? "")
+        throw .auth(ChannelAuth.message(outcome, auth: auth, subject: subject) ?? "")
     }
-
-    private static let missingChannelData = SubscriptionRefusal(
-        .channelData, "channel_data is missing: a presence channel needs one with a user_id, or a signed-in connection")
 
     /// Who joins a presence channel: `channel_data` says so, or the sign-in (PW-068…PW-071, PW-082).
     private func identity(
-        slot: UInt32, channelData place: Range<Int>?, texts: Span<UInt8>
+        slot: UInt32, app: App, channelData place: Range<Int>?, texts: Span<UInt8>
     ) throws(SubscriptionRefusal) -> Identity {
-        let limits = app(of: slot).settings.limits
+        let limits = app.settings.limits
         guard let place else {
-            guard let user = connections[Int(slot)].user else { throw Self.missingChannelData }
+            guard let user = memberships[slot].user else { throw .missingChannelData }
             return Identity(userID: user.id, userInfo: user.userInfo)
         }
         let channelData = texts.extracting(place)
         guard channelData.count <= limits.presenceMemberBytesMax else {
-            throw SubscriptionRefusal(
-                .memberTooLarge,
-                "channel_data has \(channelData.count) bytes; the limit is \(limits.presenceMemberBytesMax)")
+            throw .memberTooLarge(bytes: channelData.count, bytesMax: limits.presenceMemberBytesMax)
         }
         let member: PresenceMember
         do throws(IdentityError) {
             member = try PresenceMember.parse(channelData, userIDCharactersMax: limits.userIDCharactersMax)
         } catch {
-            throw SubscriptionRefusal(error.isIDTooLong ? .memberTooLarge : .channelData, error.text)
+            throw .identity(error)
         }
         return Identity(
             userID: member.userID, userInfo: member.userInfo.map { ChannelTable.copy(channelData.extracting($0)) })
     }
 
     private func admit(
-        slot: UInt32, name: Span<UInt8>, kind: ChannelKind, identity: Identity?
+        slot: UInt32, app: App, name: Span<UInt8>, kind: ChannelKind, identity: Identity?
     ) throws(SubscriptionRefusal) {
-        let app = app(of: slot)
         let hash = app.registry.hash(of: name)
-        let table = tables[app.index]
-        if let local = table.find(name, hash: hash), let known = entry(of: slot, in: local, of: table) {
-            let known = connections[Int(slot)].subscriptions[known]
-            if isFull(loop) { return fail(slot: slot, code: nil, "The server is overloaded; subscribe again later") }
-            try answerAgain(slot: slot, known: known, name: name, hash: hash, kind: kind, identity: identity)
+        let local = memberships[app: app.index].find(name, hash: hash)
+        if let local, let known = memberships.entry(of: slot, in: local) {
+            let known = memberships[slot].subscriptions[known]
+            if isFull(loop) { return refuse(slot: slot, MessageRefusal.overloaded) }
+            try answerAgain(
+                slot: slot, app: app, known: known, name: name, hash: hash, kind: kind, identity: identity)
             return
         }
         let limit = app.settings.limits.channelsPerConnectionMax
-        guard connections[Int(slot)].channelCount < limit else {
-            throw SubscriptionRefusal(
-                .limitReached, "This connection has \(limit) subscriptions, the most it may have")
+        guard memberships[slot].channelCount < limit else {
+            throw .tooManySubscriptions(limit: limit)
         }
-        let joined = join(slot: slot, name: name, kind: kind, identity: identity, hash: hash)
-        switch joined.refusal {
-        case .presenceFull:
-            throw SubscriptionRefusal(
-                .presenceFull, "The channel has \(app.settings.limits.presenceMembersMax) members, the most it may have"
-            )
-        case .tooManyChannels:
-            throw SubscriptionRefusal(
-                .limitReached, "The app has \(app.settings.limits.channelsMax ?? 0) channels, the most it may have")
-        case nil:
-            effects.frame(to: slot) { Self.appendSuccess(name: name, kind: kind, joined: joined, to: &$0) }
-            if effects.notes.isTracing { effects.notes.add(.subscribed, slot, channel: name) }
-            guard kind.isCache else { return }
-            effects.frame(to: slot) { Self.appendCached(name: name, joined: joined, to: &$0) }
-        }
+        let joined = join(
+            slot: slot, app: app, name: name, kind: kind, identity: identity, known: (hash, local))
+        if let refusal = joined.refusal { throw .join(refusal) }
+        effects.frame(to: slot) { Self.appendSuccess(name: name, kind: kind, joined: joined, to: &$0) }
+        if effects.notes.isTracing { effects.notes.add(.subscribed, slot, channel: name) }
+        guard kind.isCache else { return }
+        effects.frame(to: slot) { Self.appendCached(name: name, joined: joined, to: &$0) }
     }
 
     /// A subscribe for a channel the connection is already in: the same answer with a fresh snapshot (PW-044, PW-094).
     ///
     /// It goes through the loop's own queue, so that it keeps its place among the channel's events.
     private func answerAgain(
-        slot: UInt32, known: Subscription, name: Span<UInt8>, hash: UInt64, kind: ChannelKind, identity: Identity?
+        slot: UInt32, app: App, known: Subscription, name: Span<UInt8>, hash: UInt64, kind: ChannelKind,
+        identity: Identity?
     ) throws(SubscriptionRefusal) {
-        let app = app(of: slot)
-        let channel = LocalChannelID(
-            app: UInt16(app.index), index: known.channel,
-            generation: tables[app.index].channels[Int(known.channel)].generation)
-        let target = ConnectionTag(slot: slot, tag: connections[Int(slot)].socketID.low)
+        let channel = memberships.id(of: known.channel, app: app.index)
+        let target = ConnectionTag(slot: slot, tag: memberships[slot].socketID.low)
+        let id = Int(memberships[channel].record)
         let isSameUser = app.registry.shard(hash: hash).withLock { (state: inout ChannelShard) -> Bool in
-            guard let id = state.find(name, hash: hash) else {
-                preconditionFailure("a record lives while a loop counts in it")
-            }
             if let identity, state.records[id].roster?.find(identity.userID.span) != known.member { return false }
             var joined = Joined(member: known.member)
             readAnswer(of: &state.records[id], into: &joined)
+            if kind.isCache, joined.cached == nil { tell(.cacheMiss, in: app, channel: name, .cacheMiss) }
             var answer: [UInt8] = []
             Self.appendSuccess(name: name, kind: kind, joined: joined, to: &answer)
             postSingle(answer, to: channel, target, subscription: known.number)
@@ -194,7 +162,7 @@ extension LoopBroker {
             return true
         }
         guard isSameUser else {
-            throw SubscriptionRefusal(.auth, "This connection is in the channel as another user; unsubscribe first")
+            throw .otherMember
         }
     }
 
@@ -227,59 +195,14 @@ extension LoopBroker {
         }
     }
 
-    /// Tells the client in the app's dialect; never closes (PW-056, PW-063, PW-064).
-    func refuse(slot: UInt32, channel: Span<UInt8>, _ refusal: SubscriptionRefusal) {
-        effects.notes.add(.subscriptionRefused, slot, code: refusal.failure.status, channel: channel, refusal.text)
-        var literal: [UInt8] = []
-        JSON.appendQuoted(channel, to: &literal)
-        tell(slot: slot, channelLiteral: literal.span, refusal)
-    }
-
-    /// The same for a channel given as a JSON string literal, because it cannot be read.
-    func refuse(slot: UInt32, channelLiteral: Span<UInt8>, _ refusal: SubscriptionRefusal) {
-        effects.notes.add(.subscriptionRefused, slot, code: refusal.failure.status, refusal.text)
-        tell(slot: slot, channelLiteral: channelLiteral, refusal)
-    }
-
-    private func tell(slot: UInt32, channelLiteral: Span<UInt8>, _ refusal: SubscriptionRefusal) {
-        let (dialect, failure) = (app(of: slot).settings.subscriptionErrors, refusal.failure)
-        if dialect != .hosted {
-            effects.frame(to: slot) {
-                ServerFrame.subscriptionError(
-                    channelLiteral: channelLiteral, failure, error: refusal.text, to: &$0)
-            }
-        }
-        guard dialect != .soketi else { return }
-        errorFrame(slot: slot, code: failure.code, refusal.text)
-    }
-
-    /// Refuses what a client asked for by a `pusher:error` frame, and notes it.
-    /// - Parameter kind: what was asked for; nil: as the code says.
-    func fail(slot: UInt32, code: Int?, _ text: String, of kind: Notes.Kind? = nil) {
-        let noted: Notes.Kind =
-            switch code {
-            case 4301: .clientEventRefused
-            case nil: .messageRefused
-            default: .signInRefused
-            }
-        effects.notes.add(kind ?? noted, slot, code: code, text)
-        errorFrame(slot: slot, code: code, text)
-    }
-
-    /// A `pusher:error` frame.
-    func errorFrame(slot: UInt32, code: Int?, _ text: String) {
-        effects.frame(to: slot) { ServerFrame.error(code: code, message: text, to: &$0) }
-    }
-
     /// No reply, and nothing of the channel afterwards; a channel the connection is not in is no error (PW-045, PW-046).
     func unsubscribe(slot: UInt32, name: Span<UInt8>) {
-        let app = connections[Int(slot)].app
-        let table = tables[app]
-        guard let local = table.find(name), table.channels[local].role == .channel,
-            let known = entry(of: slot, in: local, of: table)
+        let app = memberships[slot].app
+        guard let local = memberships[app: app].find(name), memberships[app: app][local].role == .channel,
+            let known = memberships.entry(of: slot, in: local)
         else { return }
         if effects.notes.isTracing { effects.notes.add(.unsubscribed, slot, channel: name) }
-        let left = detach(slot: slot, entry: known)
-        leaveRegistry(app: app, channel: local, member: left.member)
+        let left = memberships.remove(slot, entry: known)
+        leaveRegistry(app: app, channel: local, member: left.member, .unsubscribed)
     }
 }

@@ -14,8 +14,9 @@ final class NameHashing: Sendable {
 
     func hash(of name: Span<UInt8>) -> UInt64 { SipHash.hash(name, key: key) }
 
-    /// A name was put this many cells behind its home.
-    func notice(probe: Int) {
+    /// A name was put this many cells behind its home, and holds so many bytes.
+    func notice(probe: Int, holding more: Int) {
+        hold(bytes: more)
         var seen = longest.load(ordering: .relaxed)
         while probe > seen {
             let (done, original) = longest.weakCompareExchange(expected: seen, desired: probe, ordering: .relaxed)

@@ -84,9 +84,9 @@ struct NameTable: ~Copyable {
     /// Adds a name that is not here yet and returns its number; the array is kept, not copied.
     mutating func insert(_ name: [UInt8]) -> UInt32 { insert(name, hash: hash(of: name.span)) }
 
-    mutating func insert(_ name: [UInt8], hash: UInt64) -> UInt32 {
+    mutating func insert(_ name: consuming [UInt8], hash: UInt64) -> UInt32 {
         if (count + 1) * 4 > cells.count * 3 { rehash(size: max(8, cells.count * 2)) }
-        let places = names.capacity
+        let (places, bytes) = (names.capacity, name.count)
         let id = takeNumber()
         names[id] = name
         count += 1
@@ -95,8 +95,7 @@ struct NameTable: ~Copyable {
             hashing.noticeOverlong()
             rehash(size: cells.count * 2)
         }
-        hashing.notice(probe: longestProbe)
-        hashing.hold(bytes: bytesPerName * (names.capacity - places) + name.count)
+        hashing.notice(probe: longestProbe, holding: bytesPerName * (names.capacity - places) + bytes)
         return UInt32(id)
     }
 

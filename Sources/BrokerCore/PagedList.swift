@@ -1,11 +1,11 @@
 /// What can stand at a number that nobody has.
-protocol Vacant {
+protocol Vacant: ~Copyable {
     init()
     /// The one that a read of a number without a page sees. Never written.
     static var vacant: UnsafeMutablePointer<Self> { get }
 }
 
-extension Vacant {
+extension Vacant where Self: ~Copyable {
     /// Makes `vacant`, once for each type.
     static func makeVacant() -> UnsafeMutablePointer<Self> {
         let made = UnsafeMutablePointer<Self>.allocate(capacity: 1)
@@ -26,7 +26,7 @@ nonisolated(unsafe) private let vacantName = [UInt8].makeVacant()
 ///
 /// Reading a number without a page gives a vacant element, so that a number which outlived its page does no harm. It owns its
 /// memory and cannot be copied, so that no access to it counts references. Owned by one thread, or reached under its owner's lock.
-struct PagedList<Element: Vacant>: ~Copyable {
+struct PagedList<Element: Vacant & ~Copyable>: ~Copyable {
     static var pageSize: Int { 64 }
     private static var shift: Int { 6 }
     /// The first page grows to its size, so that a small list is small.
@@ -134,7 +134,7 @@ struct PagedList<Element: Vacant>: ~Copyable {
 
     /// Gives back the pages without a number in use, and the numbers behind the last page.
     /// - Parameter body: sees every element that goes.
-    mutating func releasePages(_ body: (Element) -> Void = { _ in }) {
+    mutating func releasePages(_ body: (borrowing Element) -> Void = { _ in }) {
         guard emptyPages > 0, let directory else { return }
         var kept = 0
         for page in 0..<pageCount {
@@ -216,4 +216,4 @@ struct PagedList<Element: Vacant>: ~Copyable {
 }
 
 // SAFETY: the list owns its memory and writes it through `mutating` members only; who shares the list shares it for reading.
-extension PagedList: @unchecked Sendable where Element: Sendable {}
+extension PagedList: @unchecked Sendable where Element: Sendable & ~Copyable {}

@@ -30,7 +30,8 @@ struct RecipientFilter {
         return kept.reversed()
     }
 
-    mutating func release() { chosen.release() }
+    /// Frees the memory when the owner ends.
+    func deallocate() { chosen.deallocate() }
 
     private mutating func mark(_ slots: [UInt32]) {
         for slot in slots {

@@ -6,6 +6,8 @@ public final class SharedBroker: Sendable {
     private let shards: ShardDirectory
     /// One for each loop; a loop's own deliveries pass through it too, so that a channel has one order.
     let queues: DeliveryQueues
+    /// Those who are told of edges. Their queues drop what they cannot hold, so publishing is never refused for them.
+    let consumers = EdgeConsumers()
     /// Publishing is refused while a loop's queue holds more than this.
     public let queueBytesMax: Int
     /// Publishes that had a key, so that repeating one is harmless.
@@ -31,6 +33,15 @@ public final class SharedBroker: Sendable {
     deinit { queues.free() }
 
     public var loopCount: Int { queues.count }
+
+    /// Adds a consumer of edges, who is told nothing before `setInterest`. Any thread.
+    /// - Parameters:
+    ///   - queueBytesMax: what may wait for it in this process; what comes then is dropped and counted.
+    ///   - wake: called on a loop's thread when edges wait that did not before; it must not block.
+    /// - Returns: nil when there are six already.
+    public func registerConsumer(queueBytesMax: Int, wake: @escaping @Sendable () -> Void) -> EdgeConsumer? {
+        consumers.register(queueBytesMax: queueBytesMax, wake: wake)
+    }
 
     /// Bytes of deliveries that a loop has not carried out yet. Any thread.
     public func queuedBytes(of loop: Int) -> Int { queues[loop].pointee.queuedBytes }

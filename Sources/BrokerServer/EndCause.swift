@@ -1,3 +1,4 @@
+internal import PusherProtocol
 internal import Reactor
 
 /// What ended a connection, for the log.
@@ -9,6 +10,9 @@ enum EndCause {
     /// An HTTP connection that got its last answer, or asked nothing for too long.
     case answered, idle
     case transport(TransportClose)
+
+    /// Our close frame of a protocol code.
+    static func closed(with code: PusherErrorCode) -> EndCause { .closed(code: code.rawValue) }
 
     var code: UInt16? {
         switch self {

@@ -1,25 +1,27 @@
+internal import BrokerCore
 internal import Configuration
+internal import PusherProtocol
 internal import Reactor
 internal import Telemetry
 internal import Wire
 
-/// HTTP requests from bytes to whole requests: framing, bodies, deadlines. Pipelined requests are answered in order.
+/// The HTTP side: what `RequestReader` finds is answered by `Routes`, in order; replies go out as `HTTPReply` says.
 extension LoopServer {
+    /// The rest of a body that nobody wants is read and passed over up to so many bytes; before a longer one the connection ends.
+    static let skippedBytesMax = 64 << 10
+
     func receiveRequests(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        let input = UnsafeBufferPointer(bytes)
         var offset = 0
         do throws(HTTPFailure) {
-            while offset < bytes.count, sessions[slot].phase == .http, !sessions[slot].isPostponed,
-                canAnswerMore(slot, waiting: bytes.count - offset)
+            while offset < input.count, sessions[slot].phase == .http, !sessions[slot].reader.isHolding,
+                canAnswerMore(slot, waiting: input.count - offset)
             {
-                offset += skip(slot, available: bytes.count - offset)
-                guard offset < bytes.count else { break }
-                let rest = UnsafeMutableBufferPointer(rebasing: bytes[offset...])
-                let taken = try receiveRequest(slot, rest)
-                guard taken > 0 else { break }
-                offset += taken
+                let event = try sessions[slot].reader.next(input, from: &offset, state.limits.http)
+                guard act(on: event, slot, input, &offset) else { break }
             }
         } catch {
-            refuse(slot, error)
+            refuse(slot, .unreadable(error))
         }
         switch sessions[slot].phase {
         case .webSocket:
@@ -30,42 +32,28 @@ extension LoopServer {
         }
     }
 
-    /// Takes one request, or one piece of a chunked one.
-    /// - Returns: bytes consumed; 0 when more are needed.
-    private func receiveRequest(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) throws(HTTPFailure) -> Int {
-        let input = UnsafeBufferPointer(bytes)
-        if let chunked = sessions[slot].chunked { return try receiveChunks(slot, chunked, input) }
-        if input.first == 0x16 { throw tlsOnPlaintext(slot) }
-        guard input.count >= sessions[slot].bytesAwaited else { return 0 }
-        guard let head = try HTTPRequestParser.parse(input.span, limits: httpLimits) else {
-            if HTTPRequestParser.hasBegun(input.span) { markReceiving(slot) }
-            loop.inputLimit(slot, bytes: httpLimits.headBytesMax + 4)
-            return 0
+    /// - Returns: whether there may be more to do with the bytes.
+    @inline(__always)
+    private func act(
+        on event: RequestReader.Event, _ slot: UInt32, _ input: UnsafeBufferPointer<UInt8>, _ offset: inout Int
+    ) -> Bool {
+        switch event {
+        case .request(var request):
+            _ = answer(slot, &request)
+            requestEnded(slot)
+        case .kept(let kept): answer(slot, kept)
+        case .passed: requestEnded(slot)
+        case .needMore(let inputBytesMax):
+            if let inputBytesMax { loop.inputLimit(slot, bytes: inputBytesMax) }
+            armDeadline(slot)
+            return false
+        case .head(let request, let left): return askAboutBody(slot, request, left: left, input, &offset)
+        case .tls: refuse(slot, .unreadable(tlsOnPlaintext()))
+        case .overBudget:
+            offset = input.count
+            inputRefused(slot)
         }
-        guard !head.hasUnknownExpectation else {
-            throw HTTPFailure(status: 417, text: "Only Expect: 100-continue is understood")
-        }
-        switch head.body {
-        case .none: return finish(slot, head, input, bodyBytes: 0)
-        case .length(let length):
-            let total = head.headBytes + length
-            guard input.count >= total else {
-                guard wantsBody(slot, head, input, left: total - input.count) else { return input.count }
-                markReceiving(slot)
-                sessions[slot].bytesAwaited = total
-                loop.inputLimit(slot, bytes: total)
-                continueIfExpected(slot, head)
-                return 0
-            }
-            return finish(slot, head, input, bodyBytes: length)
-        case .chunked:
-            guard wantsBody(slot, head, input, left: nil) else { return input.count }
-            markReceiving(slot)
-            continueIfExpected(slot, head)
-            let kept = Array(input[..<head.headBytes])
-            sessions[slot].chunked = ChunkedRequest(bytes: kept, head: head, budget: state.inputBudget)
-            return head.headBytes
-        }
+        return true
     }
 
     /// Answers by the head whatever the head decides, so that nothing is kept for a sender who is not known (and who waits for
@@ -74,122 +62,72 @@ extension LoopServer {
     /// After such an answer a small rest of the body is passed over; before a large one, or one of unknown length, the
     /// connection ends: `finish` reads on for a while, so that the answer is not lost to a reset (RFC 9112 §9.6).
     /// - Parameter left: bytes of the body that are not here yet; nil when nobody knows.
-    /// - Returns: whether the body is wanted.
-    private func wantsBody(
-        _ slot: UInt32, _ head: HTTPRequestHead, _ input: UnsafeBufferPointer<UInt8>, left: Int?
+    private func askAboutBody(
+        _ slot: UInt32, _ request: RequestView, left: Int?, _ input: UnsafeBufferPointer<UInt8>, _ offset: inout Int
     ) -> Bool {
-        guard !sessions[slot].isBodyAdmitted else { return true }
-        var head = head
+        var question = request
         let isSmall = left.map { $0 <= Self.skippedBytesMax } ?? false
-        if !isSmall || head.expectsContinue { head.keepAlive = false }
-        let noBody = UnsafeBufferPointer(rebasing: input[..<0])
-        answer(slot, RequestView(bytes: input, head: head, body: noBody, isBodyAwaited: true))
-        guard !sessions[slot].isBodyAdmitted else { return true }
-        requestEnded(slot)
-        if sessions[slot].phase == .http {
-            sessions[slot].bytesToSkip = left ?? 0
-            markReceiving(slot)
+        if !isSmall || request.head.expectsContinue { question.head.keepAlive = false }
+        if answer(slot, &question) {
+            let (consumed, inputBytesMax) = sessions[slot].reader.admitBody(of: request, budget: state.shared.inputBudget)
+            offset += consumed
+            if let inputBytesMax { loop.inputLimit(slot, bytes: inputBytesMax) }
+            if request.head.expectsContinue {
+                scratch.write { HTTPResponse.appendContinue(to: &$0) }
+                loop.outbox.send(scratch.bytes, to: slot)
+            }
+        } else {
+            offset = input.count
+            requestEnded(slot)
+            guard sessions[slot].phase == .http else { return false }
+            sessions[slot].reader.passBody(left: left ?? 0)
         }
-        return false
-    }
-
-    /// Passes over what is here of a body that nobody wants.
-    private func skip(_ slot: UInt32, available: Int) -> Int {
-        guard sessions[slot].bytesToSkip > 0 else { return 0 }
-        let skipped = min(sessions[slot].bytesToSkip, available)
-        sessions[slot].bytesToSkip -= skipped
-        if sessions[slot].bytesToSkip == 0 { requestEnded(slot) }
-        return skipped
-    }
-
-    private func receiveChunks(
-        _ slot: UInt32, _ chunked: ChunkedRequest, _ input: UnsafeBufferPointer<UInt8>
-    ) throws(HTTPFailure) -> Int {
-        var offset = 0
-        let isWhole = try chunked.decoder.feed(
-            input.span, from: &offset, into: &chunked.body, bodyBytesMax: httpLimits.bodyBytesMax)
-        guard chunked.takeHeldBytes() else {
-            state.inputBudget.countRefusal()
-            inputRefused(slot)
-            return input.count
-        }
-        guard isWhole else { return offset }
-        sessions[slot].chunked = nil
-        answer(slot, chunked)
-        return offset
+        armDeadline(slot)
+        return offset < input.count
     }
 
     /// Answers a whole request that is no longer among the connection's input.
-    func answer(_ slot: UInt32, _ kept: ChunkedRequest) {
-        kept.bytes.withUnsafeBufferPointer { head in
-            kept.body.withUnsafeBufferPointer { body in
-                answer(slot, RequestView(bytes: head, head: kept.head, body: body))
+    private func answer(_ slot: UInt32, _ kept: KeptRequest) {
+        _ = kept.withView { answer(slot, &$0) }
+        requestEnded(slot)
+    }
+
+    /// Answers one request, as far as it is here.
+    /// - Returns: whether its body is wanted, which is not here; nothing was sent then.
+    private func answer(_ slot: UInt32, _ request: inout RequestView) -> Bool {
+        log.asking = request.headBytes
+        defer { log.asking = UnsafeBufferPointer(start: nil, count: 0) }
+        clock.readWall()
+        (request.unixSeconds, request.milliseconds) = (clock.unixSeconds, loop.now.nanoseconds / 1_000_000)
+        scratch.reply.reset()
+        do throws(Refusal) {
+            switch try routes.answer(request, &scratch.reply) {
+            case .reply: respond(slot, request)
+            case .body: return true
+            case .later: postpone(slot, request)
+            case .list(let list, let app): try respond(slot, request, with: list, of: app)
+            case .webSocket(let key): try openWebSocket(slot, request, key: key)
             }
+        } catch {
+            refuse(slot, error, keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
         }
-        requestEnded(slot)
+        applyEffects()
+        return false
     }
 
-    private func finish(
-        _ slot: UInt32, _ head: HTTPRequestHead, _ input: UnsafeBufferPointer<UInt8>, bodyBytes: Int
-    ) -> Int {
-        let total = head.headBytes + bodyBytes
-        let body = UnsafeBufferPointer(rebasing: input[head.headBytes..<total])
-        answer(slot, RequestView(bytes: input, head: head, body: body))
-        requestEnded(slot)
-        return total
+    private func respond(_ slot: UInt32, _ request: RequestView) {
+        sendReply(slot, keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
     }
 
-    private func requestEnded(_ slot: UInt32) {
-        sessions[slot].bytesAwaited = 0
-        sessions[slot].hasContinued = false
-        sessions[slot].isBodyAdmitted = false
-        guard sessions[slot].phase == .http else { return }
-        // A keep-alive timer that is set already is early at worst, and sets itself anew then; the one of this request may be late.
-        if sessions[slot].isReceiving { loop.setTimer(slot, after: UInt64(keepAliveMilliseconds) * 1_000_000) }
-        sessions[slot].isReceiving = false
-        sessions[slot].sinceMilliseconds = milliseconds
+    /// Sends the reply in `scratch`. With `keepAlive` false the connection ends after it.
+    func sendReply(_ slot: UInt32, keepAlive: Bool, omitBody: Bool) {
+        let keepAlive = keepAlive && !scratch.reply.closes
+        scratch.writeReply(unixSeconds: clock.unixSeconds, keepAlive: keepAlive, omitBody: omitBody)
+        sendAnswer(slot)
+        if !keepAlive { end(slot, .answered, .finish(.none)) }
     }
 
-    private func continueIfExpected(_ slot: UInt32, _ head: HTTPRequestHead) {
-        guard head.expectsContinue, !sessions[slot].hasContinued else { return }
-        sessions[slot].hasContinued = true
-        response.removeAll(keepingCapacity: true)
-        HTTPResponse.appendContinue(to: &response)
-        loop.outbox.send(response, to: slot)
-    }
-
-    // MARK: Deadlines
-
-    private func markReceiving(_ slot: UInt32) {
-        guard !sessions[slot].isReceiving else { return }
-        sessions[slot].isReceiving = true
-        sessions[slot].sinceMilliseconds = milliseconds
-        loop.setTimer(slot, after: UInt64(Self.requestMilliseconds) * 1_000_000)
-    }
-
-    /// A request that does not become whole is refused. A connection without one is closed after a while, and without a word: what is
-    /// said unasked would be taken for the answer to the next request.
-    func requestTimer(_ slot: UInt32) {
-        let age = milliseconds &- sessions[slot].sinceMilliseconds
-        let limit = sessions[slot].isReceiving ? Self.requestMilliseconds : keepAliveMilliseconds
-        guard age >= limit else { return loop.setTimer(slot, after: UInt64(limit - age) * 1_000_000) }
-        // A body that is passed over has had its answer.
-        if sessions[slot].isReceiving, sessions[slot].bytesToSkip == 0 {
-            refuse(slot, HTTPFailure(status: 408, text: "The request was not whole after \(limit / 1_000) seconds"))
-        } else {
-            end(slot, .idle)
-            loop.finish(slot, lingerNanoseconds: Self.second)
-        }
-    }
-
-    // MARK: Refusals
-
-    /// Answers a request that cannot be read, and closes: where the next one starts is unknown.
-    func refuse(_ slot: UInt32, _ failure: HTTPFailure) {
-        respondError(slot, status: failure.status, failure.text, keepAlive: false)
-    }
-
-    private func tlsOnPlaintext(_ slot: UInt32) -> HTTPFailure {
+    private func tlsOnPlaintext() -> HTTPFailure {
         // With a proxy that speaks TLS in front, nobody but the proxy should come here, and a client must not give up TLS.
         if state.settings.trustsProxy || state.settings.publicAddress.scheme == .https {
             Log.logOncePer(
@@ -205,21 +143,157 @@ extension LoopServer {
         return HTTPFailure(status: 400, text: "This port speaks plain HTTP and WebSocket, not TLS")
     }
 
-    /// Sends one response. With `keepAlive` false the connection ends after it.
-    func respond(
-        _ slot: UInt32, status: Int, contentType: StaticString?, extraHeaders: String = "", body: Span<UInt8>,
-        keepAlive: Bool, omitBody: Bool = false
-    ) {
-        response.removeAll(keepingCapacity: true)
-        date.set(unixSeconds: unixSeconds)
-        HTTPResponse.append(
-            status: status, date: date, contentType: contentType, extraHeaders: extraHeaders, body: body,
-            keepAlive: keepAlive, omitBody: omitBody, to: &response)
-        loop.outbox.send(response, to: slot)
-        readThrottle.answeredBytes += response.count
-        guard !keepAlive else { return }
-        end(slot, .answered)
-        // Long enough for a sender who has not read the answer yet, because it is still sending.
-        loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
+    // MARK: Deadlines
+
+    private func requestEnded(_ slot: UInt32) {
+        guard sessions[slot].phase == .http else { return }
+        let due = sessions[slot].deadline.ended(
+            now: milliseconds, keepAliveMilliseconds: state.limits.keepAliveMilliseconds)
+        if let due { setTimer(slot, afterMilliseconds: due) }
+    }
+
+    /// Part of a request may be here.
+    private func armDeadline(_ slot: UInt32) {
+        let awaited = sessions[slot].reader.awaited
+        guard awaited != .request, let due = sessions[slot].deadline.began(awaited, now: milliseconds) else { return }
+        setTimer(slot, afterMilliseconds: due)
+    }
+
+    func checkDeadline(_ slot: UInt32) {
+        let action = sessions[slot].deadline.check(
+            now: milliseconds, keepAliveMilliseconds: state.limits.keepAliveMilliseconds)
+        switch action {
+        case .wait(let milliseconds): setTimer(slot, afterMilliseconds: milliseconds)
+        case .close: end(slot, .idle, .finishSoon)
+        case .refuse(let milliseconds):
+            let text = "The request was not whole after \(milliseconds / 1_000) seconds"
+            refuse(slot, .unreadable(HTTPFailure(status: 408, text: text)))
+        }
+    }
+
+    // MARK: Two loops at once
+
+    /// Keeps a whole request for the next turn: another loop is making the same publish, which takes it less than a turn. Until then
+    /// nothing more is read from the connection, so that its requests are answered in order.
+    private func postpone(_ slot: UInt32, _ request: RequestView) {
+        sessions[slot].reader.keep(KeptRequest(copying: request, budget: state.shared.inputBudget))
+        // What came with the request in one read stays.
+        let limits = state.limits.http
+        loop.inputLimit(slot, bytes: LoopOptions().receiveBufferBytes + limits.headBytesMax + limits.bodyBytesMax)
+        loop.pauseReading(slot)
+        later.postponed.append(slot)
+    }
+
+    /// Answers the requests of the last turn that had to wait, or lets them wait for another.
+    func answerPostponed() {
+        let due = later.postponed
+        later.postponed = []
+        // Another connection may have a slot by now.
+        for slot in due where sessions[slot].reader.isHolding {
+            guard let kept = sessions[slot].reader.takeKept() else { continue }
+            answer(slot, kept)
+            if sessions[slot].phase == .http, !sessions[slot].reader.isHolding { loop.resumeReading(slot) }
+        }
+    }
+
+    // MARK: Lists that may be long
+
+    /// Answers with a list. What fits into the allowance of one turn is answered with its length, as any call is; a list that finds the
+    /// allowance used up by others waits for the next turn's. What does not fit goes out in chunks, each sent as soon as the peer has
+    /// taken the last, so that neither the loop nor its memory is held by one caller; until it is whole the peer's next requests are not
+    /// read.
+    private func respond(
+        _ slot: UInt32, _ request: RequestView, with list: LongReply, of app: App
+    ) throws(Refusal) {
+        var one = LongReplies.Entry(
+            slot: slot, isChunked: request.head.minorVersion >= 1, keepAlive: request.head.keepAlive,
+            omitsBody: request.head.method == .head, list: list)
+        // Those that came before have the first claim on the allowance.
+        let isTooLong = later.lists.isEmpty && later.lists.make(&one.list, with: broker)
+        if one.list.isWhole {
+            swap(&scratch.reply.body, &one.list.text)
+            return respond(slot, request)
+        }
+        guard later.lists.hasRoom(for: one.list) else {
+            throw Refusal.http(503, "Too many long lists are being sent; try again soon").about(app)
+        }
+        if isTooLong, open(&one) { return endList(slot, keepAlive: one.keepAlive) }
+        sessions[slot].debt.replyNumber = later.lists.begin(one)
+    }
+
+    /// Sends the head of a reply whose length is not known.
+    /// - Returns: whether that was all.
+    private func open(_ one: inout LongReplies.Entry) -> Bool {
+        scratch.write(unixSeconds: clock.unixSeconds) { date, out in one.writeHead(date, to: &out) }
+        sendAnswer(one.slot)
+        return one.omitsBody
+    }
+
+    /// Makes and sends the next pieces.
+    /// - Returns: whether there is more to do as soon as this turn is flushed.
+    func advanceLists() -> Bool {
+        var mayAdvance = false
+        var (waiting, served): ([LongReplies.Entry], [LongReplies.Entry]) = ([], [])
+        let mayMake = later.lists.heldBytes <= LongReplies.heldBytesMax
+        for var one in later.lists.take() {
+            guard sessions[one.slot].debt.replyNumber == one.number, sessions[one.slot].phase == .http else { continue }
+            switch advance(&one, mayMake: mayMake) {
+            case .ended: mayAdvance = true
+            case .sent:
+                mayAdvance = true
+                served.append(one)
+            case .waits:
+                if later.lists.workLeft <= 0 { mayAdvance = true }
+                waiting.append(one)
+            }
+        }
+        later.lists.put(waiting: waiting, served: served)
+        return mayAdvance
+    }
+
+    private enum Advance { case waits, sent, ended }
+
+    private func advance(_ one: inout LongReplies.Entry, mayMake: Bool) -> Advance {
+        guard loop.backlogBytes(one.slot) == 0 else { return .waits }
+        let isTooLong = mayMake && later.lists.make(&one.list, with: broker)
+        if !one.isOpen, one.list.isWhole { return sendWhole(&one) }
+        if !one.isOpen {
+            // Where all hold too much, what is made is sent.
+            guard isTooLong || !mayMake else { return .waits }
+            guard !open(&one) else { return ended(one) }
+        }
+        guard !one.list.text.isEmpty else { return .waits }
+        return sendPiece(&one) ? ended(one) : .sent
+    }
+
+    /// A list that had to wait for its turn, and is short.
+    private func sendWhole(_ one: inout LongReplies.Entry) -> Advance {
+        scratch.reply.reset()
+        swap(&scratch.reply.body, &one.list.text)
+        sessions[one.slot].debt.replyNumber = 0
+        sendReply(one.slot, keepAlive: one.keepAlive, omitBody: one.omitsBody)
+        if one.keepAlive { readThrottle.pause(one.slot) }
+        return .ended
+    }
+
+    /// - Returns: whether it was the last.
+    private func sendPiece(_ one: inout LongReplies.Entry) -> Bool {
+        var isLast = false
+        scratch.write { isLast = one.writePiece(bytesMax: ReadThrottle.answerBytesMax, to: &$0) }
+        loop.outbox.send(scratch.bytes, to: one.slot)
+        _ = sessions[one.slot].deadline.ended(
+            now: milliseconds, keepAliveMilliseconds: state.limits.keepAliveMilliseconds)
+        return isLast
+    }
+
+    private func ended(_ one: LongReplies.Entry) -> Advance {
+        endList(one.slot, keepAlive: one.keepAlive)
+        return .ended
+    }
+
+    private func endList(_ slot: UInt32, keepAlive: Bool) {
+        sessions[slot].debt.replyNumber = 0
+        guard !keepAlive else { return readThrottle.pause(slot) }
+        end(slot, .answered, .finishSoon)
     }
 }

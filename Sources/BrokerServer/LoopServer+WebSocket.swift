@@ -1,50 +1,82 @@
-internal import Configuration
 internal import BrokerCore
+internal import Configuration
+internal import Crypto
 internal import PusherProtocol
 internal import Reactor
 internal import Wire
 
-/// A WebSocket connection from its first frame to its last: frames in, heartbeats, the closing handshake.
+/// A WebSocket connection from its handshake to its last frame, and the end of every connection.
 extension LoopServer {
+    // MARK: Opening
+
+    /// The handshake, then `connection_established` or the refusal (Pusher protocol §1.2, §1.4).
+    func openWebSocket(_ slot: UInt32, _ request: RequestView, key: Range<Int>) throws(Refusal) {
+        sendHandshake(slot, request)
+        let query = APIQuery(request.slice(request.head.query).span)
+        let app = try routes.admission.decide(request, query, key: key)
+        try routes.admission.acquirePlaces(of: app, broker)
+        broker.open(slot: slot, app: app, random: Randomness.uint32())
+        sessions[slot].becomeWebSocket(milliseconds: milliseconds, seconds: seconds)
+        if let client = log.forwardedPeer() { sessions[slot].peer = client }
+        armHeartbeat(slot, app)
+        log.connected(slot, sessions[slot].peer, query)
+    }
+
+    private func sendHandshake(_ slot: UInt32, _ request: RequestView) {
+        guard let nonce = request.head.webSocketKey.map(request.slice) else {
+            preconditionFailure("a handshake without fault has a key")
+        }
+        let accept = acceptKey(nonce)
+        let input = request.bytes
+        scratch.write(unixSeconds: clock.unixSeconds) { date, out in
+            // The first of the list, as soketi does; some stacks give up without one (PW-014).
+            if let offered = request.head.webSocketProtocol,
+                let first = HTTPText.firstItem(of: offered, in: input.span)
+            {
+                let chosen = request.slice(first)
+                WebSocketHandshake.appendResponse(accept: accept.span, date: date, subprotocol: chosen.span, to: &out)
+            } else {
+                WebSocketHandshake.appendResponse(accept: accept.span, date: date, subprotocol: nil, to: &out)
+            }
+        }
+        loop.outbox.send(scratch.bytes, to: slot)
+    }
+
+    /// The proof that the key was read (RFC 6455 §4.2.2).
+    private func acceptKey(_ nonce: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+        scratch.write {
+            $0.append(contentsOf: nonce)
+            $0.append(contentsOf: WebSocketHandshake.keySuffix.description.utf8)
+        }
+        let text = scratch.bytes
+        let digest = Digest.sha1(text.span)
+        var accept: [UInt8] = []
+        Base64.append(digest.span, to: &accept)
+        return accept
+    }
+
+    private var seconds: UInt32 { UInt32(truncatingIfNeeded: loop.now.nanoseconds / 1_000_000_000) }
+
+    // MARK: Frames
+
     func receiveFrames(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
-        sessions[slot].isProbed = false
         var offset = 0
         do throws(WebSocketFailure) {
             while sessions[slot].phase == .webSocket, canAnswerMore(slot, waiting: bytes.count - offset) {
-                let event = try sessions[slot].receiver.next(bytes, from: &offset, limits: webSocketLimits)
+                let event = try sessions[slot].receiver.next(bytes, from: &offset, limits: state.limits.webSocket)
                 if case .needMore = event {
-                    loop.inputLimit(slot, bytes: webSocketLimits.messageBytesMax + 16)
+                    loop.inputLimit(slot, bytes: state.limits.webSocket.messageBytesMax + 16)
                     break
                 }
                 act(on: event, slot, bytes)
             }
         } catch {
             applyEffects()
-            logRefusal(.webSocket, slot, code: Int(error.closeCode), error.text)
-            closeWebSocket(slot, code: error.closeCode, reason: error.text)
+            refuse(slot, .frames(error))
         }
         applyEffects()
         if sessions[slot].receiver.assembly.capacity != sessions[slot].assemblyBytesHeld { countAssembly(slot) }
         return sessions[slot].phase == .webSocket ? offset : bytes.count
-    }
-
-    /// Counts the fragments of a message that is not whole.
-    private func countAssembly(_ slot: UInt32) {
-        let holds = sessions[slot].receiver.assembly.capacity
-        let held = sessions[slot].assemblyBytesHeld
-        guard holds < held || state.inputBudget.acquire(holds - held, withinGrace: holds <= Self.inputGraceBytes) else {
-            state.inputBudget.countRefusal()
-            return inputRefused(slot)
-        }
-        if holds < held { state.inputBudget.give(held - holds) }
-        sessions[slot].assemblyBytesHeld = holds
-    }
-
-    /// A connection that has ended holds no fragments.
-    func releaseAssembly(_ slot: UInt32) {
-        guard sessions[slot].assemblyBytesHeld > 0 else { return }
-        state.inputBudget.give(sessions[slot].assemblyBytesHeld)
-        sessions[slot].assemblyBytesHeld = 0
     }
 
     private func act(on event: WebSocketReceiver.Event, _ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) {
@@ -59,130 +91,129 @@ extension LoopServer {
         case .ping(let range):
             // Before the pong, what earlier messages of this read answered.
             applyEffects()
-            control.removeAll(keepingCapacity: true)
-            WebSocketFrame.appendHeader(.pong, payloadBytes: range.count, to: &control)
-            control.append(contentsOf: bytes[range])
-            loop.outbox.send(control, to: slot)
-            readThrottle.answeredBytes += control.count
+            scratch.write {
+                WebSocketFrame.appendHeader(.pong, payloadBytes: range.count, to: &$0)
+                $0.append(contentsOf: bytes[range])
+            }
+            sendAnswer(slot)
         case .pong: break
         case .close(let code, _):
             applyEffects()
-            // RFC 6455 §5.5.1: the answer carries the code that came.
-            control.removeAll(keepingCapacity: true)
-            if let code {
-                WebSocketFrame.appendClose(code: code, reason: "", to: &control)
-            } else {
-                WebSocketFrame.appendHeader(.close, payloadBytes: 0, to: &control)
-            }
-            sendLast(slot, .closeFrame(code: code))
+            end(slot, .closeFrame(code: code), .finish(.echo(code: code)))
         }
     }
 
-    // MARK: Closing
-
-    /// Sends `control` as the last words of a connection and ends it; the peer has the linger time to answer.
-    func sendLast(_ slot: UInt32, _ cause: EndCause) {
-        loop.outbox.send(control, to: slot)
-        end(slot, cause)
-        loop.finish(slot, lingerNanoseconds: Self.lingerNanoseconds)
-    }
-
-    /// Sends the close frame of a protocol code and ends the connection.
-    func closeWebSocket(_ slot: UInt32, _ code: PusherErrorCode) {
-        closeWebSocket(slot, code: code.rawValue, reason: code.text)
-    }
-
-    func closeWebSocket(_ slot: UInt32, code: UInt16, reason: String) {
-        guard sessions[slot].phase == .webSocket else { return }
-        control.removeAll(keepingCapacity: true)
-        WebSocketFrame.appendClose(code: code, reason: reason, to: &control)
-        sendLast(slot, .closed(code: code))
-    }
-
-    /// `pusher:error`, then the close frame of the same code.
-    func sendErrorAndClose(_ slot: UInt32, _ code: PusherErrorCode) {
-        guard sessions[slot].phase == .webSocket else { return }
-        control.removeAll(keepingCapacity: true)
-        appendErrorAndClose(code, reason: code.text, to: &control)
-        sendLast(slot, .closed(code: code.rawValue))
-    }
-
-    func appendErrorAndClose(_ code: PusherErrorCode, reason: String, to out: inout [UInt8]) {
-        var json: [UInt8] = []
-        ServerFrame.error(code: Int(code.rawValue), message: reason, to: &json)
-        WebSocketFrame.appendHeader(.text, payloadBytes: json.count, to: &out)
-        out.append(contentsOf: json)
-        WebSocketFrame.appendClose(code: code.rawValue, reason: reason, to: &out)
+    /// Counts the fragments of a message that is not whole.
+    private func countAssembly(_ slot: UInt32) {
+        let holds = sessions[slot].receiver.assembly.capacity
+        let held = sessions[slot].assemblyBytesHeld
+        let isWithinGrace = holds <= KeptRequest.graceBytes
+        guard holds < held || state.shared.inputBudget.acquire(holds - held, withinGrace: isWithinGrace) else {
+            state.shared.inputBudget.countRefusal()
+            return inputRefused(slot)
+        }
+        if holds < held { state.shared.inputBudget.give(held - holds) }
+        sessions[slot].assemblyBytesHeld = holds
     }
 
     // MARK: Heartbeat
 
-    /// Silence is answered by a ping, more silence by 4201 (PW-026). Any byte heard proves life, and so does a backlog that gets shorter: our
-    /// ping, or the answer to it, may be far behind what the peer is still reading.
-    func heartbeatTimer(_ slot: UInt32) {
-        if authorizationIsOverdue(slot) {
-            logRefusal(.authorization, slot, code: 4009, "neither signed in nor in a private channel in time")
-            control.removeAll(keepingCapacity: true)
-            appendErrorAndClose(.unauthorized, reason: "Connection not authorized within timeout", to: &control)
-            return sendLast(slot, .closed(code: 4009))
+    func checkHeartbeat(_ slot: UInt32) {
+        let app = broker.app(of: slot)
+        let action = sessions[slot].heartbeat.check(
+            now: milliseconds, heartbeatLimits(app), isAuthorized: broker.isAuthorized(slot),
+            drainedBytes: loop.drainedBytes(slot))
+        switch action {
+        case .wait(let milliseconds): setTimer(slot, afterMilliseconds: milliseconds)
+        case .ping(let milliseconds):
+            scratch.write { WebSocketFrame.appendHeader(.ping, payloadBytes: 0, to: &$0) }
+            loop.outbox.send(scratch.bytes, to: slot)
+            setTimer(slot, afterMilliseconds: milliseconds)
+        case .close(.unauthorized): refuse(slot, .unauthorized)
+        case .close(let code): end(slot, .closed(with: code), .finish(.error(code)))
         }
-        let timeout = UInt32(broker.app(of: slot).settings.activityTimeoutSeconds) * 1_000
-        let patience = sessions[slot].isProbed ? timeout + pongMilliseconds : timeout
-        let silent = milliseconds &- sessions[slot].heardMilliseconds
-        guard silent >= patience else { return armHeartbeat(slot) }
-        let drained = loop.drainedBytes(slot)
-        if sessions[slot].isProbed, sessions[slot].drainedBytes != drained {
-            sessions[slot].drainedBytes = drained
-            sessions[slot].heardMilliseconds = milliseconds
-            return armHeartbeat(slot)
-        }
-        sessions[slot].drainedBytes = drained
-        if sessions[slot].isProbed { return sendErrorAndClose(slot, .noPong) }
-        sessions[slot].isProbed = true
-        control.removeAll(keepingCapacity: true)
-        WebSocketFrame.appendHeader(.ping, payloadBytes: 0, to: &control)
-        loop.outbox.send(control, to: slot)
-        armHeartbeat(slot)
     }
 
-    /// Sets the connection's one timer to whatever is due first.
-    func armHeartbeat(_ slot: UInt32) {
-        let settings = broker.app(of: slot).settings
-        var due =
-            UInt32(settings.activityTimeoutSeconds) * 1_000 + (sessions[slot].isProbed ? pongMilliseconds : 0)
-        let silent = milliseconds &- sessions[slot].heardMilliseconds
-        due = due > silent ? due - silent : 1
-        if settings.authorizedConnectionsRequired, !broker.isAuthorized(slot) {
-            let age = milliseconds &- sessions[slot].sinceMilliseconds
-            let limit = UInt32(settings.authorizationTimeoutSeconds) * 1_000
-            due = min(due, limit > age ? limit - age : 1)
-        }
-        loop.setTimer(slot, after: UInt64(due) * 1_000_000)
+    private func armHeartbeat(_ slot: UInt32, _ app: App) {
+        let due = sessions[slot].heartbeat.next(milliseconds, heartbeatLimits(app), broker.isAuthorized(slot))
+        setTimer(slot, afterMilliseconds: due)
     }
 
-    private var pongMilliseconds: UInt32 { UInt32(state.settings.pongTimeoutSeconds) * 1_000 }
-
-    private func authorizationIsOverdue(_ slot: UInt32) -> Bool {
-        let settings = broker.app(of: slot).settings
-        guard settings.authorizedConnectionsRequired, !broker.isAuthorized(slot) else { return false }
-        let age = milliseconds &- sessions[slot].sinceMilliseconds
-        return age >= UInt32(settings.authorizationTimeoutSeconds) * 1_000
+    private func heartbeatLimits(_ app: App) -> Heartbeat.Limits {
+        let isProofWanted = app.settings.authorizedConnectionsRequired
+        return Heartbeat.Limits(
+            activityMilliseconds: UInt32(app.settings.activityTimeoutSeconds) * 1_000,
+            pongMilliseconds: UInt32(state.settings.pongTimeoutSeconds) * 1_000,
+            authorizationMilliseconds: isProofWanted ? UInt32(app.settings.authorizationTimeoutSeconds) * 1_000 : nil)
     }
 
-    // MARK: Drain
+    // MARK: Refusals
 
-    /// While the server drains, sends clients away with 4200, spread over the grace period (PW-037).
+    /// Counts, logs and answers a refusal. Everything that is refused comes by here, also what the broker has answered itself.
     ///
-    /// The listener stays open, so that `/ready` can say 503; upgrades are refused.
-    func drainTick() {
-        guard state.isDraining else { return }
-        if !isLeaving {
-            isLeaving = true
-            leaving = sessions.slots(in: .webSocket)
-            // Ticks come every 100 ms; a fifth of the grace is left for the closing handshakes.
-            let ticks = max(1, state.settings.shutdownGraceSeconds * 8)
-            leavingPerTick = (leaving.count + ticks - 1) / ticks
+    /// `keepAlive`, `omitBody`: as the request that is refused has it; a request that cannot be read has neither.
+    func refuse(_ slot: UInt32, _ refusal: Refusal, keepAlive: Bool = true, omitBody: Bool = false) {
+        log.refused(refusal, slot, sessions[slot].peer)
+        switch refusal.answer {
+        case .status(let status, let headers, let closes):
+            scratch.reply.set(error: status, refusal.text, headers: headers, closes: closes)
+            sendReply(slot, keepAlive: keepAlive, omitBody: omitBody)
+        case .error(let code):
+            end(slot, .closed(with: code), .finish(.error(code, reason: refusal.text)))
+        case .closeFrame(let code):
+            end(slot, .closed(code: code), .finish(.close(code: code, reason: refusal.text)))
+        case .cutOff(let code?): end(slot, .closed(with: code), .cutOff(.error(code, reason: refusal.text)))
+        case .cutOff(nil): end(slot, .transport(.tooSlow), .cutOff(.none))
+        case .given: break
         }
-        for _ in 0..<min(leavingPerTick, leaving.count) { sendErrorAndClose(leaving.removeLast(), .reconnect) }
+    }
+
+    // MARK: The end
+
+    /// The broker sends a client away: a close frame and no error.
+    func closeWebSocket(_ slot: UInt32, _ code: PusherErrorCode) {
+        guard sessions[slot].phase == .webSocket else { return }
+        end(slot, .closed(with: code), .finish(.close(code: code.rawValue, reason: code.text)))
+    }
+
+    /// Ends a connection, once: the one place where it leaves the broker, holds nothing any more, and gets its last words. Whatever ends it
+    /// comes by here; the reactor's `closed` follows and frees the slot.
+    func end(_ slot: UInt32, _ cause: EndCause, _ farewell: Farewell) {
+        switch sessions[slot].phase {
+        case .http: break
+        case .webSocket: leaveBroker(slot, cause)
+        case .ending, .free:
+            // It has had its last words, and does not take them.
+            if case .cutOff = farewell { loop.abort(slot) }
+            return
+        }
+        let held = sessions[slot].end()
+        if held > 0 { state.shared.inputBudget.give(held) }
+        say(farewell, slot)
+    }
+
+    private func leaveBroker(_ slot: UInt32, _ cause: EndCause) {
+        // While it still has a name.
+        if broker.hasNotes { log.writeNotes(sessions) }
+        if log.isTracing {
+            let lifetime = seconds &- sessions[slot].beganSeconds
+            log.disconnected(slot, sessions[slot].peer, lifetimeSeconds: lifetime, cause)
+        }
+        broker.close(slot: slot)
+        state.shared.releaseWebSocket()
+    }
+
+    private func say(_ farewell: Farewell, _ slot: UInt32) {
+        switch farewell {
+        case .gone: break
+        case .finish(let words, let lingerSeconds):
+            scratch.write { words.append(to: &$0) }
+            if !scratch.bytes.isEmpty { loop.outbox.send(scratch.bytes, to: slot) }
+            loop.finish(slot, lingerNanoseconds: lingerSeconds * 1_000_000_000)
+        case .cutOff(.none): loop.abort(slot)
+        case .cutOff(let words):
+            scratch.write { words.append(to: &$0) }
+            scratch.bytes.withUnsafeBytes { loop.finishWithFrame(slot, $0) }
+        }
     }
 }

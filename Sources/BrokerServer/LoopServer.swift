@@ -1,6 +1,6 @@
 internal import BrokerCore
 internal import Configuration
-internal import Crypto
+internal import CLinux
 internal import PusherProtocol
 internal import Reactor
 internal import Telemetry
@@ -8,92 +8,63 @@ internal import Wire
 
 /// One loop's server: it takes bytes from the reactor, makes each next call, and carries out what the broker asks for.
 ///
-/// It only moves values between the rooms; the rules are in `Wire`, `PusherProtocol` and `BrokerCore`. Its parts are in the
-/// `LoopServer+…` files: requests, WebSockets, admission, the HTTP API, operations.
+/// It only moves values between the modules. What it decides is decided by values with tests of their own: `RequestReader`,
+/// `RequestDeadline`, `Heartbeat`, `ReadThrottle`, `Routes`, `Admission`, `Drain`. HTTP is in `LoopServer+Requests`, WebSockets and every
+/// connection's end in `LoopServer+WebSocket`.
 final class LoopServer: LoopHandler {
-    let state: ServerState
+    let state: LoopState
     let loop: EventLoop
     let broker: LoopBroker
-    let httpLimits: HTTPLimits
-    let webSocketLimits: WebSocketLimits
-    /// A connection without a request is closed after this long.
-    let keepAliveMilliseconds: UInt32
-    let workspace = HMACWorkspace()
+    /// All loops, by number.
+    private let handles: [LoopHandle]
     var sessions = SessionTable()
-    /// The request that is being answered, for the log.
-    var asking = Asking()
-    /// What goes well is logged too.
-    let isTracing = Log.writes(.debug)
-    var handles: [LoopHandle] = []
-    /// Slots that are still to be sent away; see `drainTick`.
-    var isLeaving = false
-    var leaving: [UInt32] = []
-    var leavingPerTick = 0
+    var routes: Routes
+    var log: ConnectionLog
+    var scratch = Scratch()
     var readThrottle = ReadThrottle()
-    /// Connections whose request is answered again in the next turn; see `postpone`.
-    var postponed: [UInt32] = []
-    var trimming = TrimPolicy()
-    var longReplies = LongReplies()
-    /// Channels and users that lists may still look at in this turn.
-    var listWork = LoopServer.listWorkPerTurn
-    var memory = MemoryGauge()
-    private var toldTime = MonotonicTime(nanoseconds: 0)
-    /// The wall clock, read once a turn and again for each request: who signs is told to the second.
-    private(set) var unixSeconds = WallClock.seconds()
+    /// Answers that take more than a turn.
+    var later = LaterAnswers()
+    private var upkeep = Upkeep()
+    var clock = TurnClock()
 
-    // Storage used again by every request.
-    var query = APIQuery()
-    var reply: [UInt8] = []
-    var response: [UInt8] = []
-    var control: [UInt8] = []
-    var date = HTTPDate(unixSeconds: 0)
-
-    /// Nanoseconds in a second, for timers.
-    static let second: UInt64 = 1_000_000_000
-    /// How long a peer may take to finish a closing handshake.
-    static let lingerNanoseconds = 5 * second
-    /// A request must be whole so long after its first byte, or who dribbles requests would hold connections for nothing.
-    static let requestMilliseconds: UInt32 = 8_000
-    /// What a connection may hold of a request or message that is not whole although everybody together holds too much.
-    static let inputGraceBytes = LoopOptions().inputGraceBytes
-    /// The rest of a body that nobody wants is read and passed over up to so many bytes; before a longer one the connection ends.
-    static let skippedBytesMax = 64 << 10
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 2_000
 
-    init(state: ServerState, loop: EventLoop, number: Int) {
-        self.state = state
-        self.loop = loop
-        broker = LoopBroker(shared: state.broker, loop: number)
-        httpLimits = HTTPLimits(
-            headBytesMax: state.settings.requestHeadBytesMax, bodyBytesMax: state.settings.requestBodyBytesMax)
+    init(state shared: ServerState, loop: EventLoop, number: Int, handles: [LoopHandle]) {
+        let isTracing = Log.writes(.debug)
+        state = LoopState(shared)
+        (self.loop, self.handles) = (loop, handles)
+        broker = LoopBroker(shared: shared.broker, loop: number)
         broker.effects.notes.isTracing = isTracing
-        keepAliveMilliseconds = UInt32(state.settings.keepAliveSeconds) * 1_000
-        webSocketLimits = WebSocketLimits(messageBytesMax: state.settings.messageBytesMax)
+        routes = Routes(state: state, broker: broker, isTracing: isTracing)
+        log = ConnectionLog(state: state, broker: broker, isTracing: isTracing)
     }
 
+    /// The loop's time, truncated: only differences mean something.
     var milliseconds: UInt32 { UInt32(truncatingIfNeeded: loop.now.nanoseconds / 1_000_000) }
 
-    /// Tells the broker the turn's time before the first command of the turn.
+    /// Tells the broker the turn's time, and of other settings, before the first command of the turn.
     func syncTime() {
-        guard toldTime != loop.now else { return }
-        toldTime = loop.now
-        readWallClock()
-        broker.setTime(BrokerTime(milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: unixSeconds))
+        guard clock.begins(loop.now) else { return }
+        if state.refresh() { broker.use(state.snapshot.apps) }
+        broker.setTime(
+            BrokerTime(milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: clock.unixSeconds))
     }
 
-    func readWallClock() { unixSeconds = WallClock.seconds() }
+    func setTimer(_ slot: UInt32, afterMilliseconds milliseconds: UInt32) {
+        loop.setTimer(slot, after: UInt64(milliseconds) * 1_000_000)
+    }
 
     // MARK: LoopHandler
 
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
         sessions.open(slot, milliseconds: milliseconds, peer: peer)
-        loop.setTimer(slot, after: UInt64(keepAliveMilliseconds) * 1_000_000)
+        setTimer(slot, afterMilliseconds: state.limits.keepAliveMilliseconds)
     }
 
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         syncTime()
-        sessions[slot].heardMilliseconds = milliseconds
+        sessions[slot].heartbeat.heard(now: milliseconds)
         guard canRead(slot, waiting: bytes.count) else { return 0 }
         let consumed: Int
         switch sessions[slot].phase {
@@ -101,39 +72,34 @@ final class LoopServer: LoopHandler {
         case .webSocket: consumed = receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
         }
-        countAnswers(slot)
+        if readThrottle.answeredBytes > 0 {
+            sessions[slot].debt.add(readThrottle.answeredBytes)
+            loop.markAnswered(slot)
+        }
         return consumed
     }
 
+    /// A peer that will send no more gets what is queued and is gone: no client half-closes and keeps listening.
     func endOfStream(_ slot: UInt32) {
-        if isReplying(slot) { return longReplies.endConnection(after: sessions[slot].replyNumber) }
-        // A peer that will send no more gets what is queued and is gone: no client half-closes and keeps listening.
-        end(slot, .transport(.peerClosed))
-        loop.finish(slot, lingerNanoseconds: Self.second)
+        let debt = sessions[slot].debt
+        if debt.isReplying { return later.lists.endConnection(after: debt.replyNumber) }
+        end(slot, .transport(.peerClosed), .finishSoon)
     }
 
     func timerFired(_ slot: UInt32) {
         syncTime()
         switch sessions[slot].phase {
-        case .http: requestTimer(slot)
-        case .webSocket: heartbeatTimer(slot)
+        case .http: checkDeadline(slot)
+        case .webSocket: checkHeartbeat(slot)
         case .ending, .free: break
         }
     }
 
-    /// Everybody together holds too much that is not whole: the caller comes again in a second, the client as its library does.
     func inputRefused(_ slot: UInt32) {
         syncTime()
         switch sessions[slot].phase {
-        case .http:
-            respondError(
-                slot, status: 503, "The server receives too many requests at once; try again in a second",
-                logged: "inputTotalBytes is used up by requests and messages that are not whole",
-                extraHeaders: "Retry-After: 1\r\n", keepAlive: false)
-        case .webSocket:
-            logRefusal(
-                .limit, slot, code: 4100, "inputTotalBytes is used up by requests and messages that are not whole")
-            sendErrorAndClose(slot, .overCapacity)
+        case .http: refuse(slot, .inputTotal(isWebSocket: false))
+        case .webSocket: refuse(slot, .inputTotal(isWebSocket: true))
         case .ending, .free: break
         }
         applyEffects()
@@ -142,39 +108,56 @@ final class LoopServer: LoopHandler {
     /// A subscriber of many channels may owe as much as two of the largest requests of its app send it, and nobody is slow for answers that
     /// he asked for.
     func backlogAllowance(_ slot: UInt32) -> Int {
-        let answers = Int(sessions[slot].owedBytes)
+        let answers = Int(sessions[slot].debt.owedBytes)
         guard sessions[slot].phase == .webSocket else { return state.settings.backlogBytesMax + answers }
         let limits = broker.app(of: slot).settings.limits
         let subscriptions = broker.subscriptionCount(of: slot)
         return state.settings.backlogBytes(limits, subscriptions: subscriptions) + answers
     }
 
-    /// The peer does not keep up: it is closed with 4100 and nobody else notices (PW-180).
+    /// The peer does not keep up: it is cut off and nobody else notices (PW-180).
     func overflowed(_ slot: UInt32, _ why: Overflow) {
         let isWebSocket = sessions[slot].phase == .webSocket
-        logRefusal(
-            .slowConsumer, slot, code: isWebSocket ? 4100 : nil,
-            why.isOfProcess
-                ? "all unsent backlogs together passed backlogTotalBytes, and it held most"
-                : "the unsent backlog passed backlogBytes",
-            ("backlog_bytes", why.waitingBytes))
-        end(slot, .closed(code: 4100))
-        guard isWebSocket else { return loop.abort(slot) }
-        control.removeAll(keepingCapacity: true)
-        appendErrorAndClose(.overCapacity, reason: "Too slow: the unsent backlog passed its limit", to: &control)
-        control.withUnsafeBytes { loop.finishWithFrame(slot, $0) }
+        refuse(
+            slot,
+            .slowConsumer(isWebSocket: isWebSocket, backlogBytes: why.waitingBytes, isOfProcess: why.isOfProcess))
     }
 
     func closed(_ slot: UInt32, _ why: TransportClose) {
-        logTransport(slot, why)
-        end(slot, .transport(why))
+        // Of one that had ended anyway it is no news.
+        if sessions[slot].phase != .ending, let refusal = Refusal(why) { refuse(slot, refusal) }
+        end(slot, .transport(why), .gone)
         sessions.close(slot)
     }
 
     func turn() -> Bool {
         syncTime()
-        resumePaused()
-        if !postponed.isEmpty { answerPostponed() }
+        for slot in readThrottle.takeFlushed() { resumeIfDue(slot) }
+        if !later.postponed.isEmpty { answerPostponed() }
+        fanOut()
+        if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
+        applyEffects()
+        if broker.hasNotes { log.writeNotes(sessions) }
+        let mayAdvance = !later.lists.isEmpty && advanceLists()
+        later.lists.endTurn()
+        let mayResume = readThrottle.endTurn()
+        return broker.hasWork || mayAdvance || mayResume || !later.postponed.isEmpty
+    }
+
+    func hasWork() -> Bool { broker.hasWork }
+
+    func tick() {
+        syncTime()
+        broker.tick()
+        applyEffects()
+        if state.shared.isDraining { drain() } else { releaseMemory() }
+        if state.shared.refusals.isOwing, broker.loop == 0 { state.shared.refusals.tellOverdue() }
+    }
+
+    // MARK: Deliveries and effects
+
+    /// Takes deliveries as far as the turn's allowance goes.
+    private func fanOut() {
         var allowance = TurnAllowance()
         while allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn), let delivery = broker.nextDelivery() {
             allowance.spend(recipients: delivery.recipients.count)
@@ -185,27 +168,7 @@ final class LoopServer: LoopHandler {
                 loop.outbox.queue(frame, to: delivery.recipients, except: delivery.except)
             }
         }
-        if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
-        applyEffects()
-        if broker.hasNotes { logNotes() }
-        let mayAdvance = !longReplies.isEmpty && advanceLongReplies()
-        listWork = Self.listWorkPerTurn
-        let mayResume = readThrottle.endTurn()
-        return broker.hasWork || mayAdvance || mayResume || !postponed.isEmpty
     }
-
-    func hasWork() -> Bool { broker.hasWork }
-
-    func tick() {
-        syncTime()
-        broker.tick()
-        applyEffects()
-        drainTick()
-        if state.refusals.isOwing, broker.loop == 0 { state.refusals.tellOverdue() }
-        releaseMemory()
-    }
-
-    // MARK: Effects
 
     /// Carries out what the broker's last commands ask for, in their order.
     func applyEffects() {
@@ -229,33 +192,98 @@ final class LoopServer: LoopHandler {
                 case .frame(let slot, let range):
                     readThrottle.answeredBytes += range.count
                     loop.outbox.send(UnsafeRawBufferPointer(rebasing: bytes[range]), to: slot)
-                case .close(let slot, let reason): closeWebSocket(slot, reason)
+                case .close(let slot, let code): closeWebSocket(slot, code)
                 }
             }
         }
     }
 
-    /// Takes a connection out of the broker, once, whatever ended it.
-    func end(_ slot: UInt32, _ cause: EndCause) {
-        // It has ended before, and holds nothing any more.
-        guard sessions[slot].phase != .ending else { return }
-        if sessions[slot].phase == .webSocket {
-            // While it still has a name.
-            if broker.hasNotes { logNotes() }
-            if isTracing { logDisconnect(slot, cause) }
-            broker.close(slot: slot)
-            state.releaseWebSocket()
-        }
-        if sessions[slot].phase != .free { sessions[slot].phase = .ending }
-        sessions[slot].chunked = nil
-        sessions[slot].receiver = WebSocketReceiver()
-        releaseAssembly(slot)
+    /// Sends what is in `scratch` as part of an answer to the peer's own request or message.
+    func sendAnswer(_ slot: UInt32) {
+        loop.outbox.send(scratch.bytes, to: slot)
+        readThrottle.answeredBytes += scratch.bytes.count
     }
 
-    func socketText(_ slot: UInt32) -> String {
-        guard broker.isOpen(slot) else { return "-" }
-        var text: [UInt8] = []
-        broker.socketID(of: slot).append(to: &text)
-        return String(decoding: text, as: UTF8.self)
+    // MARK: Reading no faster than answers are taken
+
+    @inline(__always)
+    private func canRead(_ slot: UInt32, waiting: Int) -> Bool {
+        if readThrottle.canRead(&sessions[slot].debt, hasUnsentAnswers: loop.hasUnsentAnswers(slot)) { return true }
+        pause(slot, waiting: waiting)
+        return false
     }
+
+    /// Whether the peer may be answered once more in this turn. If not, it is paused; `waiting` bytes of its input are left.
+    func canAnswerMore(_ slot: UInt32, waiting: Int) -> Bool {
+        guard waiting > 0, sessions[slot].debt.isReplying || readThrottle.isExhausted(broker.answeredBytes) else {
+            return true
+        }
+        pause(slot, waiting: waiting)
+        return false
+    }
+
+    @inline(never)
+    private func pause(_ slot: UInt32, waiting: Int) {
+        loop.inputLimit(slot, bytes: waiting + state.limits.http.headBytesMax)
+        loop.pauseReading(slot)
+        sessions[slot].debt.isPaused = true
+        readThrottle.pause(slot)
+    }
+
+    func answersTaken(_ slot: UInt32) { resumeIfDue(slot) }
+
+    /// Of most of those who were paused the answers are with the kernel a turn later; of the others `answersTaken` tells.
+    private func resumeIfDue(_ slot: UInt32) {
+        // Another connection may have the slot by now.
+        let debt = sessions[slot].debt
+        guard debt.isPaused, !debt.isReplying, !loop.hasUnsentAnswers(slot) else { return }
+        sessions[slot].debt.isPaused = false
+        loop.resumeReading(slot)
+    }
+
+    // MARK: Ticks
+
+    /// Sends away those who are due while the server drains.
+    private func drain() {
+        if !upkeep.drain.hasBegun {
+            upkeep.drain.begin(
+                sessions.slots(in: .webSocket), graceSeconds: state.settings.shutdownGraceSeconds)
+        }
+        for slot in upkeep.drain.tick().reversed() where sessions[slot].phase == .webSocket {
+            end(slot, .closed(with: .reconnect), .finish(.error(.reconnect)))
+        }
+    }
+
+    /// After many clients have left, their memory goes back to the machine. Not while the server drains, when slots are remembered.
+    private func releaseMemory() {
+        sessions.releaseUnused()
+        broker.releaseUnused()
+        // What the loops share is one loop's to notice: a trim is of the whole process.
+        let shared = broker.loop == 0 ? broker.shared.tableStatistics.heldBytes : 0
+        let held = loop.statistics.heldBytes + shared
+        guard upkeep.trimming.isDue(heldBytes: held, milliseconds: loop.now.nanoseconds / 1_000_000) else { return }
+        scratch.release()
+        broker.releaseScratch()
+        let start = MonotonicTime.now()
+        clinux_trim_heap()
+        Log.debug("heap trimmed", ("microseconds", Int(MonotonicTime.now().nanosecondsSince(start) / 1_000)))
+    }
+}
+
+/// What a tick looks after besides the broker.
+private struct Upkeep {
+    var drain = Drain()
+    var trimming = TrimPolicy()
+}
+
+/// Answers of one loop that take more than a turn.
+struct LaterAnswers {
+    var lists = LongReplies()
+    /// Connections whose request is answered again in the next turn: another loop is making the same publish.
+    var postponed: [UInt32] = []
+}
+
+extension LoopStatistics {
+    /// An estimate: a connection's records and its share of the channels' come to about a kilobyte.
+    fileprivate var heldBytes: Int { connections * 1_024 + backlogBytes + inputBytes }
 }

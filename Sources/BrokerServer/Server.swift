@@ -27,14 +27,14 @@ public final class Server {
     let listening: Listening
     /// The port that is listened on; the kernel's choice when the settings said 0.
     public var port: UInt16 { listening.port }
-    var settings: ServerSettings { state.settings }
+    var settings: ServerSettings { state.newest.snapshot.settings }
     var webSocketsMax: Int { state.webSocketsMax }
     var appCount: Int { state.broker.apps.count }
     /// Loops that serve.
     let loopCount: Int
     /// Opens the listeners and starts the loops; returns when all of them serve.
     public init(_ configuration: consuming LoadedSettings) throws(StartFailure) {
-        var settings = configuration.settings
+        let settings = configuration.settings
         Log.level = settings.logLevel
         Self.warn(configuration.warnings)
         let plan = ListenPlan(
@@ -50,14 +50,12 @@ public final class Server {
         let fits = max(1, min(room, settings.connectionsMax ?? .max))
         let broker = SharedBroker(settings: settings.apps, loopCount: loopCount, secrets: Self.secrets())
         let secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
-        // The broker has them all; the banner shows the first.
-        settings.apps = Array(settings.apps.prefix(1))
         state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
             listening = try Listening(plan, port: UInt16(clamping: settings.port), loops: loopCount)
-            threads = try Self.startLoops(state, listening, options: Self.loopOptions(state))
+            threads = try LoopStartup(state, listening, options: Self.loopOptions(state)).start()
         } catch {
             throw Self.failure(error, settings, plan)
         }
@@ -71,7 +69,7 @@ public final class Server {
     }
 
     private static func loopOptions(_ state: ServerState) -> LoopOptions {
-        let settings = state.settings
+        let settings = state.newest.snapshot.settings
         var options = LoopOptions()
         options.backlogBytesMax = settings.backlogBytesMax
         options.backlogs = BacklogLedger(limitBytes: settings.backlogTotalBytesMax)
@@ -91,64 +89,6 @@ public final class Server {
         return StartFailure(exitCode: 69, text: "cannot start: \(error)")
     }
 
-    // MARK: Loops
-
-    /// Where the starting threads leave their handles or the error that stopped one.
-    private final class Starting: Sendable {
-        let handles: Mutex<[LoopHandle?]>
-        let failure = Mutex<IOError?>(nil)
-        init(count: Int) { handles = Mutex(Array(repeating: nil, count: count)) }
-
-        /// All handles once the last loop has made its own.
-        var all: [LoopHandle]? {
-            handles.withLock { list in
-                let made = list.compactMap { $0 }
-                return made.count == list.count ? made : nil
-            }
-        }
-    }
-
-    private static func startLoops(
-        _ state: ServerState, _ listening: Listening, options: LoopOptions
-    ) throws(IOError) -> [LoopThread] {
-        let count = state.broker.loopCount
-        let starting = Starting(count: count)
-        let (made, begin, serving) = (CountDownLatch(count), CountDownLatch(1), CountDownLatch(count))
-        var threads: [LoopThread] = []
-        for number in 0..<count {
-            threads.append(
-                try LoopThread.start(name: "loop-\(number)") {
-                    serve(number, state, listening, options, starting, made, begin, serving)
-                })
-        }
-        made.wait()
-        if let failure = starting.failure.withLock({ $0 }) { throw failure }
-        state.handles = starting.all ?? []
-        begin.open()
-        serving.wait()
-        return threads
-    }
-
-    /// The whole life of one loop's thread.
-    private static func serve(
-        _ number: Int, _ state: ServerState, _ listening: Listening, _ options: LoopOptions, _ starting: Starting,
-        _ made: CountDownLatch, _ begin: CountDownLatch, _ serving: CountDownLatch
-    ) {
-        let loop: EventLoop
-        do throws(IOError) { loop = try EventLoop(options) } catch {
-            starting.failure.withLock { $0 = error }
-            return made.open()
-        }
-        starting.handles.withLock { $0[number] = loop.handle }
-        made.open()
-        begin.wait()
-        let server = LoopServer(state: state, loop: loop, number: number)
-        server.handles = state.handles
-        listening.serve(on: loop)
-        serving.open()
-        loop.run(server)
-    }
-
     // MARK: Running and stopping
 
     /// Blocks until the server has stopped: by a signal, in good order. A second signal ends it at once.
@@ -166,7 +106,7 @@ public final class Server {
     }
 
     private func logState() {
-        for app in state.broker.apps {
+        for app in state.broker.apps where !app.isRemoved {
             Log.info(
                 "state", ("app", app.settings.id), ("connections", app.connectionCount),
                 ("channels", app.channelCount))
@@ -180,9 +120,8 @@ public final class Server {
     /// Takes no more clients, sends every client away with 4200 over the grace period, and ends when they are gone (PW-037).
     private func drain() {
         state.isDraining = true
-        Log.info("draining", ("connections", state.webSocketCount), ("seconds", state.settings.shutdownGraceSeconds))
-        let end = MonotonicTime.now().after(
-            nanoseconds: UInt64(state.settings.shutdownGraceSeconds) * LoopServer.second)
+        Log.info("draining", ("connections", state.webSocketCount), ("seconds", settings.shutdownGraceSeconds))
+        let end = MonotonicTime.now().after(nanoseconds: UInt64(settings.shutdownGraceSeconds) * 1_000_000_000)
         while state.webSocketCount > 0, MonotonicTime.now() < end {
             if let again = signals.wait(milliseconds: 50), again == .terminate || again == .interrupt { break }
         }

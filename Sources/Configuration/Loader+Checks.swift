@@ -49,10 +49,10 @@ extension Loader {
     // MARK: Apps
 
     private mutating func checkApps() {
-        guard drafts.count <= SharedBroker.appsMax else {
+        guard drafts.count <= AppDirectory.appsMax else {
             return problems.error(
-                drafts[SharedBroker.appsMax].origin,
-                "apps: \(drafts.count) apps, but a broker has at most \(SharedBroker.appsMax)")
+                drafts[AppDirectory.appsMax].origin,
+                "apps: \(drafts.count) apps, but a broker has at most \(AppDirectory.appsMax)")
         }
         var (ids, keys) = (NameRegistry(kind: "id"), NameRegistry(kind: "key"))
         for draft in drafts {

@@ -68,8 +68,7 @@ public struct PublishRequest: Sendable, Equatable {
         ServerFrame.event(
             nameLiteral: name.isInBody ? body.extracting(name.range) : own.extracting(name.range),
             channel: own.extracting(channels[index].name),
-            dataLiteral: data.isInBody ? body.extracting(data.range) : own.extracting(data.range), userID: nil, to: &out
-        )
+            dataLiteral: data.isInBody ? body.extracting(data.range) : own.extracting(data.range), to: &out)
     }
 }
 

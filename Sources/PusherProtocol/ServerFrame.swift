@@ -91,14 +91,11 @@ public enum ServerFrame {
     /// An event on a channel (Pusher protocol §3.10, §4; PW-042, PW-096). The hot one.
     ///
     /// `nameLiteral` and `dataLiteral` are JSON string literals with their quotes, as the publisher sent them, so encoding
-    /// is a few copies into memory that is reserved once. `userID` is the sender of a client event on a presence channel, else nil.
+    /// is a few copies into memory that is reserved once.
     public static func event(
-        nameLiteral: Span<UInt8>, channel: Span<UInt8>, dataLiteral: Span<UInt8>, userID: Span<UInt8>?,
-        to out: inout [UInt8]
+        nameLiteral: Span<UInt8>, channel: Span<UInt8>, dataLiteral: Span<UInt8>, to out: inout [UInt8]
     ) {
-        let bytesMax =
-            48 + nameLiteral.count + JSONWriter.growth * channel.count + dataLiteral.count
-            + JSONWriter.growth * (userID?.count ?? 0)
+        let bytesMax = 48 + nameLiteral.count + JSONWriter.growth * channel.count + dataLiteral.count
         out.append(bytesMax: bytesMax) { pen in
             pen.write(text: #"{"event":"#)
             pen.write(bytes: nameLiteral)
@@ -106,12 +103,18 @@ public enum ServerFrame {
             if mayNeedEscaping(channel) { pen.write(escaping: channel) } else { pen.write(bytes: channel) }
             pen.write(text: #"","data":"#)
             pen.write(bytes: dataLiteral)
-            if let userID {
-                pen.write(text: #","user_id":""#)
-                pen.write(escaping: userID)
-                pen.write(text: "\"")
-            }
             pen.write(text: "}")
+        }
+    }
+
+    /// Adds the sender to the event that ends `out`: that of a client event on a presence channel (PW-096).
+    public static func appendUserID(_ userID: Span<UInt8>, to out: inout [UInt8]) {
+        precondition(out.last == UInt8(ascii: "}"), "an event was encoded before")
+        out.removeLast()
+        out.append(bytesMax: 16 + JSONWriter.growth * userID.count) { pen in
+            pen.write(text: #","user_id":""#)
+            pen.write(escaping: userID)
+            pen.write(text: "\"}")
         }
     }
 

@@ -24,6 +24,9 @@ public struct HTTPChunkedDecoder: Sendable {
     /// A decoder at the start of a body.
     public init() {}
 
+    /// Whether the body has ended; what follows is the next message.
+    public var hasEnded: Bool { state == .ended }
+
     /// Reads from `offset` (which moves past what is consumed) and appends the data to `body`.
     ///
     /// - Returns: true when the body has ended; what follows is the next request. Further calls consume nothing.
@@ -32,19 +35,33 @@ public struct HTTPChunkedDecoder: Sendable {
     public mutating func feed(
         _ bytes: Span<UInt8>, from offset: inout Int, into body: inout [UInt8], bodyBytesMax: Int
     ) throws(HTTPFailure) -> Bool {
+        while let data = try next(bytes, from: &offset, room: bodyBytesMax - body.count) {
+            body.append(bytes: bytes, data)
+        }
+        return hasEnded
+    }
+
+    /// Reads from `offset` (which moves past what is consumed) up to and including the next run of data.
+    ///
+    /// `room`: how many bytes the body may still grow by.
+    /// - Returns: where the data stands in `bytes`, never empty; nil: all bytes are consumed, or the body has ended.
+    /// - Throws: as `feed`.
+    public mutating func next(
+        _ bytes: Span<UInt8>, from offset: inout Int, room: Int
+    ) throws(HTTPFailure) -> Range<Int>? {
         while offset < bytes.count, state != .ended {
             if state == .data {
-                let count = min(remaining, bytes.count - offset)
-                body.append(bytes: bytes, offset..<offset + count)
+                let start = offset
+                let count = min(remaining, bytes.count - start)
                 offset += count
                 remaining -= count
                 if remaining == 0 { state = .dataReturn }
-                continue
+                return start..<offset
             }
             let byte = bytes[offset]
             offset += 1
             if state.rawValue < State.data.rawValue {
-                try readSize(byte, room: bodyBytesMax - body.count)
+                try readSize(byte, room: room)
             } else if state == .dataReturn || state == .dataLineFeed {
                 guard byte == (state == .dataReturn ? Byte.carriageReturn : Byte.lineFeed) else {
                     throw .bad("A chunk must be followed by CR LF")
@@ -54,7 +71,7 @@ public struct HTTPChunkedDecoder: Sendable {
                 try readTrailer(byte)
             }
         }
-        return state == .ended
+        return nil
     }
 
     /// `1*HEXDIG [";" extension] CR LF`

@@ -43,7 +43,7 @@ func main() {
             exit(error.exitCode)
         }
     case .bench(let arguments):
-        exit(LoadGenerator.main(arguments: arguments, commandLine: CommandLine.arguments, build: build.text))
+        exit(BenchCommand.run(arguments: arguments, commandLine: CommandLine.arguments, build: build.text))
     case .serve(let configuration): serve(configuration)
     }
 }

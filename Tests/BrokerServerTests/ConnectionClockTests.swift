@@ -7,7 +7,7 @@
         private let request = Array("GET /ready HTTP/1.1\r\nHost: x\r\n\r\n".utf8)
 
         private func bench(keepAliveSeconds: Int) throws -> LoopBench {
-            let bench = try LoopBench { $0.keepAliveSeconds = keepAliveSeconds }
+            let bench = try LoopBench(settings: { $0.keepAliveSeconds = keepAliveSeconds })
             bench.turn(2)
             return bench
         }

@@ -13,17 +13,17 @@
         }
 
         private func begin(_ list: LongReply, _ bench: LoopBench) -> UInt32 {
-            bench.server.longReplies.begin(
+            bench.server.later.lists.begin(
                 LongReplies.Entry(slot: bench.slot, isChunked: true, keepAlive: true, isOpen: true, list: list))
         }
 
         @Test func aReplyIsSentToTheConnectionThatAskedForIt() throws {
             let bench = try LoopBench()
             bench.turn(2)
-            bench.server.sessions[bench.slot].replyNumber = begin(list(holding: 8_000), bench)
+            bench.server.sessions[bench.slot].debt.replyNumber = begin(list(holding: 8_000), bench)
             bench.turn { bench.text.hasSuffix("0\r\n\r\n") }
-            #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.longReplies.isEmpty)
-            #expect(bench.server.sessions[bench.slot].replyNumber == 0)
+            #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.later.lists.isEmpty)
+            #expect(bench.server.sessions[bench.slot].debt.replyNumber == 0)
         }
 
         @Test func aReplyWhoseCallerHasGoneIsNotSentToWhoeverHasItsSlotNow() throws {
@@ -31,10 +31,10 @@
             bench.turn(2)
             _ = begin(list(holding: 8_000), bench)
             bench.turn(5)
-            #expect(bench.heard.isEmpty && bench.server.longReplies.isEmpty && bench.server.longReplies.heldBytes == 0)
+            #expect(bench.heard.isEmpty && bench.server.later.lists.isEmpty && bench.server.later.lists.heldBytes == 0)
             // It has asked for a list of its own meanwhile.
             _ = begin(list(holding: 8_000), bench)
-            bench.server.sessions[bench.slot].replyNumber = begin(list(holding: 80), bench)
+            bench.server.sessions[bench.slot].debt.replyNumber = begin(list(holding: 80), bench)
             bench.turn(10)
             #expect(bench.text.ranges(of: #""u""#).count == 10)
         }
@@ -44,15 +44,15 @@
         func noListIsBegunThatWouldPassTheBoundOfAll(more: Int, status: Int) throws {
             let bench = try LoopBench()
             bench.turn(2)
-            let held = list(holding: LoopServer.longReplyBytesMax + more)
-            _ = bench.server.longReplies.begin(
+            let held = list(holding: LongReplies.heldBytesMax + more)
+            _ = bench.server.later.lists.begin(
                 LongReplies.Entry(slot: 40, isChunked: true, keepAlive: true, isOpen: true, list: held))
-            bench.server.listWork = 0
+            bench.server.later.lists.workLeft = 0
             bench.send(bench.call("GET", "/channels"))
             bench.turn()
             #expect(bench.text.hasPrefix("HTTP/1.1 \(status) "))
             #expect((status == 503) == bench.text.contains("Too many long lists"))
-            #expect(bench.server.sessions[bench.slot].replyNumber == 0 && bench.server.longReplies.isEmpty)
+            #expect(bench.server.sessions[bench.slot].debt.replyNumber == 0 && bench.server.later.lists.isEmpty)
             bench.send(bench.call("GET", "/channels"))
             bench.turn()
             #expect(bench.text.ranges(of: "HTTP/1.1 200 ").count == (status == 503 ? 1 : 2), "now there is room")
@@ -61,11 +61,11 @@
         @Test func whileAllHoldTooMuchNothingIsMadeAndWhatIsMadeIsSent() throws {
             let bench = try LoopBench()
             bench.turn(2)
-            let number = begin(list(holding: LoopServer.longReplyBytesMax + 8_000), bench)
-            bench.server.sessions[bench.slot].replyNumber = number
+            let number = begin(list(holding: LongReplies.heldBytesMax + 8_000), bench)
+            bench.server.sessions[bench.slot].debt.replyNumber = number
             bench.turn(5)
             #expect(bench.text.hasSuffix(#"{"users":["# + "\r\n"), "its beginning was made before")
-            #expect(bench.server.longReplies.count == 1)
+            #expect(bench.server.later.lists.count == 1)
         }
 
         /// Others have used the turn's allowance up.
@@ -73,14 +73,14 @@
         func aShortListWaitsForTheNextAllowanceAndHasALength(method: String, end: String) throws {
             let bench = try LoopBench()
             bench.turn(2)
-            bench.server.listWork = 0
+            bench.server.later.lists.workLeft = 0
             bench.send(bench.call(method, "/channels"))
             bench.turn(1)
-            #expect(bench.heard.isEmpty && bench.server.longReplies.count == 1)
+            #expect(bench.heard.isEmpty && bench.server.later.lists.count == 1)
             bench.turn()
             #expect(bench.text.hasPrefix("HTTP/1.1 200 ") && bench.text.hasSuffix(end))
             #expect(bench.text.contains("Content-Length: 15\r\n") && !bench.text.contains("chunked"))
-            #expect(bench.server.longReplies.isEmpty && !bench.server.isReplying(bench.slot))
+            #expect(bench.server.later.lists.isEmpty && !bench.server.sessions[bench.slot].debt.isReplying)
             bench.send(bench.call("GET", "/connections"))
             bench.turn()
             #expect(bench.text.hasSuffix(#"{"connections":0}"#), "the connection goes on")
@@ -89,12 +89,12 @@
         @Test func aListLeftOverByTheTurnBeforeComesFirst() throws {
             let bench = try LoopBench()
             bench.turn(2)
-            bench.server.sessions[bench.slot].replyNumber = bench.server.longReplies.begin(
+            bench.server.sessions[bench.slot].debt.replyNumber = bench.server.later.lists.begin(
                 LongReplies.Entry(
                     slot: bench.slot, isChunked: true, keepAlive: true,
-                    list: list(holding: 8 * (LoopServer.listWorkPerTurn - 10))))
+                    list: list(holding: 8 * (LongReplies.workPerTurn - 10))))
             // Another that asks in the same turn is behind it.
-            _ = bench.server.longReplies.begin(
+            _ = bench.server.later.lists.begin(
                 LongReplies.Entry(slot: bench.slot, isChunked: true, keepAlive: true, list: list(holding: 800)))
             bench.turn(1)
             #expect(bench.text.contains("Content-Length: ") && bench.text.hasSuffix("]}"))
@@ -103,15 +103,15 @@
         @Test func aListThatNeedsMoreThanOneTurnComesInChunks() throws {
             let bench = try LoopBench()
             bench.turn(2)
-            bench.server.sessions[bench.slot].replyNumber = bench.server.longReplies.begin(
+            bench.server.sessions[bench.slot].debt.replyNumber = bench.server.later.lists.begin(
                 LongReplies.Entry(
                     slot: bench.slot, isChunked: true, keepAlive: true,
-                    list: list(holding: 8 * (LoopServer.listWorkPerTurn + 1))))
+                    list: list(holding: 8 * (LongReplies.workPerTurn + 1))))
             bench.turn(1)
             #expect(bench.text.contains("Transfer-Encoding: chunked") && !bench.text.hasSuffix("0\r\n\r\n"))
             bench.turn { bench.text.hasSuffix("0\r\n\r\n") }
-            #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.longReplies.isEmpty)
-            #expect(bench.text.ranges(of: #""u""#).count == LoopServer.listWorkPerTurn + 1)
+            #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.later.lists.isEmpty)
+            #expect(bench.text.ranges(of: #""u""#).count == LongReplies.workPerTurn + 1)
         }
 
         @Test func aPartOfTheRegistryCostsWorkAlsoWhereItIsEmpty() throws {

@@ -15,11 +15,15 @@
         let slot: UInt32
         /// What the peer was sent.
         private(set) var heard: [UInt8] = []
-        private let peer: CInt
+        private var peer: CInt?
         private static let key = "app-key", secret = "app-secret"
 
-        init(_ change: (inout ServerSettings) -> Void = { _ in }) throws {
-            let app = AppSettings(id: "app-id", keys: [.init(key: Self.key, secret: Self.secret)])
+        init(
+            app changeApp: (inout AppSettings) -> Void = { _ in },
+            settings change: (inout ServerSettings) -> Void = { _ in }
+        ) throws {
+            var app = AppSettings(id: "app-id", keys: [.init(key: Self.key, secret: Self.secret)])
+            changeApp(&app)
             var settings = ServerSettings()
             change(&settings)
             let broker = SharedBroker(
@@ -30,8 +34,7 @@
                 secrets: SecretFilter(secrets: [Self.secret]))
             loop = try EventLoop(LoopOptions())
             loop.manualTime = loop.now
-            server = LoopServer(state: state, loop: loop, number: 0)
-            server.handles = [loop.handle]
+            server = LoopServer(state: state, loop: loop, number: 0, handles: [loop.handle])
             state.isServing = true
             var ends: (CInt, CInt) = (0, 0)
             let answer = withUnsafeMutableBytes(of: &ends) {
@@ -42,12 +45,39 @@
             slot = try loop.adopt(Descriptor(owning: ends.0))
         }
 
-        deinit { clinux_close(peer) }
+        deinit { hangUp() }
 
         var app: App { server.state.broker.apps[0] }
         var text: String { String(decoding: heard, as: UTF8.self) }
 
+        /// The peer is gone.
+        func hangUp() {
+            if let peer { clinux_close(peer) }
+            peer = nil
+        }
+
+        /// The peer becomes a WebSocket client.
+        func connect(_ query: String = "protocol=7") {
+            let fields =
+                "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+            send(Array("GET /app/\(Self.key)?\(query) HTTP/1.1\r\nHost: x\r\n\(fields)\r\n".utf8))
+            turn(3)
+        }
+
+        /// Sends a frame of at most 125 bytes, masked with zeros.
+        func send(frame opcode: UInt8, _ payload: [UInt8] = []) {
+            send([0x80 | opcode, 0x80 | UInt8(payload.count), 0, 0, 0, 0] + payload)
+        }
+
+        /// What the peer was sent since the last time.
+        func takeHeard() -> String {
+            defer { heard = [] }
+            return text
+        }
+
         func send(_ bytes: [UInt8]) {
+            guard let peer else { preconditionFailure("the peer is gone") }
             #expect(bytes.withUnsafeBytes { clinux_send(peer, $0.baseAddress, $0.count) } == bytes.count)
         }
 
@@ -63,6 +93,7 @@
         func turn(_ count: Int = 20, until isDone: () -> Bool = { false }) {
             for _ in 0..<count where !isDone() {
                 _ = loop.runTurn(server, mayWait: false)
+                guard let peer else { continue }
                 var bytes = [UInt8](repeating: 0, count: 1 << 18)
                 let count = bytes.withUnsafeMutableBytes { clinux_receive(peer, $0.baseAddress, $0.count) }
                 if count > 0 { heard += bytes[..<count] }

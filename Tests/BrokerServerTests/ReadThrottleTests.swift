@@ -18,6 +18,24 @@
             #expect(!mayResume && readThrottle.takeFlushed() == [])
         }
 
+        static let peers: [(debt: AnswerDebt, hasUnsent: Bool, canRead: Bool)] = [
+            (AnswerDebt(), false, true), (AnswerDebt(), true, true), (AnswerDebt(owedBytes: 100_000), false, true),
+            (AnswerDebt(owedBytes: UInt32(ReadThrottle.owedBytesMax)), true, true),
+            (AnswerDebt(owedBytes: UInt32(ReadThrottle.owedBytesMax) + 1), true, false),
+            (AnswerDebt(replyNumber: 3), false, false), (AnswerDebt(owedBytes: 5, replyNumber: 3), false, false),
+        ]
+
+        @Test(arguments: peers)
+        func onlyThoseAreReadWhoTakeTheirAnswers(debt: AnswerDebt, hasUnsent: Bool, canRead: Bool) {
+            var (readThrottle, owes) = (ReadThrottle(), debt)
+            readThrottle.answeredBytes = 77
+            let mayRead = readThrottle.canRead(&owes, hasUnsentAnswers: hasUnsent)
+            #expect(mayRead == canRead)
+            #expect(readThrottle.answeredBytes == 0, "the next peer has been answered nothing yet")
+            let isPaid = debt.owedBytes > 0 && !debt.isReplying && !hasUnsent
+            #expect(owes.owedBytes == (isPaid ? 0 : debt.owedBytes))
+        }
+
         @Test func theAnswerThatPassesTheBoundIsTheLastOne() {
             var readThrottle = ReadThrottle()
             readThrottle.answeredBytes = ReadThrottle.answerBytesMax - 1

@@ -8,26 +8,26 @@
         @Test func aSlotOpenedAgainStartsAfresh() {
             var sessions = SessionTable()
             sessions.open(3, milliseconds: 10)
-            sessions[3].phase = .webSocket
-            sessions[3].isPaused = true
+            sessions[3].becomeWebSocket(milliseconds: 15, seconds: 1)
+            sessions[3].debt.isPaused = true
             #expect(sessions.slots(in: .webSocket) == [3])
             #expect(sessions.slots(in: .free).starts(with: [0, 1, 2]))
             sessions.open(3, milliseconds: 20)
             #expect(sessions[3].phase == .http)
-            #expect(!sessions[3].isPaused)
-            #expect(sessions[3].heardMilliseconds == 20)
+            #expect(!sessions[3].debt.isPaused)
+            #expect(sessions[3].deadline == RequestDeadline(now: 20))
         }
 
         @Test func whatGrowsKeepsItsSessions() {
             var sessions = SessionTable()
             for slot in UInt32(0)..<100 {
                 sessions.open(slot, milliseconds: slot)
-                sessions[slot].chunked = ChunkedRequest(
-                    bytes: [UInt8(slot)], head: HTTPRequestHead(), budget: ProcessBudget())
+                sessions[slot].reader.keep(
+                    KeptRequest(bytes: [UInt8(slot)], head: HTTPRequestHead(), budget: ProcessBudget()))
             }
             for slot in UInt32(0)..<100 {
-                #expect(sessions[slot].sinceMilliseconds == slot)
-                #expect(sessions[slot].chunked?.bytes == [UInt8(slot)])
+                #expect(sessions[slot].deadline == RequestDeadline(now: slot))
+                #expect(sessions[slot].reader.takeKept()?.bytes == [UInt8(slot)])
             }
         }
 
@@ -36,14 +36,14 @@
             var sessions = SessionTable()
             for slot in UInt32(0)..<10_000 { sessions.open(slot, milliseconds: slot) }
             for slot in UInt32(0)..<10_000 where slot != survivor {
-                sessions[slot].phase = .ending
+                _ = sessions[slot].end()
                 sessions.close(slot)
                 sessions.close(slot)
             }
             #expect(sessions.slots(in: .http) == [survivor] && sessions.slots(in: .ending).isEmpty)
             sessions.releaseUnused()
             #expect(sessions.pageCount == 1)
-            #expect(sessions[survivor].sinceMilliseconds == survivor)
+            #expect(sessions[survivor].deadline == RequestDeadline(now: survivor))
             #expect(sessions[survivor ^ 1].phase == .free && sessions[5_000].phase == .free)
             sessions.open(5_000, milliseconds: 7)
             sessions.releaseUnused()

@@ -175,7 +175,7 @@ import Testing
 
     @Test(arguments: [0, 1]) func theNumberOfAppsIsBounded(above: Int) {
         var loader = Loader(flags: FlagParser.parse([]), environment: [:])
-        for number in 0..<SharedBroker.appsMax + above {
+        for number in 0..<AppDirectory.appsMax + above {
             var draft = AppDraft(key: "\(number)", secret: "s", origin: .file(path: "f", line: number + 1, column: 1))
             draft.app.id = "\(number)"
             loader.drafts.append(draft)

@@ -90,7 +90,8 @@ private func message(_ bytes: [UInt8]) {
     var frame: [UInt8] = []
     ServerFrame.event(
         nameLiteral: bytes.span.extracting(name.range), channel: channel.span, dataLiteral: data.span,
-        userID: user.span, to: &frame)
+        to: &frame)
+    ServerFrame.appendUserID(user.span, to: &frame)
     reads(frame, depthOfData: nil)
 }
 

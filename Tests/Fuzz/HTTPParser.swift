@@ -1,4 +1,4 @@
-// Request heads and chunked bodies. First byte: what to read; the rest: the peer's bytes.
+// Request heads, chunked bodies and responses. First byte: what to read; the rest: the peer's bytes.
 #if canImport(Wire)
     import Wire
 #endif
@@ -7,7 +7,11 @@
 public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     guard let start, count > 0 else { return 0 }
     let input = UnsafeBufferPointer(start: start + 1, count: count - 1)
-    if start[0] & 1 == 0 { fuzzHead(input) } else { fuzzChunked(input, pieces: Int(start[0] >> 1) + 1) }
+    switch start[0] & 3 {
+    case 0: fuzzHead(input)
+    case 2: fuzzResponses(input, answersHead: start[0] & 4 != 0, pieces: Int(start[0] >> 3) + 1)
+    default: fuzzChunked(input, pieces: Int(start[0] >> 1) + 1)
+    }
     return 0
 }
 
@@ -75,5 +79,55 @@ private func decode(_ input: UnsafeBufferPointer<UInt8>, step: Int) -> Decoded {
         }
     }
     precondition(out.body.count <= 64, "the body passed its limit")
+    return out
+}
+
+/// A connection says the same in any pieces, and no limit is passed.
+private func fuzzResponses(_ input: UnsafeBufferPointer<UInt8>, answersHead: Bool, pieces: Int) {
+    let whole = readResponses(input, answersHead: answersHead, step: max(1, input.count))
+    let parts = readResponses(input, answersHead: answersHead, step: max(1, input.count / pieces))
+    precondition(whole == parts, "the pieces change the responses")
+}
+
+private struct Responses: Equatable {
+    var statuses: [Int] = []
+    var framings: [HTTPResponseHead.BodyFraming] = []
+    /// The bodies one behind the other, and where each ends.
+    var bodies: [UInt8] = []
+    var ends: [Int] = []
+    var consumed = 0
+    var failure: HTTPResponseFailure?
+}
+
+private func readResponses(_ input: UnsafeBufferPointer<UInt8>, answersHead: Bool, step: Int) -> Responses {
+    let limits = HTTPResponseLimits(headBytesMax: 512, fieldsMax: 8, interimMax: 3, bodyBytesMax: 64)
+    var (parser, out, end) = (HTTPResponseParser(), Responses(), 0)
+    parser.answersHead = answersHead
+    do throws(HTTPResponseFailure) {
+        while end < input.count {
+            end = min(end + step, input.count)
+            while let event = try parser.next(input.span.extracting(0..<end), from: &out.consumed, limits: limits) {
+                switch event {
+                case .head(let head):
+                    precondition(head.range.upperBound == out.consumed && head.range.count <= limits.headBytesMax)
+                    precondition(100...999 ~= head.status && (200... ~= head.status || head.status == 101))
+                    out.statuses.append(head.status)
+                    out.framings.append(head.body)
+                case .body(let range):
+                    precondition(!range.isEmpty && range.upperBound == out.consumed)
+                    out.bodies += input[range]
+                case .end: out.ends.append(out.bodies.count)
+                }
+                precondition(
+                    out.bodies.count - (out.ends.last ?? 0) <= limits.bodyBytesMax, "the body passed its limit")
+            }
+        }
+        let isWhole = out.ends.count == out.statuses.count
+        if !isWhole, try parser.endOfStream() == .end { out.ends.append(out.bodies.count) }
+    } catch {
+        // Where exactly the bad byte was noticed is no part of the contract.
+        out.failure = error
+        out.consumed = 0
+    }
     return out
 }

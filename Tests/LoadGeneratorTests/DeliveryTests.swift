@@ -83,20 +83,3 @@ import Testing
         }
     }
 }
-
-@Suite struct ReadingTests {
-    @Test(arguments: [
-        Row("whole", ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", 200, 40)),
-        Row("lower case", ("HTTP/1.1 401 Unauthorized\r\ncontent-length:1\r\n\r\nx", 401, 48)),
-        Row("no body", ("HTTP/1.1 204 No Content\r\n\r\n", 204, 27)),
-        Row("body not there", ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\n{}", -1, 0)),
-        Row("head not there", ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n", -1, 0)),
-    ])
-    func `responses`(row: Row<(String, Int, Int)>) {
-        Array(row.value.0.utf8).withUnsafeBufferPointer { bytes in
-            let reply = Reading.response(bytes, from: 0)
-            #expect(reply?.status ?? -1 == row.value.1)
-            #expect(reply?.end ?? 0 == row.value.2)
-        }
-    }
-}

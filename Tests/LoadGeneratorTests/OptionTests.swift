@@ -113,6 +113,20 @@ import Testing
         #expect((3...7).contains(Panel.ticks(0, high).count), "\(Panel.ticks(0, high))")
     }
 
+    @Test(arguments: ["connect", "idle", "reconnect-storm"])
+    func `clients that only connect are spread over channels`(scenario: String) throws {
+        func plan(_ more: [String]) throws -> Plan {
+            guard case .run(let options) = OptionParser.parse([scenario, "--connections", "5000"] + more) else {
+                throw NotUnderstood()
+            }
+            return Plan.make(options, address: try #require(PeerAddress.parse(host: "127.0.0.1")))
+        }
+        let usual = try plan([])
+        #expect(usual.channels == 1_000)
+        #expect((0..<1_000).allSatisfy { usual.subscriptions(of: $0) == 5 })
+        #expect(try plan(["--channels", "1"]).subscriptions(of: 0) == 5_000)
+    }
+
     @Test func `every client knows the place of each of its channels`() {
         var plan = Plan(target: Target(address: .init(), host: ""))
         (plan.channels, plan.channelsPerClient, plan.subscribers) = (20, 7, 33)

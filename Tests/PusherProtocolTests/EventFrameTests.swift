@@ -30,13 +30,8 @@ import Wire
         if let userID { wanted += Array(",\"user_id\":".utf8) + quoted(userID) }
         wanted += Array("}".utf8)
         var out = before
-        if let userID {
-            ServerFrame.event(
-                nameLiteral: name.span, channel: channel.span, dataLiteral: data.span, userID: userID.span, to: &out)
-        } else {
-            ServerFrame.event(
-                nameLiteral: name.span, channel: channel.span, dataLiteral: data.span, userID: nil, to: &out)
-        }
+        ServerFrame.event(nameLiteral: name.span, channel: channel.span, dataLiteral: data.span, to: &out)
+        if let userID { ServerFrame.appendUserID(userID.span, to: &out) }
         #expect(out == wanted, "channel \(channel), user \(userID ?? [])")
     }
 

@@ -115,16 +115,15 @@ import Wire
             expected: #"{"event":"App\\Events\\X","channel":"presence-foobar","data":"{\u0022x\u0022:\/1}"}"#
         ) { out in
             let name = Array(#""App\\Events\\X""#.utf8), data = Array(#""{\u0022x\u0022:\/1}""#.utf8)
-            ServerFrame.event(
-                nameLiteral: name.span, channel: channel.span, dataLiteral: data.span, userID: nil, to: &out)
+            ServerFrame.event(nameLiteral: name.span, channel: channel.span, dataLiteral: data.span, to: &out)
         },
         Row(
             testDescription: "PW-096: a presence client event has its sender's user_id",
             expected: #"{"event":"client-x","channel":"presence-foobar","data":"1","user_id":"a\"b"}"#
         ) { out in
             let name = Array(#""client-x""#.utf8), data = Array(#""1""#.utf8), id = Array("a\"b".utf8)
-            ServerFrame.event(
-                nameLiteral: name.span, channel: channel.span, dataLiteral: data.span, userID: id.span, to: &out)
+            ServerFrame.event(nameLiteral: name.span, channel: channel.span, dataLiteral: data.span, to: &out)
+            ServerFrame.appendUserID(id.span, to: &out)
         },
     ]
 

@@ -43,8 +43,8 @@ extension Conductor {
             let start = MonotonicTime.now().nanoseconds
             let seconds = options.warmupSeconds + options.durationSeconds + 0.05
             let rate = Double(plan.clients) / Double(plan.workers) / options.pingInterval
-            for door in team.dropLast() {
-                door.send(
+            for mailbox in team.dropLast() {
+                mailbox.send(
                     .ping(
                         Pinging(
                             pacer: Pacer(start: start, ratePerSecond: rate), end: start + UInt64(seconds * 1e9))))
@@ -92,7 +92,7 @@ extension Conductor {
         let first = snapshot()
         sendAll(.hangUp)
         let start = MonotonicTime.now().nanoseconds
-        publisherDoor.send(
+        publisherMailbox.send(
             .probe(Probes(pacer: Pacer(start: start, ratePerSecond: options.probeRate), end: start + 1_000_000_000)))
         guard wait(patienceSeconds: 5, { $0.ready == 0 }) else { throw Failure(text: "could not hang up") }
         sleep(until: start + 1_000_000_000)

@@ -62,19 +62,19 @@ extension Conductor {
             measureFrom: measureFrom, end: end)
         switch traffic {
         case .none: break
-        case .api: publisherDoor.send(.publish(timetable))
-        case .query(let path, let info): publisherDoor.send(.query(timetable, path: path, info: info))
+        case .api: publisherMailbox.send(.publish(timetable))
+        case .query(let path, let info): publisherMailbox.send(.query(timetable, path: path, info: info))
         case .clientEvents:
             timetable.ratePerSecond = rate / Double(plan.workers)
             timetable.batch = 1
-            for door in team.dropLast() { door.send(.sendClientEvents(timetable)) }
+            for mailbox in team.dropLast() { mailbox.send(.sendClientEvents(timetable)) }
         }
     }
 
     func churn(start: UInt64, end: UInt64) {
         let window = max(1, (options.inFlight > 0 ? options.inFlight : 16) / plan.workers)
-        for door in team.dropLast() {
-            door.send(.changeMembership(MembershipJob(mode: .churn, window: window, start: start, end: end)))
+        for mailbox in team.dropLast() {
+            mailbox.send(.changeMembership(MembershipJob(mode: .churn, window: window, start: start, end: end)))
         }
     }
 

@@ -74,7 +74,7 @@ extension Conductor {
         let job = MembershipJob(
             mode: .join, window: max(1, max(1, options.inFlight) / plan.workers),
             ratePerSecond: options.rate / Double(plan.workers), start: MonotonicTime.now().nanoseconds)
-        for door in team.dropLast() { door.send(.changeMembership(job)) }
+        for mailbox in team.dropLast() { mailbox.send(.changeMembership(job)) }
         // User k hears of users k+1…: each pair once.
         let added = users * (users - 1) / 2
         guard wait(patienceSeconds: 5, { $0.joins >= users }) else {
@@ -90,7 +90,7 @@ extension Conductor {
         report.add("member_added_lost", added - last.counters.memberFrames)
         var leave = job
         leave.mode = .leave
-        for door in team.dropLast() { door.send(.changeMembership(leave)) }
+        for mailbox in team.dropLast() { mailbox.send(.changeMembership(leave)) }
         _ = wait(patienceSeconds: 2) { $0.leaves >= users && $0.memberFrames >= 2 * added }
         let left = snapshot()
         report.add("member_removed", left.counters.memberFrames - last.counters.memberFrames)

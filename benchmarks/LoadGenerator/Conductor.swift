@@ -6,7 +6,7 @@ internal import Synchronization
 final class Conductor {
     let options: Options
     let plan: Plan
-    let team: [Door]
+    let team: [WorkerMailbox]
     let meter: ProcessMeter?
     private let threads: [LoopThread]
     var report: Report
@@ -14,7 +14,7 @@ final class Conductor {
     /// The latencies of this second so far.
     private var second = Histogram()
     /// Where the API connections are.
-    var publisherDoor: Door { team[team.count - 1] }
+    var publisherMailbox: WorkerMailbox { team[team.count - 1] }
 
     struct Failure: Error { var text: String }
 
@@ -22,11 +22,11 @@ final class Conductor {
         (self.options, self.plan) = (options, plan)
         _ = DescriptorLimit.raise()
         meter = options.pid > 0 ? ProcessMeter(pid: options.pid) : nil
-        team = (0...plan.workers).map { _ in Door() }
+        team = (0...plan.workers).map { _ in WorkerMailbox() }
         report = Report(options: options, commandLine: commandLine)
         progress = Progress(isShown: !options.isQuiet && Files.isTerminal)
         threads = try Self.start(plan, team)
-        report.environment = Surveyor.environment(options, commandLine: commandLine, build: build)
+        report.environment = MachineInfo.environment(options, commandLine: commandLine, build: build)
         let load =
             report.environment.first { $0.name == "load" }?.value.split(separator: " ").first.flatMap { Double($0) }
             ?? 0
@@ -37,7 +37,7 @@ final class Conductor {
         if meter != nil, meter?.processorSeconds == nil { throw Failure(text: "there is no process \(options.pid)") }
     }
 
-    private nonisolated static func start(_ plan: Plan, _ team: [Door]) throws(Failure) -> [LoopThread] {
+    private nonisolated static func start(_ plan: Plan, _ team: [WorkerMailbox]) throws(Failure) -> [LoopThread] {
         var threads: [LoopThread] = []
         for number in team.indices {
             do throws(IOError) {
@@ -47,9 +47,9 @@ final class Conductor {
                     })
             } catch { throw Failure(text: "\(error)") }
         }
-        for door in team {
-            while door.handle.withLock({ $0 }) == nil {
-                if let failure = door.failure.withLock({ $0 }) { throw Failure(text: failure) }
+        for mailbox in team {
+            while mailbox.handle.withLock({ $0 }) == nil {
+                if let failure = mailbox.failure.withLock({ $0 }) { throw Failure(text: failure) }
                 usleep(200)
             }
         }
@@ -59,11 +59,11 @@ final class Conductor {
     func clearProgress() { progress.clear() }
 
     func stop() {
-        for door in team { door.send(.stop) }
+        for mailbox in team { mailbox.send(.stop) }
         for thread in threads { thread.join() }
     }
 
-    func sendAll(_ command: Command) { for door in team { door.send(command) } }
+    func sendAll(_ command: WorkerCommand) { for mailbox in team { mailbox.send(command) } }
 
     // MARK: State
 
@@ -141,7 +141,7 @@ final class Conductor {
 
     func takeInterval() -> Histogram {
         var all = Histogram()
-        for door in team { all.merge(door.takeInterval()) }
+        for mailbox in team { all.merge(mailbox.takeInterval()) }
         return all
     }
 
@@ -152,7 +152,7 @@ final class Conductor {
         sendAll(.dial(ratePerSecond: options.connectRate / Double(plan.workers), window: options.connectWindow))
         try waitReady(plan.clients)
         guard publishers > 0 else { return }
-        publisherDoor.send(.dialPublishers(count: publishers))
+        publisherMailbox.send(.dialPublishers(count: publishers))
         try waitReady(plan.clients + publishers)
     }
 
@@ -179,22 +179,22 @@ final class Conductor {
     /// What all workers found, compared with all that was sent.
     func verify() -> Verdict {
         var sent: [UInt32] = []
-        for door in team {
-            door.sequences.withLock { $0 = nil }
-            door.send(.tellSequences)
+        for mailbox in team {
+            mailbox.sequences.withLock { $0 = nil }
+            mailbox.send(.tellSequences)
         }
-        for door in team {
-            let part = Self.await(door.sequences)
+        for mailbox in team {
+            let part = Self.await(mailbox.sequences)
             if sent.isEmpty { sent = part }
             for index in part.indices where index < sent.count { sent[index] = max(sent[index], part[index]) }
         }
-        for door in team {
-            door.verdict.withLock { $0 = nil }
-            door.send(.verify(sent: sent))
+        for mailbox in team {
+            mailbox.verdict.withLock { $0 = nil }
+            mailbox.send(.verify(sent: sent))
         }
         var all = Verdict()
-        for door in team {
-            let verdict = Self.await(door.verdict)
+        for mailbox in team {
+            let verdict = Self.await(mailbox.verdict)
             all.lost += verdict.lost
             all.latencies.merge(verdict.latencies)
         }

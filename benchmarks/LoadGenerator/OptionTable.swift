@@ -27,7 +27,9 @@ struct OptionRow: Sendable {
             "connections", "clients of connect, idle, leave, presence, churn, reconnect-storm", \.connections,
             1...4_000_000),
         number("subscribers", "subscribers of each channel", \.subscribers, 0...1_000_000),
-        number("channels", "channels", \.channels, 1...1_000_000),
+        number(
+            "channels", "channels [1; pubsub, client-events, connect, idle, reconnect-storm: 1000]",
+            \.channels, 1...1_000_000),
         number("channels-per-client", "channels of each client [1]", \.channelsPerClient, 1...10_000),
         number("peers", "clients of each channel in client-events [2]", \.peers, 2...1_000),
         number("members", "churning clients of mixed [200]", \.members, 1...100_000),

@@ -62,9 +62,9 @@ struct Options: Sendable {
         case .clientEvents: (channels, rate, channelType) = (1_000, 2_000, "private")
         case .presence: (connections, inFlight) = (1_000, 64)
         case .churn: (connections, inFlight) = (200, 32)
-        case .connect: (connections, warmupSeconds, durationSeconds) = (5_000, 0, 0)
-        case .idle: (connections, durationSeconds) = (10_000, 10)
-        case .reconnectStorm: connections = 2_000
+        case .connect: (connections, channels, warmupSeconds, durationSeconds) = (5_000, 1_000, 0, 0)
+        case .idle: (connections, channels, durationSeconds) = (10_000, 1_000, 10)
+        case .reconnectStorm: (connections, channels) = (2_000, 1_000)
         case .leave: (connections, channels, channelsPerClient) = (5_000, 5_000, 10)
         }
     }

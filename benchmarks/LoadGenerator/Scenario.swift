@@ -8,8 +8,8 @@ enum Scenario: String, CaseIterable, Sendable {
 
     var help: String {
         switch self {
-        case .connect: "open --connections clients, each up to its confirmed subscription"
-        case .idle: "hold --connections subscribed clients; memory of each and processor time while nothing happens"
+        case .connect: "open --connections clients over --channels, each up to its confirmed subscription"
+        case .idle: "hold --connections clients in --channels channels; memory of each and processor time meanwhile"
         case .fanout: "publish to one channel with --subscribers subscribers"
         case .pubsub: "publish to --channels channels with --subscribers each, --channels-per-client per client"
         case .rest:

@@ -49,7 +49,7 @@ extension Worker {
             return slot
         } catch {
             counters.failedDials += 1
-            door.complain("\(error)")
+            mailbox.complain("\(error)")
             return nil
         }
     }
@@ -98,7 +98,7 @@ extension Worker {
         }
         if connection.isPublisher, connection.phase == .upgrading || connection.phase == .greeting {
             counters.failedDials += 1
-            door.complain("an API connection failed: \(Self.text(why))")
+            mailbox.complain("an API connection failed: \(Self.text(why))")
             return
         }
         switch connection.phase {
@@ -116,14 +116,14 @@ extension Worker {
             if connection.isJoining { membership?.underWay -= 1 }
             guard !isHangingUp else { return }
             counters.lostConnections += 1
-            door.complain("connection lost: \(Self.text(why))")
+            mailbox.complain("connection lost: \(Self.text(why))")
         case .upgrading, .greeting, .subscribing:
             clientSlots[localIndex(Int(connection.number))] = .max
             if connection.phase == .subscribing { counters.established -= 1 }
             dialing.underWay -= 1
             guard !isHangingUp else { return }
             counters.failedDials += 1
-            door.complain("connection failed: \(Self.text(why))")
+            mailbox.complain("connection failed: \(Self.text(why))")
         }
     }
 

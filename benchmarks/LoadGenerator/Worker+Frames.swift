@@ -24,12 +24,18 @@ extension Worker {
         return at
     }
 
+    /// - Returns: where the frames begin; nil when the answer to the upgrade is not whole.
     private func upgraded(_ slot: UInt32, _ bytes: UnsafeBufferPointer<UInt8>, _ now: UInt64) -> Int? {
-        guard let end = Reading.headEnd(bytes, from: 0) else { return nil }
-        guard Reading.matches("HTTP/1.1 101", bytes, at: 0) else {
-            door.complain("upgrade refused: \(String(decoding: bytes.prefix(200), as: UTF8.self))")
-            loop.abort(slot)
-            return bytes.count
+        var end = 0
+        do throws(HTTPResponseFailure) {
+            var parser = HTTPResponseParser()
+            let event = try parser.next(bytes.span, from: &end, limits: APIReply.limits)
+            guard let event else { return nil }
+            guard case .head(let head) = event, head.status == 101 else {
+                return refused(slot, "upgrade refused: \(String(decoding: bytes.prefix(200), as: UTF8.self))", bytes)
+            }
+        } catch {
+            return refused(slot, "upgrade refused: \(error.text)", bytes)
         }
         connections[Int(slot)].phase = .greeting
         if language == .mqtt {
@@ -42,6 +48,12 @@ extension Worker {
             becameReady(slot, now)
         }
         return end
+    }
+
+    private func refused(_ slot: UInt32, _ complaint: String, _ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        mailbox.complain(complaint)
+        loop.abort(slot)
+        return bytes.count
     }
 
     private func frame(
@@ -62,7 +74,7 @@ extension Worker {
         case WebSocketOpcode.pong.rawValue: break
         case WebSocketOpcode.binary.rawValue: packet(slot, bytes, payload, now)
         case WebSocketOpcode.close.rawValue:
-            door.complain("closed by the server: \(String(decoding: bytes[payload].dropFirst(2), as: UTF8.self))")
+            mailbox.complain("closed by the server: \(String(decoding: bytes[payload].dropFirst(2), as: UTF8.self))")
         default: text(slot, bytes, payload, now)
         }
     }
@@ -107,7 +119,7 @@ extension Worker {
             || Reading.matches("pusher:subscription_error", bytes, at: name)
         {
             counters.errorFrames += 1
-            door.complain(String(decoding: bytes[payload].prefix(300), as: UTF8.self))
+            mailbox.complain(String(decoding: bytes[payload].prefix(300), as: UTF8.self))
         } else {
             counters.otherFrames += 1
         }

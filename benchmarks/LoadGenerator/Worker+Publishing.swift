@@ -110,25 +110,6 @@ extension Worker {
         return sequence
     }
 
-    func receiveReplies(_ slot: UInt32, _ bytes: UnsafeBufferPointer<UInt8>, _ now: UInt64) -> Int {
-        var at = 0
-        while at < bytes.count, let reply = Reading.response(bytes, from: at) {
-            let connection = connections[Int(slot)]
-            if connection.phase == .busyCall {
-                connections[Int(slot)].phase = .idleCall
-                idleCalls.append(slot)
-                if reply.status / 100 == 2 {
-                    replied(connection, now)
-                } else {
-                    callFailed(connection)
-                    door.complain(String(decoding: bytes[at..<min(at + 500, bytes.count)], as: UTF8.self))
-                }
-            }
-            at = reply.end
-        }
-        return at
-    }
-
     func replied(_ connection: Connection, _ now: UInt64) {
         counters.calls -= 1
         counters.replies += 1

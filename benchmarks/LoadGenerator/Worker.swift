@@ -10,8 +10,8 @@ final class Worker: LoopHandler {
     let loop: EventLoop
     let plan: Plan
     let number: Int
-    let team: [Door]
-    let door: Door
+    let team: [WorkerMailbox]
+    let mailbox: WorkerMailbox
     let messages: PusherMessages
     /// What a connection's tag says it is.
     static let clientTag = 0
@@ -47,8 +47,8 @@ final class Worker: LoopHandler {
     private let timer: CInt
     private var timerDue: UInt64 = 0
 
-    init(plan: Plan, number: Int, team: [Door]) throws(IOError) {
-        (self.plan, self.number, self.team, door) = (plan, number, team, team[number])
+    init(plan: Plan, number: Int, team: [WorkerMailbox]) throws(IOError) {
+        (self.plan, self.number, self.team, mailbox) = (plan, number, team, team[number])
         language = plan.target.raw?.language
         var options = LoopOptions()
         options.inputBytesMax = 64 << 20
@@ -76,7 +76,7 @@ final class Worker: LoopHandler {
     }
 
     /// The thread's whole life.
-    static func run(plan: Plan, number: Int, team: [Door]) {
+    static func run(plan: Plan, number: Int, team: [WorkerMailbox]) {
         let worker: Worker
         do throws(IOError) { worker = try Worker(plan: plan, number: number, team: team) } catch {
             team[number].failure.withLock { $0 = "\(error)" }
@@ -102,22 +102,22 @@ final class Worker: LoopHandler {
     // MARK: LoopHandler
 
     func turn() -> Bool {
-        for command in door.take() { obey(command) }
+        for command in mailbox.take() { obey(command) }
         let hasMore = dial()
         publishDue()
         clientEventsDue()
         probesDue()
         pingsDue()
         let isBusy = changeMemberships()
-        let before = door.counters
+        let before = mailbox.counters
         counters.bytesIn = Int(clamping: loop.statistics.bytesIn)
         counters.bytesOut = Int(clamping: loop.statistics.bytesOut)
-        door.counters = counters
+        mailbox.counters = counters
         if counters.deliveries != before.deliveries { for handle in wakeOnDelivery { handle.wake() } }
         return hasMore || isBusy
     }
 
-    func hasWork() -> Bool { door.hasCommands }
+    func hasWork() -> Bool { mailbox.hasCommands }
 
     func tick() {
         messages.setTime(unixSeconds: WallClock.seconds())
@@ -125,16 +125,15 @@ final class Worker: LoopHandler {
         clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
         counters.processorNanoseconds = UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)
         if interval.total > 0 {
-            door.addInterval(interval)
+            mailbox.addInterval(interval)
             interval.reset()
         }
     }
 
     func timerFired(_ slot: UInt32) {}
     func overflowed(_ slot: UInt32, _ why: Overflow) { loop.abort(slot) }
-    func endOfStream(_ slot: UInt32) { loop.abort(slot) }
 
-    private func obey(_ command: Command) {
+    private func obey(_ command: WorkerCommand) {
         switch command {
         case .dial(let rate, let window): beginDialing(rate: rate, window: window)
         case .dialPublishers(let count): dialPublishers(count)
@@ -146,7 +145,7 @@ final class Worker: LoopHandler {
         case .probe(let job): probes = job
         case .ping(let job): pinging = job
         case .measure(let from, let to, let wake): (measureFrom, measureTo, wakeOnDelivery) = (from, to, wake)
-        case .tellSequences: door.sequences.withLock { $0 = sequences }
+        case .tellSequences: mailbox.sequences.withLock { $0 = sequences }
         case .verify(let sent): verify(sent)
         case .forget: latencies = Latencies()
         case .stop: loop.stop()
@@ -156,7 +155,7 @@ final class Worker: LoopHandler {
     /// Deliveries that events sent so far must still cause, over all workers.
     func outstanding() -> Int {
         var sum = counters.expected - counters.excused - counters.deliveries
-        for other in team where other !== door {
+        for other in team where other !== mailbox {
             let counters = other.counters
             sum += counters.expected - counters.excused - counters.deliveries
         }
@@ -178,7 +177,7 @@ final class Worker: LoopHandler {
                 }
             }
         }
-        door.verdict.withLock { $0 = verdict }
+        mailbox.verdict.withLock { $0 = verdict }
     }
 
     /// Whether a peer's own client events, which do not come back, are asked about.
@@ -209,4 +208,6 @@ struct Connection {
     var events: Int32 = 0
     var expected: Int32 = 0
     var socketID: [UInt8] = []
+    /// What an API connection is answered.
+    var reply = APIReply()
 }

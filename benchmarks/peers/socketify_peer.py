@@ -1,7 +1,6 @@
-"""uWebSockets (through PyPI socketify) as a broadcaster that speaks just enough of the protocol to be measured.
+"""uWebSockets under Python (PyPI socketify) as a broadcaster that speaks just enough of the protocol to be measured.
 
-The native library publishes; Python only reads the publish request. With publishes in flight this is a fair stand-in for C++,
-with spaced ones the Python loop shows. Usage: socketify_peer.py PORT
+The native library publishes; Python only reads the publish request. Usage: socketify_peer.py PORT
 """
 
 import json
@@ -13,6 +12,27 @@ from socketify.native import lib
 GREETING = json.dumps({"event": "pusher:connection_established",
                        "data": json.dumps({"socket_id": "1.1", "activity_timeout": 120})})
 application = App()
+
+
+class Deferred:
+    """Publishes after the turn in which the calls came. Inside the handler of an HTTP request uWebSockets sends what waits
+    for a socket before it takes the next event of another channel, so that nothing could leave together."""
+
+    def __init__(self):
+        self.waiting = []
+
+    def publish(self, topic, frame):
+        if not self.waiting:
+            application.loop.loop.call_soon(self.flush)
+        self.waiting.append((topic, frame))
+
+    def flush(self):
+        waiting, self.waiting = self.waiting, []
+        for topic, frame in waiting:
+            application.publish(topic, frame, OpCode.TEXT)
+
+
+deferred = Deferred()
 
 
 def opened(socket):
@@ -37,7 +57,7 @@ def publish(response, request):
         event = json.loads(bytes(body))
         for channel in event["channels"]:
             frame = json.dumps({"event": event["name"], "channel": channel, "data": event["data"]}, separators=(",", ":"))
-            application.publish(channel, frame, OpCode.TEXT)
+            deferred.publish(channel, frame)
         response.end("{}")
 
     chunks = bytearray()

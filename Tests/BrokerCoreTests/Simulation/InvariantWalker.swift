@@ -7,7 +7,7 @@
         /// The first contradiction, in words; nil when all is well.
         static func fault(in brokers: [LoopBroker]) -> String? {
             for broker in brokers {
-                if let fault = connections(broker) { return "loop \(broker.loop): " + fault }
+                if let fault = broker.memberships.fault { return "loop \(broker.loop): " + fault }
                 for app in broker.shared.apps {
                     if let fault = places(broker, app) { return "loop \(broker.loop), app \(app.index): " + fault }
                 }
@@ -15,7 +15,10 @@
             for app in brokers[0].shared.apps {
                 if let fault = records(app, brokers) { return "registry of app \(app.index): " + fault }
                 let open = brokers.reduce(0) { sum, broker in
-                    sum + broker.connections.indices.count { broker.connections[$0].app == app.index }
+                    sum
+                        + broker.memberships.connections.indices.count {
+                            broker.memberships.connections[$0].app == app.index
+                        }
                 }
                 if app.connections.count != open { return "\(open) connections are open, not \(app.connections.count)" }
             }
@@ -26,72 +29,32 @@
         static func leftover(in brokers: [LoopBroker]) -> String? {
             for broker in brokers {
                 var joins = 0
-                for app in broker.tables.indices {
-                    let table = broker.tables[app]
-                    for index in table.channels.indices { joins += table.channels[index].pendingJoins.count }
+                for app in broker.memberships.tables.indices {
+                    for index in broker.memberships[app: app].channels.indices {
+                        joins += broker.memberships[app: app].channels[index].pendingJoins.count
+                    }
                 }
-                guard joins == 0, broker.unsettled.isEmpty else { return "loop \(broker.loop) keeps \(joins) joins" }
-                guard broker.departuresWaiting == 0, broker.chain == nil, broker.current == nil, broker.owed.isEmpty
+                guard joins == 0, broker.inbox.unsettledCount == 0 else {
+                    return "loop \(broker.loop) keeps \(joins) joins"
+                }
+                guard broker.departuresWaiting == 0, broker.inbox.isAtRest, broker.owed.isEmpty
                 else { return "loop \(broker.loop) keeps deliveries or departures" }
             }
             return nil
         }
 
-        /// Each entry of a connection points at the place in the channel's list that points back.
-        private static func connections(_ broker: LoopBroker) -> String? {
-            for slot in 0..<broker.connections.count {
-                let connection = broker.connections[slot]
-                let own = connection.subscriptions
-                guard broker.connections.isUsed(slot) == (connection.app >= 0) else {
-                    return "slot \(slot) is half open"
-                }
-                if connection.app < 0, own.count > 0 || connection.user != nil {
-                    return "the free slot \(slot) holds something"
-                }
-                for entry in 0..<own.count {
-                    let list = broker.tables[connection.app].channels[Int(own[entry].channel)].subscribers
-                    let position = Int(own[entry].position)
-                    guard position < list.count, list.slot(at: position) == UInt32(slot),
-                        list.entry(at: position) == UInt32(entry)
-                    else { return "entry \(entry) of slot \(slot) and its channel disagree" }
-                }
-            }
-            return nil
-        }
-
-        /// Each subscriber is in its connection's list, and the registry counts what the place says it counts.
+        /// The registry counts what the place says it counts.
         private static func places(_ broker: LoopBroker, _ app: App) -> String? {
-            let table = broker.tables[app.index]
-            for index in 0..<table.channels.count {
-                let (channel, marked) = (table.channels[index], table.name(of: index))
-                guard table.channels.isUsed(index) == !marked.isEmpty else { return "place \(index) is half free" }
-                let list = channel.subscribers
-                if marked.isEmpty {
-                    guard channel.registered == 0, list.count == 0, channel.pendingJoins.isEmpty else {
-                        return "the free place \(index) holds something"
-                    }
-                    continue
-                }
-                for at in 0..<list.count {
-                    let own = broker.connections[Int(list.slot(at: at))].subscriptions
-                    let entry = Int(list.entry(at: at))
-                    guard entry < own.count, own[entry].channel == UInt32(index), own[entry].position == UInt32(at)
-                    else {
-                        return "subscriber \(at) of place \(index) is unknown to its connection"
-                    }
-                }
-                let leaving = broker.departures.waiting.count {
-                    $0.app == app.index && $0.channel == UInt32(index)
-                }
-                guard channel.registered == list.count + leaving, channel.registered > 0 else {
-                    return "place \(index): \(channel.registered) counted, \(list.count) here, \(leaving) leaving"
-                }
+            for number in broker.memberships[app: app.index].channels.indices {
+                let index = ChannelIndex(UInt32(number))
+                let channel = broker.memberships[app: app.index][index]
+                let marked = broker.memberships[app: app.index].name(of: index)
                 let name = channel.role == .watch ? Array(marked.dropFirst()) : marked
                 let fault = app.registry.shard(of: name.span).withLock { (state: inout ChannelShard) -> String? in
                     guard let id = state.find(name.span) else { return "has no record" }
                     let entries = channel.role == .watch ? state.records[id].watchers : state.records[id].loops
                     let wanted = LocalChannelID(
-                        app: UInt16(app.index), index: UInt32(index), generation: channel.generation)
+                        app: UInt16(app.index), index: index, generation: channel.generation)
                     let own = entries.filter { $0.loop == broker.loop }
                     guard own.count == 1, own[0].channel == wanted, own[0].count == channel.registered else {
                         return "is counted as \(own)"
@@ -102,10 +65,7 @@
                     }
                     return nil
                 }
-                if let fault { return "place \(index) " + fault }
-                guard !channel.hasTooManyJoins else {
-                    return "place \(index) keeps \(channel.pendingJoins.count) joins"
-                }
+                if let fault { return "place \(number) " + fault }
             }
             return nil
         }
@@ -137,15 +97,15 @@
                         }
                         let text = String(decoding: name, as: UTF8.self)
                         guard !record.isUnused else { return "\(text) is needed by nobody and kept" }
-                        guard record.loops.reduce(0, { $0 + $1.count }) == record.subscriberCount,
+                        guard record.loops.reduce(0, { $0 + Int($1.count) }) == record.subscriberCount,
                             record.loops.allSatisfy({ $0.count > 0 }), record.watchers.allSatisfy({ $0.count > 0 })
                         else { return "\(text) counts \(record.subscriberCount) in \(record.loops)" }
                         if record.subscriberCount > 0, record.kind.access != .user { occupied += 1 }
                         for (entries, mark) in [(record.loops, ""), (record.watchers, "!")] {
                             for entry in entries {
                                 let place = Array(mark.utf8) + name
-                                let table = brokers[entry.loop].tables[app.index]
-                                guard table.find(place.span) == Int(entry.channel.index) else {
+                                let found = brokers[entry.loop].memberships[app: app.index].find(place.span)
+                                guard found == entry.channel.index else {
                                     return "\(text) is not where loop \(entry.loop) has it"
                                 }
                             }

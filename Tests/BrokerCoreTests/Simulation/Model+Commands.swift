@@ -48,7 +48,7 @@ extension Model {
         for frame in success(place, channel) { answer(id, frame) }
     }
 
-    private func success(_ place: Place, _ channel: SimulatedWorld.Channel) -> [Expected] {
+    private mutating func success(_ place: Place, _ channel: SimulatedWorld.Channel) -> [Expected] {
         let book = channels[place] ?? Channel()
         var frames: [Expected] = [.text(Text.succeeded(channel.name))]
         if channel.isPresence { frames = [.snapshot(channel.name, book.members.mapValues(\.info))] }
@@ -57,6 +57,7 @@ extension Model {
             frames.append(.text(cached.frame))
         } else {
             frames.append(.text(Text.cacheMiss(channel.name)))
+            tell(place, "cacheMiss")
         }
         return frames
     }
@@ -78,7 +79,7 @@ extension Model {
         guard
             let at = clients[id]?.memberships.firstIndex(where: { $0.place.channel == channel && $0.role == .channel })
         else { return }
-        if let left = detach(id, at: at) { giveBack(left) }
+        if let left = detach(id, at: at) { giveBack(left, .unsubscribed) }
     }
 
     mutating func signIn(_ id: Int, user: String, info: String?, watchlist: [String], userData: String, isRight: Bool) {
@@ -122,7 +123,17 @@ extension Model {
             guard tokens >= 1_000 else { return answer(id, .failure(code: 4301)) }
         }
         guard !isOverloaded, acquireMessages(1, app: client.app) else { return answer(id, .failure(code: 4301)) }
-        post(Text.event(name, channel.name, data: data, user: membership.user), to: place, except: id)
+        let frame = Text.event(name, channel.name, data: data, user: membership.user)
+        post(frame, to: place, except: id)
+        tellEvent("clientEvent", place, name, data, client.socketID, membership.user, frame)
+    }
+
+    private mutating func tellEvent(
+        _ kind: String, _ place: Place, _ name: String, _ data: String, _ socket: String?, _ user: String?,
+        _ frame: String
+    ) {
+        let parts = [kind, Text.literal(name), Text.literal(data), socket ?? "-", user ?? "-", frame]
+        tell(place, parts.joined(separator: " "))
     }
 
     mutating func acquireMessages(_ count: Int, app: Int) -> Bool {
@@ -159,6 +170,7 @@ extension Model {
         }
         let except = exceptSocket.flatMap { socket in clients.values.first { $0.socketID == socket }?.id }
         post(frame, to: place, except: except)
+        tellEvent("published", place, name, data, exceptSocket, nil, frame)
         return (channels[place]?.count ?? 0, channels[place]?.members.count ?? 0)
     }
 

@@ -76,6 +76,8 @@ struct Model {
     var departures: [[Membership]]
     /// What the running command must answer at once.
     var answers: [(client: Int, frame: Expected)] = []
+    /// What consumers of edges must be told of the running command, by channel.
+    var edges: [Place: [String]] = [:]
     var backend: [(window: Int, used: Int)]
     var today: [(window: Int, used: Int)]
 
@@ -127,7 +129,10 @@ struct Model {
         channels[place]?.isCountPending = false
         channels[place]?.countSent = now
         post(Text.count(place.channel, channel.count), to: place)
+        tell(place, "subscriptionCount \(channel.count)")
     }
+
+    mutating func tell(_ place: Place, _ edge: String) { edges[place, default: []].append(edge) }
 
     // MARK: Membership
 
@@ -141,8 +146,12 @@ struct Model {
             clients[id]?.inbox[Self.watchKey(user ?? "")] = []
             return
         }
+        if channel.count == 0 {
+            tell(place, role == .channel ? "occupied" : "online \(place.channel.dropFirst(16))")
+        }
         if let member {
             if channel.members[member] == nil {
+                tell(place, "added \(member) \(info ?? "-")")
                 channel.members[member] = (info ?? "null", 0)
                 if !isTight { post(Text.memberAdded(place.channel, member, info: info), to: place) }
             }
@@ -176,7 +185,7 @@ struct Model {
         return left
     }
 
-    mutating func giveBack(_ left: Membership) {
+    mutating func giveBack(_ left: Membership, _ leave: ChannelEdge.Leave) {
         guard left.role != .watch else { return }
         channels[left.place]?.count -= 1
         let remaining = channels[left.place]?.count ?? 0
@@ -184,13 +193,16 @@ struct Model {
             channels[left.place]?.members[user]?.connections -= 1
             if channels[left.place]?.members[user]?.connections == 0 {
                 channels[left.place]?.members[user] = nil
+                tell(left.place, "removed \(user) \(leave)")
                 if !isTight { post(Text.memberRemoved(left.place.channel, user), to: left.place) }
             }
         }
         if remaining > 0 { return countChanged(left.place) }
         channels[left.place]?.countSent = nil
         channels[left.place]?.isCountPending = false
-        if left.role == .user { postStatus(left.place, online: false) }
+        guard left.role == .user else { return tell(left.place, "vacated \(leave)") }
+        tell(left.place, "offline \(left.place.channel.dropFirst(16))")
+        postStatus(left.place, online: false)
     }
 
     mutating func close(_ id: Int) {
@@ -202,7 +214,7 @@ struct Model {
     }
 
     mutating func settle(loop: Int, limit: Int) {
-        for left in departures[loop].prefix(limit) { giveBack(left) }
+        for left in departures[loop].prefix(limit) { giveBack(left, .disconnected) }
         departures[loop].removeFirst(min(limit, departures[loop].count))
     }
 

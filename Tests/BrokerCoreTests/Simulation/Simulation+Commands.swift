@@ -41,6 +41,7 @@ extension Simulation {
         case ..<77: try tick()
         case ..<82: try settle()
         case ..<84: try saySomethingElse()
+        case ..<87: try consumeEdges()
         default: try deliver(loop: random.int(0..<brokers.count), limit: random.int(1...8))
         }
     }
@@ -194,9 +195,13 @@ extension Simulation {
         let request = try PublishRequest.parse(body: body.span, query: APIQuery(none.span), limits: PayloadLimits())
         note("loop \(loop) publishes \(name) to \(targets.map(\.name)) of app \(app), except \(except ?? "nobody")")
         let refusal = model.admitPublish(app: app, events: targets.count)
-        guard brokers[loop].admitPublish(app: shared.apps[app], events: targets.count) == refusal else {
-            throw fail("publishing should be answered by \(String(describing: refusal))")
+        var got: LoopBroker.PublishRefusal?
+        do throws(LoopBroker.PublishRefusal) {
+            try brokers[loop].admitPublish(app: shared.apps[app], events: targets.count)
+        } catch {
+            got = error
         }
+        guard got == refusal else { throw fail("publishing should be answered by \(String(describing: refusal))") }
         guard refusal == nil else { return }
         for (index, target) in targets.enumerated() {
             let wanted = model.publish(
@@ -217,7 +222,12 @@ extension Simulation {
         note("\(user) of app \(app) is terminated")
         model.terminate(app: app, user: user)
         let (shared, id) = (shared, Array(user.utf8))
-        try command(on: random.int(0..<brokers.count)) { $0.terminateConnections(of: id.span, app: shared.apps[app]) }
+        let isRefused = model.isOverloaded
+        var isDone = false
+        try command(on: random.int(0..<brokers.count)) {
+            isDone = (try? $0.terminateConnections(of: id.span, app: shared.apps[app])) != nil
+        }
+        guard isDone != isRefused else { throw fail("the termination should be refused: \(isRefused)") }
     }
 
     private func passTime() {
@@ -230,7 +240,7 @@ extension Simulation {
     private func tick() throws {
         note("tick")
         model.tick()
-        for loop in brokers.indices { try command(on: loop) { $0.tick() } }
+        for loop in brokers.indices { try command(on: loop, isWhole: loop == brokers.count - 1) { $0.tick() } }
         try release()
     }
 

@@ -30,6 +30,7 @@ extension Simulation {
             if model.isTight { try compareLate(client) }
         }
         try compareQuestions()
+        try compareEdges()
     }
 
     /// Counts that waited for a full queue come with a tick, some at a time while queues are this small.

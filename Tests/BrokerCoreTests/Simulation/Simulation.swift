@@ -20,6 +20,7 @@ final class Simulation {
     let brokers: [LoopBroker]
     let signers: [Signer]
     var model: Model
+    var consumers: EdgeConsumersUnderTest
     var random: SeededRandom
     let clientsMax: Int
     let queueBytesMax: Int
@@ -31,6 +32,8 @@ final class Simulation {
     var closedSockets: [String] = []
     var nextID = 0
     var step = 0
+    /// Edges of this command, on the loops that had their part of it.
+    var edges: [Model.Place: [String]] = [:]
     private var history: [String] = []
     private var wasEmpty: [Bool] = []
 
@@ -43,6 +46,7 @@ final class Simulation {
         queueBytesMax = isTight ? random.int(0...6) * 512 : 64 << 20
         shared = SharedBroker(
             settings: SimulatedWorld.apps, loopCount: loops, seed: random.next(), queueBytesMax: queueBytesMax)
+        consumers = EdgeConsumersUnderTest(shared: shared, random: &random)
         let shared = shared
         brokers = (0..<loops).map { LoopBroker(shared: shared, loop: $0) }
         signers = SimulatedWorld.apps.map(Signer.init)
@@ -50,7 +54,7 @@ final class Simulation {
         model.isTight = isTight
         model.isFull = { [queueBytesMax] loop in shared.queuedBytes(of: loop) > queueBytesMax }
         #if DEBUG
-            for broker in brokers { (broker.terminationsPerSlice, broker.changesPerSlice) = (2, 2) }
+            for broker in brokers { broker.slices = Slices(terminations: 2, changes: 2) }
         #endif
         freeSlots = Array(repeating: [], count: loops)
         clientAt = Array(repeating: [:], count: loops)
@@ -74,8 +78,9 @@ final class Simulation {
 
     // MARK: Carrying out
 
-    /// Runs one command on a loop and compares its answers, and the loops it wakes, with the model's.
-    func command(on loop: Int, _ body: (LoopBroker) -> Void) throws {
+    /// Runs one command on a loop and compares its answers, its edges and the loops it wakes with the model's.
+    /// - Parameter isWhole: it leads to all that the model says; false when other loops have their part of it.
+    func command(on loop: Int, isWhole: Bool = true, _ body: (LoopBroker) -> Void) throws {
         wasEmpty = (0..<shared.loopCount).map { shared.isQueueEmpty(of: $0) }
         body(brokers[loop])
         var got: [(slot: UInt32, text: String)] = []
@@ -92,6 +97,7 @@ final class Simulation {
             guard wakes & 1 << UInt64(other) != 0 else { throw fail("loop \(other) got a delivery and no wake") }
         }
         brokers[loop].effects.clear()
+        try checkEdges(areAll: isWhole)
         let wanted = model.answers
         model.answers = []
         try checkQueues()

@@ -42,7 +42,7 @@ final class StressLoop {
         // Loops do not agree on the time to the millisecond.
         milliseconds += UInt64(loop * 3)
         #if DEBUG
-            (broker.terminationsPerSlice, broker.changesPerSlice) = (2, 2)
+            broker.slices = Slices(terminations: 2, changes: 2)
         #endif
         setTime()
     }
@@ -73,7 +73,7 @@ final class StressLoop {
             broker.receive(slot, Text.clientEvent("client-e", "presence-a", data: "1"))
         case (13, _) where random.oneIn(4):
             let user = Array(random.pick(Self.users).utf8)
-            broker.terminateConnections(of: user.span, app: broker.shared.apps[random.int(0...1)])
+            try? broker.terminateConnections(of: user.span, app: broker.shared.apps[random.int(0...1)])
         case (14, _):
             broker.tick()
             release()
@@ -145,7 +145,7 @@ final class StressLoop {
                 body: body.span, query: APIQuery(none.span), limits: PayloadLimits())
         else { return fault = "the publish is well formed" }
         let app = broker.shared.apps[random.int(0...1)]
-        guard broker.admitPublish(app: app, events: channels.count) == nil else { return }
+        guard (try? broker.admitPublish(app: app, events: channels.count)) != nil else { return }
         for index in channels.indices { broker.publish(app: app, request, channel: index, body: body.span) }
     }
 

@@ -30,13 +30,18 @@ import Testing
             settings: [Self.settings("a"), Self.settings("b")], loopCount: count, seed: UInt64(seed),
             queueBytesMax: queueBytesMax)
         let hall = Hall((0..<count).map { StressLoop(shared: shared, loop: $0, seed: seed) })
+        let listener = EdgeListener(shared: shared, loops: count)
         let witnesses = (0...1).map { app in
             let slot = hall.loops[0].open(app: app, isWitness: true)
             for channel in StressLoop.events { hall.loops[0].subscribe(slot, channel) }
             hall.loops[0].applyEffects()
             return slot
         }
-        Threads.run(count) { hall.loops[$0].run(steps: 2_000) }
+        Threads.run(count + 1) { number in
+            guard number < count else { return listener.listen() }
+            hall.loops[number].run(steps: 2_000)
+            listener.loopHasEnded()
+        }
         becomeQuiet(hall.loops)
         for loop in hall.loops { #expect(loop.fault == nil) }
         // Where queues are full, most is refused.
@@ -50,6 +55,9 @@ import Testing
         #if DEBUG
             #expect(InvariantWalker.fault(in: hall.loops.map(\.broker)) == nil)
         #endif
+        listener.takeAll()
+        let book = try listener.check()
+        #expect(book.occupied.isEmpty && book.online.isEmpty, "everybody has gone")
         for app in shared.apps { #expect(app.connectionCount == 0 && app.channelCount == 0) }
         for loop in 0..<shared.loopCount { #expect(shared.queuedBytes(of: loop) == 0) }
     }

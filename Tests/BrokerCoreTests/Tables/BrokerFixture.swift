@@ -90,9 +90,11 @@ final class BrokerFixture {
         for index in channels.indices { brokers[0].publish(app: app, request, channel: index, body: body.span) }
     }
 
-    func terminate(_ user: String) {
+    func terminate(_ user: String) throws(APIError) {
         let id = Array(user.utf8)
-        brokers[0].terminateConnections(of: id.span, app: app)
+        do throws(LoopBroker.PublishRefusal) { try brokers[0].terminateConnections(of: id.span, app: app) } catch {
+            throw error.answer
+        }
         applyEffects()
     }
 

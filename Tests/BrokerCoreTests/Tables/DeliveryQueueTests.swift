@@ -10,7 +10,8 @@
             let json = Array(repeating: UInt8(ascii: "x"), count: bytes)
             var pool = DeliveryPool()
             return pool.make(
-                .fanOut, to: LocalChannelID(app: 0, index: UInt32(producer), generation: 0), sequence: UInt64(number),
+                .fanOut, to: LocalChannelID(app: 0, index: ChannelIndex(UInt32(producer)), generation: 0),
+                sequence: UInt64(number),
                 connection: .none, json: json.span)
         }
 
@@ -24,7 +25,7 @@
             var next = queue.takeAll()
             while let node = next {
                 next = node.pointee.next
-                body(Int(node.pointee.channel.index), Int(node.pointee.sequence))
+                body(Int(node.pointee.channel.index.number), Int(node.pointee.sequence))
                 queue.finished(node)
                 release(node)
             }
@@ -79,7 +80,8 @@
             func make(_ bytes: Int) -> UnsafeMutablePointer<DeliveryNode> {
                 let json = Array(repeating: UInt8(ascii: "x"), count: bytes)
                 return pool.make(
-                    .fanOut, to: LocalChannelID(app: 0, index: 0, generation: 0), sequence: 1, connection: .none,
+                    .fanOut, to: LocalChannelID(app: 0, index: ChannelIndex(0), generation: 0), sequence: 1,
+                    connection: .none,
                     json: json.span)
             }
             let (small, large) = (make(100), make(5_000))

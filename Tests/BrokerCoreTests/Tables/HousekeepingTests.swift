@@ -75,22 +75,15 @@
             #expect(isIdle(fixture) && fixture.app.registry.shardsInMemory == 0)
         }
 
-        /// A slice takes as many of those it visits off the list as `isDone` says, in the way of `LoopBroker.sweep`.
+        /// Ticks until a sweep has come to every shard.
         private func ticks(of shards: Int, isDone: (Int) -> Bool) -> Int {
             var work = Housekeeping()
-            work.sweeping = (0..<shards).map { Housekeeping.Shard(app: UInt32($0), number: 0) }
+            for shard in 0..<shards { work.listForSweep(Housekeeping.Shard(app: UInt32(shard), number: 0)) }
             var (visited, ticks): (Set<UInt32>, Int) = ([], 0)
             while visited.count < shards, ticks < 1_000 {
-                work.beginSlice()
-                for _ in 0..<work.slice where work.next < work.sweeping.count {
-                    let app = work.sweeping[work.next].app
-                    visited.insert(app)
-                    guard isDone(Int(app)) else {
-                        work.next += 1
-                        continue
-                    }
-                    work.sweeping.swapAt(work.next, work.sweeping.count - 1)
-                    work.sweeping.removeLast()
+                work.sweep { shard in
+                    visited.insert(shard.app)
+                    return isDone(Int(shard.app))
                 }
                 ticks += 1
             }

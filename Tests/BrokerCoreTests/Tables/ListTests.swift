@@ -43,11 +43,11 @@
                 switch random.int(0...choices) {
                 case 0...2:
                     model.append(UInt32(step))
-                    list.append(Subscription(channel: UInt32(step), position: 1, member: 2, number: 0))
+                    list.append(Subscription(channel: ChannelIndex(1), position: UInt32(step), member: 2, number: 0))
                 case 3 where !model.isEmpty:
                     let at = random.int(0...model.count - 1)
                     model[at] &+= 7
-                    list[at].channel &+= 7
+                    list[at].position &+= 7
                 case 9 where random.oneIn(50):
                     model = []
                     list.removeAll()
@@ -58,7 +58,7 @@
                     model.removeLast()
                     list.swapRemove(at: at)
                 }
-                #expect(list.count == model.count && list.elements.map(\.channel) == model)
+                #expect(list.count == model.count && list.elements.map(\.position) == model)
             }
         }
 

@@ -49,7 +49,7 @@
         private func held(_ fixture: BrokerFixture) -> (connections: Int, places: Int, records: Int) {
             let records = fixture.app.registry.shards.map { $0.withLock { $0.records.capacity } }
             return fixture.brokers.reduce((0, 0, records.reduce(0, +))) {
-                ($0.0 + $1.connections.capacity, $0.1 + $1.tables[0].channels.capacity, $0.2)
+                ($0.0 + $1.memberships.connections.capacity, $0.1 + $1.memberships[app: 0].channels.capacity, $0.2)
             }
         }
 
@@ -107,12 +107,12 @@
             let peers = (0..<600).map { _ in fixture.connect() }
             for (number, peer) in peers.enumerated() { fixture.subscribe(peer, "room-\(number)") }
             for peer in peers[1...] { fixture.hangUp(peer) }
-            let before = broker.tables[0].channels[599].generation
+            let before = broker.memberships[app: 0].channels[599].generation
             broker.releaseUnused()
-            #expect(broker.tables[0].channels[599].generation == 0, "its page is gone")
-            #expect(broker.tables[0].channels.capacity <= PagedList<LocalChannel>.pageSize)
+            #expect(broker.memberships[app: 0].channels[599].generation == 0, "its page is gone")
+            #expect(broker.memberships[app: 0].channels.capacity <= PagedList<LocalChannel>.pageSize)
             for number in 1...600 { fixture.subscribe(fixture.connect(), "again-\(number)") }
-            #expect(broker.tables[0].channels[599].generation >= before)
+            #expect(broker.memberships[app: 0].channels[599].generation >= before)
             #expect(InvariantWalker.fault(in: fixture.brokers) == nil)
         }
 
@@ -124,11 +124,11 @@
             try fixture.postOnly("e", ["room-599"])
             for peer in peers { broker.close(slot: peer.slot) }
             broker.releaseUnused()
-            #expect(broker.tables[0].channels.usedCount == 600 && broker.departuresWaiting == 600)
-            #expect(broker.connections.capacity == 0)
+            #expect(broker.memberships[app: 0].channels.usedCount == 600 && broker.departuresWaiting == 600)
+            #expect(broker.memberships.connections.capacity == 0)
             broker.settleDepartures(limit: .max)
             broker.releaseUnused()
-            #expect(broker.tables[0].channels.capacity == 0)
+            #expect(broker.memberships[app: 0].channels.capacity == 0)
             fixture.applyEffects()
             #expect(peers.allSatisfy { fixture.hear($0).isEmpty })
         }

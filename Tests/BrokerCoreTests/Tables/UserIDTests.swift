@@ -106,7 +106,7 @@ import Testing
         do throws(APIError) {
             let user = try StateRequest.userID(
                 segment: segment.span, charactersMax: fixture.app.settings.limits.userIDCharactersMax)
-            fixture.terminate(String(decoding: user, as: UTF8.self))
+            try fixture.terminate(String(decoding: user, as: UTF8.self))
             return nil
         } catch {
             return error

@@ -57,7 +57,7 @@ import Testing
         #expect(fixture.app.channelCount == 1, "PW-123: user channels are not counted")
     }
 
-    @Test func pw116ToPw118TerminationEndsTheSignedInConnectionsOfThatMoment() {
+    @Test func pw116ToPw118TerminationEndsTheSignedInConnectionsOfThatMoment() throws {
         let fixture = BrokerFixture(loops: 2)
         let (first, second, member, other) = (
             fixture.connect(), fixture.connect(loop: 1), fixture.connect(), fixture.connect()
@@ -65,27 +65,27 @@ import Testing
         for peer in [first, second] { fixture.signIn(peer, #"{"id":"u1"}"#) }
         fixture.signIn(other, #"{"id":"u2"}"#)
         fixture.subscribe(member, "presence-a", data: #"{"user_id":"u1"}"#)
-        fixture.terminate("nobody")
+        try fixture.terminate("nobody")
         #expect(fixture.closed.isEmpty, "PW-117")
-        fixture.terminate("u1")
+        try fixture.terminate("u1")
         #expect(fixture.closed == [first: .unauthorized, second: .unauthorized])
         #expect(fixture.hear(first).map(BrokerFixture.gist) == ["error 4009"])
         let again = fixture.connect()
         #expect(fixture.signIn(again, #"{"id":"u1"}"#).count == 1, "PW-118")
         // Posted, and not taken before someone else signs in.
         let id = Array("u1".utf8)
-        fixture.brokers[0].terminateConnections(of: id.span, app: fixture.app)
+        try fixture.brokers[0].terminateConnections(of: id.span, app: fixture.app)
         let late = fixture.connect(loop: 1)
         #expect(fixture.closed[again] == .unauthorized)
         #expect(fixture.signIn(late, #"{"id":"u1"}"#).count == 1 && fixture.closed[late] == nil)
     }
 
-    @Test func aTerminationSparesWhoSignedInBeforeItWasTaken() {
+    @Test func aTerminationSparesWhoSignedInBeforeItWasTaken() throws {
         let fixture = BrokerFixture()
         let (first, late) = (fixture.connect(), fixture.connect())
         fixture.signIn(first, #"{"id":"u1"}"#)
         let id = Array("u1".utf8)
-        fixture.brokers[0].terminateConnections(of: id.span, app: fixture.app)
+        try fixture.brokers[0].terminateConnections(of: id.span, app: fixture.app)
         fixture.signIn(late, #"{"id":"u1"}"#)
         #expect(fixture.closed == [first: .unauthorized])
     }

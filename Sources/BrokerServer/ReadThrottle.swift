@@ -1,0 +1,61 @@
+/// A peer whose answers are not with the kernel yet is read no further, so that asking without reading costs nothing: what one peer may
+/// be answered in a turn, and who waits until the answers have been taken.
+///
+/// Requests and messages may come many at once, and their answers may be large. What others publish to the peer does not count: one that
+/// is behind with its channels is still heard, so that it can answer a ping, leave a channel or close.
+struct ReadThrottle {
+    /// The answer that passes it is still given.
+    static let answerBytesMax = 128 << 10
+    /// The same for a peer that has not yet taken all earlier answers, those among them.
+    static let owedBytesMax = 16 << 10
+
+    /// Bytes answered to the peer whose input is being read.
+    var answeredBytes = 0
+    /// What it may be answered before it is paused.
+    private var allowance = ReadThrottle.answerBytesMax
+    /// Paused in this turn: their answers are in the outbox.
+    private var new: [UInt32] = []
+    /// Paused in the turn before: what the kernel has not taken of their answers is in their backlogs.
+    private var flushed: [UInt32] = []
+
+    /// Whether input of a peer may be looked at now; not while too many answers of earlier turns wait for it, or one is still being made.
+    /// - Parameter hasUnsentAnswers: asked only about a peer that owes something.
+    @inline(__always)
+    mutating func canRead(_ debt: inout AnswerDebt, hasUnsentAnswers: @autoclosure () -> Bool) -> Bool {
+        begin(owedBytes: 0)
+        guard !debt.isReplying else { return false }
+        guard debt.owedBytes > 0 else { return true }
+        guard hasUnsentAnswers() else {
+            debt.owedBytes = 0
+            return true
+        }
+        begin(owedBytes: Int(debt.owedBytes))
+        return !isExhausted(0)
+    }
+
+    /// Begins with the next peer, who still has to take so many bytes of answers.
+    mutating func begin(owedBytes: Int) {
+        answeredBytes = 0
+        allowance = owedBytes == 0 ? Self.answerBytesMax : Self.owedBytesMax - owedBytes
+    }
+
+    /// Whether the peer has been answered enough, `more` bytes that are on their way among them.
+    func isExhausted(_ more: Int) -> Bool { answeredBytes + more > allowance }
+
+    mutating func pause(_ slot: UInt32) { new.append(slot) }
+
+    /// Those who were paused in the turn before, once.
+    mutating func takeFlushed() -> [UInt32] {
+        defer { flushed = [] }
+        return flushed
+    }
+
+    /// Ends a turn: what was answered in it is about to be flushed.
+    /// - Returns: whether somebody was paused in it, who may be resumed right after the flush.
+    mutating func endTurn() -> Bool {
+        guard !new.isEmpty else { return false }
+        flushed += new
+        new = []
+        return true
+    }
+}

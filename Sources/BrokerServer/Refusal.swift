@@ -1,0 +1,116 @@
+internal import PusherProtocol
+internal import Reactor
+internal import Wire
+
+/// One refusal: what the peer is told, how, and what the operator reads. `LoopServer.refuse` carries it out.
+struct Refusal: Error, Equatable {
+    /// How the peer is told.
+    enum Answer: Equatable {
+        /// By an HTTP answer, with further header lines; `closes`: the connection ends after it, whatever the client wants.
+        case status(Int, headers: String = "", closes: Bool = false)
+        /// By `pusher:error` and the close frame of the same code.
+        case error(PusherErrorCode)
+        /// By a close frame alone: it does not speak WebSocket as RFC 6455 has it.
+        case closeFrame(code: UInt16)
+        /// What waits for it is dropped; a WebSocket client is told by `error`, another not at all.
+        case cutOff(PusherErrorCode?)
+        /// It was told by the broker, with the code if there was one, or it is gone.
+        case given(code: Int?)
+    }
+
+    /// Names the line and the counter.
+    var kind: RefusalKind
+    var answer: Answer
+    /// For the peer, and for the operator where `logged` is nil. No secret and no expected signature.
+    var text: String
+    /// For the operator, when the peer is told less.
+    var logged: String?
+    /// The app that was named, by index; nil until that is known.
+    var app: Int?
+    /// The channel that it is about, as it came; empty for none.
+    var channel: [UInt8] = []
+    /// What waited for a peer that does not keep up.
+    var backlogBytes: Int?
+
+    /// `code=` in the log.
+    var code: Int? {
+        switch answer {
+        case .status(let status, _, _): status
+        case .error(let code): Int(code.rawValue)
+        case .closeFrame(let code): Int(code)
+        case .cutOff(let code): code.map { Int($0.rawValue) }
+        case .given(let code): code
+        }
+    }
+}
+
+extension Refusal {
+    /// An HTTP request is refused.
+    static func http(
+        _ status: Int, _ text: String, logged: String? = nil, headers: String = "", closes: Bool = false,
+        isHandshake: Bool = false
+    ) -> Refusal {
+        Refusal(
+            kind: isHandshake ? .handshake : .http(status: status),
+            answer: .status(status, headers: headers, closes: closes), text: text, logged: logged)
+    }
+
+    /// A request that cannot be read: where the next one starts is unknown.
+    static func unreadable(_ failure: HTTPFailure) -> Refusal { .http(failure.status, failure.text, closes: true) }
+
+    /// A call of the API is refused; who is too fast is told when to come again.
+    static func api(_ error: APIError) -> Refusal {
+        .http(error.status, error.text, headers: error.status == 429 ? retryAfterASecond : "")
+    }
+
+    /// A client is not let in. After the upgrade, because browsers cannot see an HTTP status.
+    static func handshake(_ code: PusherErrorCode, _ text: String? = nil) -> Refusal {
+        Refusal(kind: .handshake, answer: .error(code), text: text ?? code.text)
+    }
+
+    /// Bytes that are no WebSocket frame.
+    static func frames(_ failure: WebSocketFailure) -> Refusal {
+        Refusal(kind: .webSocket, answer: .closeFrame(code: failure.closeCode), text: failure.text)
+    }
+
+    /// Neither signed in nor in a private channel in time (PW-122).
+    static var unauthorized: Refusal {
+        Refusal(
+            kind: .authorization, answer: .error(.unauthorized), text: "Connection not authorized within timeout",
+            logged: "neither signed in nor in a private channel in time")
+    }
+
+    /// Everybody together holds too much that is not whole: the caller comes again in a second, the client as its library does.
+    static func inputTotal(isWebSocket: Bool) -> Refusal {
+        let logged = "inputTotalBytes is used up by requests and messages that are not whole"
+        guard isWebSocket else {
+            return .http(
+                503, "The server receives too many requests at once; try again in a second", logged: logged,
+                headers: retryAfterASecond, closes: true)
+        }
+        return Refusal(
+            kind: .limit, answer: .error(.overCapacity), text: PusherErrorCode.overCapacity.text, logged: logged)
+    }
+
+    /// The peer does not keep up (PW-180).
+    static func slowConsumer(isWebSocket: Bool, backlogBytes: Int, isOfProcess: Bool) -> Refusal {
+        Refusal(
+            kind: .slowConsumer, answer: .cutOff(isWebSocket ? .overCapacity : nil),
+            text: "Too slow: the unsent backlog passed its limit",
+            logged: isOfProcess
+                ? "all unsent backlogs together passed backlogTotalBytes, and it held most"
+                : "the unsent backlog passed backlogBytes", backlogBytes: backlogBytes)
+    }
+
+    /// A connection that the kernel ended otherwise than in good order.
+    init?(_ why: TransportClose) {
+        switch why {
+        case .timeout, .overflow, .error: kind = .transport
+        case .tooSlow: kind = .slowConsumer
+        case .peerClosed, .reset, .local: return nil
+        }
+        (answer, text) = (.given(code: nil), EndCause.transport(why).text)
+    }
+
+    private static let retryAfterASecond = "Retry-After: 1\r\n"
+}
