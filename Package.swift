@@ -11,7 +11,7 @@ let modules: [(name: String, mayImport: [String])] = [
     ("Reactor", ["CLinux", "Telemetry"]),
     ("PusherProtocol", ["Wire", "Crypto"]),
     ("BrokerCore", ["PusherProtocol", "Wire", "Crypto"]),
-    ("Configuration", ["Arguments", "BrokerCore", "PusherProtocol", "Wire"]),
+    ("Configuration", ["Arguments", "BrokerCore", "PusherProtocol", "Telemetry", "Wire"]),
     (
         "BrokerServer",
         ["Configuration", "BrokerCore", "PusherProtocol", "Reactor", "Crypto", "Wire", "Telemetry", "CLinux"]
@@ -38,7 +38,7 @@ let tests: [(name: String, mayImport: [String])] = [
             "TestSupport", "Wire",
         ]
     ),
-    ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "TestSupport"]),
+    ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "Telemetry", "TestSupport"]),
     ("LoadGeneratorTests", ["LoadGenerator", "Reactor", "TestSupport"]),
 ]
 

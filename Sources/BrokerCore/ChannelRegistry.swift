@@ -95,7 +95,11 @@ struct ChannelShard: ~Copyable {
     /// first makes room.
     mutating func cache(_ event: CachedEvent, for id: Int, countMax: Int) {
         if records[id].cache == nil {
-            if cachedCount >= countMax, let oldestCached { forgetEvent(of: oldestCached) }
+            // Two, so that a bound that was lowered is reached.
+            for _ in 0..<2 {
+                guard cachedCount >= countMax, let oldestCached else { break }
+                forgetEvent(of: oldestCached)
+            }
             cachedCount += 1
         } else {
             unchain(id)

@@ -75,7 +75,7 @@ struct EdgeConsumers: ~Copyable {
 /// ```
 /// bit  kind × 6 + consumer
 /// ```
-struct EdgeInterest: ~Copyable {
+final class EdgeInterest: Sendable {
     static let consumersMax = 6
     private static let mask: UInt64 = 1 << UInt64(consumersMax) - 1
     private let bits = Atomic<UInt64>(0)

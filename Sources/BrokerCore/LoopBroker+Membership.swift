@@ -129,7 +129,7 @@ extension LoopBroker {
 
     /// Tells the registry that one membership of this loop has ended.
     func leaveRegistry(app index: Int, channel local: ChannelIndex, member: UInt32, _ leave: ChannelEdge.Leave) {
-        let app = shared.apps[index]
+        let app = directory.apps[index]
         let (role, id) = (memberships[app: index][local].role, Int(memberships[app: index][local].record))
         let place = memberships[app: index].name(of: local)
         let name = role == .watch ? Array(place.dropFirst()) : place

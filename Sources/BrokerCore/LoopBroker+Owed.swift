@@ -82,7 +82,7 @@ extension LoopBroker {
         let place = memberships[app: index].name(of: channel.index)
         let name = isWatch ? Array(place.dropFirst()) : place
         let id = Int(memberships[channel].record)
-        return shared.apps[index].registry.shard(of: name.span).withLock { (state: inout ChannelShard) -> Bool in
+        return directory.apps[index].registry.shard(of: name.span).withLock { (state: inout ChannelShard) -> Bool in
             assert(state.name(of: id) == name, "a record lives while a loop counts in it")
             if isWatch {
                 payStatus(&state.records[id], name: name.span)

@@ -32,32 +32,22 @@ extension LoopBroker {
     ///
     /// Takes one part's lock after the other, so the list is exact for each channel but not one instant. A channel is always in
     /// the same part, so that a list made over several turns names none twice.
-    /// - Parameter part: below `channelParts`.
+    /// - Parameters:
+    ///   - part: below `channelParts`.
+    ///   - listing: is filled anew.
     /// - Returns: how many channels were looked at.
-    @discardableResult
     public func occupiedChannels(
-        app: App, part: Int, prefix: Span<UInt8>,
-        _ body: (_ name: [UInt8], _ subscriptions: Int, _ users: Int) -> Void
+        app: App, part: Int, prefix: Span<UInt8>, into listing: inout ChannelListing
     ) -> Int {
-        app.registry.shards[part].withLock { (state: inout ChannelShard) -> Int in
-            for id in state.records.indices where state.records[id].subscriberCount > 0 {
-                guard state.records[id].kind.access != .user else { continue }
-                let name = state.name(of: id)
-                guard Self.begins(name.span, with: prefix) else { continue }
-                body(name, state.records[id].subscriberCount, state.records[id].roster?.count ?? 0)
-            }
-            return state.records.count
+        listing.clear()
+        return app.registry.shard(number: part).withLock(absent: 0) { (state: inout ChannelShard) -> Int in
+            listing.fill(from: state, prefix: prefix)
+            return listing.lookedAt
         }
     }
 
     /// The parts of `occupiedChannels`.
     public static var channelParts: Int { ChannelRegistry.shardCount }
-
-    private static func begins(_ name: Span<UInt8>, with prefix: Span<UInt8>) -> Bool {
-        guard name.count >= prefix.count else { return false }
-        for i in prefix.indices where name[i] != prefix[i] { return false }
-        return true
-    }
 
     /// The distinct users of a presence channel.
     public func users(of name: Span<UInt8>, app: App) -> [[UInt8]] {

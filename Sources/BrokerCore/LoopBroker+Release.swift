@@ -6,7 +6,7 @@ extension LoopBroker {
         shared.idempotency.tick(time)
         housekeeping.visitOwing { shard in
             door(to: shard).withLock { (state: inout ChannelShard) -> Bool in
-                sendPendingCounts(in: &state, app: shared.apps[Int(shard.app)])
+                sendPendingCounts(in: &state, app: directory.apps[Int(shard.app)])
                 return state.endOwing()
             }
         }
@@ -21,7 +21,7 @@ extension LoopBroker {
     }
 
     private func door(to shard: Housekeeping.Shard) -> ShardDoor {
-        shared.apps[Int(shard.app)].registry.shard(number: Int(shard.number))
+        directory.apps[Int(shard.app)].registry.shard(number: Int(shard.number))
     }
 
     /// Lists a shard that has something to do later. Under its lock.

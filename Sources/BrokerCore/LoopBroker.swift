@@ -9,6 +9,8 @@ public import PusherProtocol
 public final class LoopBroker {
     public let shared: SharedBroker
     public let loop: Int
+    /// The apps as the commands of this turn see them.
+    public private(set) var directory: AppDirectory
     /// What the last commands ask for. The owner carries it out in order, then clears it.
     public var effects: Effects
 
@@ -46,8 +48,16 @@ public final class LoopBroker {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")
         self.shared = shared
         self.loop = loop
+        directory = shared.directory
         effects = Effects(headroomBytes: shared.headroomBytes)
         pool = DeliveryPool(headroomBytes: shared.headroomBytes)
+    }
+
+    /// Goes over to the next snapshot of the apps: from now on commands see its settings. Between two turns, on the loop's thread.
+    /// Connections, channels and what is queued stay as they are.
+    public func use(_ next: AppDirectory) {
+        precondition(next.apps.count >= directory.apps.count, "numbers of apps only grow")
+        directory = next
     }
 
     deinit { pool.release() }
@@ -82,7 +92,7 @@ public final class LoopBroker {
         guard isOpen(slot) else { return }
         let app = memberships[slot].app
         memberships.close(slot)
-        shared.apps[app].connections.release()
+        directory.apps[app].connections.release()
     }
 
     @inline(__always)
@@ -98,7 +108,7 @@ public final class LoopBroker {
 
     /// The app of an open connection.
     @inline(__always)
-    public func app(of slot: UInt32) -> App { shared.apps[memberships[slot].app] }
+    public func app(of slot: UInt32) -> App { directory.apps[memberships[slot].app] }
 
     /// Every bit but this loop's own: the loops that must be woken for what was posted. Wakes the consumers of edges itself.
     public func takeWakes() -> UInt64 {

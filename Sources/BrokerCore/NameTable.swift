@@ -40,9 +40,14 @@ struct NameTable: ~Copyable {
     }
 
     deinit {
-        var held = bytesPerName * names.capacity
-        for id in names.indices { held += names[id].count }
-        hashing.hold(bytes: -held)
+        hashing.hold(bytes: -(bytesPerName * names.capacity + namesBytes))
+    }
+
+    /// Bytes of all names; walks them.
+    var namesBytes: Int {
+        var bytes = 0
+        for id in names.indices { bytes += names[id].count }
+        return bytes
     }
 
     func hash(of name: Span<UInt8>) -> UInt64 { hashing.hash(of: name) }

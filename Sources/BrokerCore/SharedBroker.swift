@@ -1,55 +1,9 @@
-public import PusherProtocol
 internal import Synchronization
-
-/// Time as the broker is told it; it has no clock of its own.
-public struct BrokerTime: Sendable, Equatable {
-    /// Monotonic.
-    public var milliseconds: UInt64
-    /// Wall clock, for API timestamps and for the day of a daily quota.
-    public var unixSeconds: Int
-
-    public init(milliseconds: UInt64, unixSeconds: Int) {
-        self.milliseconds = milliseconds
-        self.unixSeconds = unixSeconds
-    }
-}
-
-/// One app while the broker runs: its settings, its prepared keys, its channels, and its counters. Safe from any thread.
-public final class App: Sendable {
-    /// Its number among the broker's apps.
-    public let index: Int
-    /// Without the keys: nobody needs a secret's text any more.
-    public let settings: AppSettings
-    /// The prepared keys, in the order of the settings.
-    public let keys: [AppKey]
-    let registry: ChannelRegistry
-    let connections = Quota()
-    /// Occupied channels, user channels not among them.
-    let channels = Quota()
-    let backendEvents = WindowCounter()
-    let readRequests = WindowCounter()
-    let messagesToday = WindowCounter()
-    /// Which edges somebody wants to be told.
-    let edges = EdgeInterest()
-
-    init(index: Int, settings: AppSettings, shards: ShardDirectory) {
-        self.index = index
-        keys = settings.keys.map { AppKey(key: $0.key, secret: $0.secret) }
-        var kept = settings
-        kept.keys = []
-        self.settings = kept
-        registry = ChannelRegistry(app: index, directory: shards)
-    }
-
-    /// Connections open now. Any thread.
-    public var connectionCount: Int { connections.count }
-    /// Occupied channels now. Any thread.
-    public var channelCount: Int { channels.count }
-}
 
 /// What all loops share: the apps and the way into each loop. Safe from any thread.
 public final class SharedBroker: Sendable {
-    public let apps: [App]
+    private let newest: Mutex<AppDirectory>
+    private let shards: ShardDirectory
     /// One for each loop; a loop's own deliveries pass through it too, so that a channel has one order.
     let queues: DeliveryQueues
     /// Those who are told of edges. Their queues drop what they cannot hold, so publishing is never refused for them.
@@ -62,10 +16,6 @@ public final class SharedBroker: Sendable {
     public let idempotency = IdempotencyStore()
     let socketIDs: SocketIDCodec
     let hashing: NameHashing
-    private let byKey: NameTable
-    private let byID: NameTable
-    private let appOfKey: [UInt16]
-    private let appOfID: [UInt16]
 
     /// - Parameters:
     ///   - settings: checked settings: keys and ids are unique over all apps.
@@ -84,27 +34,8 @@ public final class SharedBroker: Sendable {
         self.queueBytesMax = queueBytesMax
         queues = DeliveryQueues(count: loopCount)
         socketIDs = SocketIDCodec(key: secrets.socketIDs)
-        let shards = ShardDirectory(hashing: hashing)
-        apps = settings.enumerated().map { App(index: $0, settings: $1, shards: shards) }
-        precondition(settings.count <= Int(UInt16.max), "a delivery names its app in 16 bits")
-        var keys = NameTable(hashing: hashing)
-        var ids = NameTable(hashing: hashing)
-        var (keyApps, idApps): ([UInt16], [UInt16]) = ([], [])
-        for app in apps {
-            for key in app.keys {
-                precondition(keys.find(key.key.span) == nil, "a checked configuration names each key once")
-                _ = keys.insert(key.key)
-                keyApps.append(UInt16(app.index))
-            }
-            for id in [app.settings.id] + app.settings.aliases {
-                precondition(ids.find(Array(id.utf8).span) == nil, "a checked configuration names each id once")
-                _ = ids.insert(Array(id.utf8))
-                idApps.append(UInt16(app.index))
-            }
-        }
-        byKey = keys
-        byID = ids
-        (appOfKey, appOfID) = (keyApps, idApps)
+        shards = ShardDirectory(hashing: hashing)
+        newest = Mutex(AppDirectory(settings: settings, shards: shards))
     }
 
     deinit { queues.free() }
@@ -126,11 +57,22 @@ public final class SharedBroker: Sendable {
     /// Whether a loop has taken everything that was posted to it. Any thread.
     public func isQueueEmpty(of loop: Int) -> Bool { queues[loop].pointee.isEmpty }
 
-    /// The app that has this key, whatever its other keys are. Any thread.
-    public func app(key: Span<UInt8>) -> App? { byKey.find(key).map { apps[Int(appOfKey[Int($0)])] } }
+    /// The newest snapshot of the apps; a loop may still be at the one before. Any thread.
+    public var directory: AppDirectory { newest.withLock { $0 } }
 
-    /// The app of an id or alias. Any thread.
-    public func app(id: Span<UInt8>) -> App? { byID.find(id).map { apps[Int(appOfID[Int($0)])] } }
+    /// The apps of the newest snapshot, by number. Any thread.
+    public var apps: [App] { directory.apps }
+
+    /// Makes the next snapshot of the apps; each loop must be given it (`LoopBroker.use`) before it is asked for an app that is new.
+    /// Any thread; of two callers one comes after the other.
+    /// - Parameter settings: checked settings: keys and ids are unique over all apps.
+    /// - Throws: when there is no number left for a new app; then nothing has changed.
+    public func replaceApps(_ settings: [AppSettings]) throws(AppDirectory.NumbersUsedUp) -> AppDirectory {
+        try newest.withLock { (newest: inout AppDirectory) throws(AppDirectory.NumbersUsedUp) -> AppDirectory in
+            newest = try AppDirectory(after: newest, settings: settings, shards: shards)
+            return newest
+        }
+    }
 
     /// Longest probes and memory of all tables of names. Any thread.
     public var tableStatistics: TableStatistics { hashing.statistics }

@@ -6,7 +6,7 @@ internal import Wire
 /// Whether a WebSocket client is let in (Pusher protocol §1.2, §1.4). Decides by the request and the settings alone; whoever lets the
 /// client in takes the places it needs.
 struct Admission {
-    let state: ServerState
+    let state: LoopState
 
     /// Whether the request may become a WebSocket. What is refused here gets an HTTP status.
     func upgrade(_ request: RequestView, key: Range<Int>) throws(Refusal) -> Answer {
@@ -17,7 +17,7 @@ struct Admission {
             let closes = request.head.upgradesToWebSocket
             throw .http(fault.status, fault.text, headers: headers, closes: closes, isHandshake: true)
         }
-        guard !state.isDraining else {
+        guard !state.shared.isDraining else {
             throw .http(503, "The server is shutting down: reconnect", closes: true, isHandshake: true)
         }
         return .webSocket(key: key)
@@ -28,7 +28,7 @@ struct Admission {
     func decide(_ request: RequestView, _ query: APIQuery, key: Range<Int>) throws(Refusal) -> App {
         let rawKey = request.slice(key)
         let decodedKey = Percent.decode(rawKey.span)
-        let app = decodedKey.flatMap { state.broker.app(key: $0.span) }
+        let app = decodedKey.flatMap { state.app(key: $0.span) }
         do throws(PusherErrorCode) {
             _ = try ProtocolVersion.parse(query.value("protocol"), isStrict: app?.settings.isProtocolStrict ?? false)
         } catch {
@@ -56,11 +56,11 @@ struct Admission {
 
     /// Takes the places of one client: of the process, and of its app.
     func acquirePlaces(of app: App, _ broker: LoopBroker) throws(Refusal) {
-        guard state.acquireWebSocket() else {
+        guard state.shared.acquireWebSocket() else {
             throw .handshake(.overCapacity, "The server has no room for more connections").about(app)
         }
         guard broker.acquireConnectionQuota(of: app) else {
-            state.releaseWebSocket()
+            state.shared.releaseWebSocket()
             let code = PusherErrorCode(rawValue: UInt16(clamping: app.settings.quotaCode)) ?? .overQuota
             throw .handshake(code, PusherErrorCode.overQuota.text).about(app)
         }

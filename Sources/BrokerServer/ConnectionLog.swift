@@ -9,7 +9,7 @@ internal import Wire
 ///
 /// Lines are rare, so nothing is kept for them but the peer.
 struct ConnectionLog {
-    let state: ServerState
+    let state: LoopState
     let broker: LoopBroker
     /// What goes well is logged too.
     let isTracing: Bool
@@ -18,7 +18,7 @@ struct ConnectionLog {
     /// Refusals of this loop, logged or not.
     private(set) var counts = RefusalCounts()
 
-    init(state: ServerState, broker: LoopBroker, isTracing: Bool) {
+    init(state: LoopState, broker: LoopBroker, isTracing: Bool) {
         (self.state, self.broker, self.isTracing) = (state, broker, isTracing)
     }
 
@@ -30,7 +30,7 @@ struct ConnectionLog {
     /// `--production`; it must hold no secret and no expected signature.
     mutating func refused(_ refusal: Refusal, _ slot: UInt32, _ peer: PeerAddress) {
         counts.add(refusal.kind)
-        guard let suppressed = state.refusals.admit(refusal.kind) else { return }
+        guard let suppressed = state.shared.refusals.admit(refusal.kind) else { return }
         var fields: [LogField] = [("kind", refusal.kind.name)]
         if let code = refusal.code { fields.append(("code", code)) }
         fields += connectionFields(slot, peer, app: refusal.app)
@@ -48,7 +48,7 @@ struct ConnectionLog {
         if broker.isOpen(slot) {
             fields += [("app", broker.app(of: slot).settings.id), ("socket_id", socketText(slot))]
         } else if let app {
-            fields.append(("app", state.broker.apps[app].settings.id))
+            fields.append(("app", broker.directory.apps[app].settings.id))
         }
         if let client = forwardedPeer() {
             fields += [("peer", client.logText), ("via", peer.logText)]
@@ -91,7 +91,7 @@ struct ConnectionLog {
         for (raw, count) in broker.effects.notes.leftOut.enumerated() where count > 0 {
             guard let kind = Notes.Kind(rawValue: UInt8(raw)).flatMap(RefusalKind.init) else { continue }
             counts.add(kind, count)
-            state.refusals.leaveOut(count, of: kind)
+            state.shared.refusals.leaveOut(count, of: kind)
         }
         broker.effects.notes.clear()
     }

@@ -1,14 +1,29 @@
+internal import BrokerCore
 internal import Wire
 
-/// The replies of one loop that are under way, in the order in which they get their turn.
+/// The lists of one loop that are under way, in the order in which they get their turn.
 struct LongReplies {
     struct Entry {
         let slot: UInt32
         /// Tells it from a later reply of the same slot.
-        let number: UInt32
+        var number: UInt32 = 0
+        /// HTTP/1.1: the body can come in chunks. Otherwise the end of the connection is its end.
         let isChunked: Bool
         var keepAlive: Bool
+        /// A HEAD: no body follows.
+        var omitsBody = false
+        /// The head has been sent, without a length. Until then the list may still turn out to be short.
+        var isOpen = false
         var list: LongReply
+
+        /// Writes the head of a reply whose length is not known.
+        mutating func writeHead(_ date: HTTPDate, to out: inout [UInt8]) {
+            isOpen = true
+            keepAlive = keepAlive && isChunked
+            HTTPResponse.appendOpenHead(
+                date: date, contentType: "application/json", extraHeaders: HTTPReply.crossOrigin, isChunked: isChunked,
+                keepAlive: keepAlive, to: &out)
+        }
 
         /// Writes what is sent next of the text that is made.
         /// - Returns: whether it was the last.
@@ -21,7 +36,11 @@ struct LongReplies {
             } else {
                 out.append(contentsOf: list.text[..<count])
             }
-            list.text.removeFirst(count)
+            if count == list.text.count {
+                list.text.removeAll(keepingCapacity: true)
+            } else {
+                list.text.removeFirst(count)
+            }
             return isLast
         }
     }
@@ -39,6 +58,8 @@ struct LongReplies {
     private var lastNumber: UInt32 = 0
     /// Made and not sent, of all.
     private(set) var heldBytes = 0
+    /// Memory for the next piece's text; those that wait without one hold none.
+    private var spare: [UInt8] = []
 
     var isEmpty: Bool { entries.isEmpty }
     var count: Int { entries.count }
@@ -46,15 +67,24 @@ struct LongReplies {
     /// Whether one more may be begun.
     func hasRoom(for list: LongReply) -> Bool { heldBytes + list.heldBytes <= Self.heldBytesMax }
 
+    /// Makes more of a list.
+    /// - Returns: whether it is longer than one turn may make: it has had all of this one's allowance, or is a piece by now.
+    mutating func make(_ list: inout LongReply, with broker: LoopBroker) -> Bool {
+        if list.text.isEmpty { swap(&list.text, &spare) }
+        let isFirst = workLeft == Self.workPerTurn
+        list.make(with: broker, textBytesMax: Self.pieceBytesMax, work: &workLeft)
+        return !list.isWhole && (isFirst || list.text.count >= Self.pieceBytesMax)
+    }
+
     /// Ends a turn.
     mutating func endTurn() { workLeft = Self.workPerTurn }
 
     /// - Returns: the reply's number, which is never 0.
-    mutating func begin(_ list: LongReply, slot: UInt32, isChunked: Bool, keepAlive: Bool) -> UInt32 {
+    mutating func begin(_ one: Entry) -> UInt32 {
         lastNumber = lastNumber == .max ? 1 : lastNumber + 1
-        entries.append(
-            Entry(slot: slot, number: lastNumber, isChunked: isChunked, keepAlive: keepAlive, list: list))
-        heldBytes += list.heldBytes
+        heldBytes += one.list.heldBytes
+        entries.append(one)
+        entries[entries.count - 1].number = lastNumber
         return lastNumber
     }
 
@@ -69,8 +99,13 @@ struct LongReplies {
         return entries
     }
 
+    /// A list whose text has been sent lends its memory to the next.
     mutating func put(waiting: [Entry], served: [Entry]) {
         entries = waiting + served
+        for at in entries.indices where entries[at].list.text.isEmpty {
+            if spare.capacity == 0 { swap(&spare, &entries[at].list.text) } else { entries[at].list.text = [] }
+        }
         heldBytes = entries.reduce(0) { $0 + $1.list.heldBytes }
+        if entries.isEmpty { spare = [] }
     }
 }

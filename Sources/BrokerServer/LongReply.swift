@@ -11,12 +11,14 @@ struct LongReply {
 
     private(set) var source: Source
     /// Made and not sent.
-    var text: [UInt8] = []
+    var text: [UInt8]
     private var isFirst = true
     private(set) var isWhole = false
 
-    init(_ source: Source) {
+    /// - Parameter storage: empty; its memory is used for the text.
+    init(_ source: Source, storage: consuming [UInt8] = []) {
         self.source = source
+        text = storage
         switch source {
         case .channels: APIReply.channelsStart(to: &text)
         case .users: APIReply.usersStart(to: &text)
@@ -32,28 +34,32 @@ struct LongReply {
     /// Makes more of the text, until it has `textBytesMax` or `work` is used up.
     /// - Parameter work: channels and users that may still be looked at; a part of the registry is looked at as a whole.
     mutating func make(with broker: LoopBroker, textBytesMax: Int, work: inout Int) {
-        while !isWhole, work > 0, text.count < textBytesMax {
-            switch source {
-            case .channels(let app, let wanted, let part):
-                makeChannels(app, wanted, part: part, with: broker, work: &work)
-            case .users: makeUsers(textBytesMax: textBytesMax, work: &work)
+        switch source {
+        case .channels(let app, let wanted, _):
+            var listing = ChannelListing()
+            while !isWhole, work > 0, text.count < textBytesMax {
+                makeChannels(app, wanted, with: broker, work: &work, through: &listing)
             }
+        case .users: makeUsers(textBytesMax: textBytesMax, work: &work)
         }
     }
 
+    /// Makes the text of the next part.
     private mutating func makeChannels(
-        _ app: App, _ wanted: StateRequest.Channels, part: Int, with broker: LoopBroker, work: inout Int
+        _ app: App, _ wanted: StateRequest.Channels, with broker: LoopBroker, work: inout Int,
+        through listing: inout ChannelListing
     ) {
-        let prefix = wanted.prefix
-        let looked = broker.occupiedChannels(app: app, part: part, prefix: prefix.span) { name, subscriptions, users in
-            let report = ChannelReport(
-                name: name, userCount: wanted.info.contains(.userCount) ? users : nil,
-                subscriptionCount: wanted.info.contains(.subscriptionCount) ? subscriptions : nil)
-            APIReply.append(report, isFirst: isFirst, to: &text)
+        guard case .channels(_, _, let part) = source else { return }
+        let lookedAt = broker.occupiedChannels(app: app, part: part, prefix: wanted.prefix.span, into: &listing)
+        let (showsUsers, showsCount) = (wanted.info.contains(.userCount), wanted.info.contains(.subscriptionCount))
+        listing.forEach { name, subscriptions, users in
+            APIReply.append(
+                channel: name, userCount: showsUsers ? users : nil,
+                subscriptionCount: showsCount ? subscriptions : nil, isFirst: isFirst, to: &text)
             isFirst = false
         }
         // Also a part without a channel is a lock and a look.
-        work -= looked + 1
+        work -= lookedAt + 1
         source = .channels(app: app, wanted, nextPart: part + 1)
         guard part + 1 == LoopBroker.channelParts else { return }
         APIReply.channelsEnd(to: &text)

@@ -72,7 +72,7 @@ extension LoopServer {
         let isSmall = left.map { $0 <= Self.skippedBytesMax } ?? false
         if !isSmall || request.head.expectsContinue { question.head.keepAlive = false }
         if answer(slot, &question) {
-            let (consumed, inputBytesMax) = sessions[slot].reader.admitBody(of: request, budget: state.inputBudget)
+            let (consumed, inputBytesMax) = sessions[slot].reader.admitBody(of: request, budget: state.shared.inputBudget)
             offset += consumed
             if let inputBytesMax { loop.inputLimit(slot, bytes: inputBytesMax) }
             if request.head.expectsContinue {
@@ -179,7 +179,7 @@ extension LoopServer {
     /// Keeps a whole request for the next turn: another loop is making the same publish, which takes it less than a turn. Until then
     /// nothing more is read from the connection, so that its requests are answered in order.
     private func postpone(_ slot: UInt32, _ request: RequestView) {
-        sessions[slot].reader.keep(KeptRequest(copying: request, budget: state.inputBudget))
+        sessions[slot].reader.keep(KeptRequest(copying: request, budget: state.shared.inputBudget))
         // What came with the request in one read stays.
         let limits = state.limits.http
         loop.inputLimit(slot, bytes: LoopOptions().receiveBufferBytes + limits.headBytesMax + limits.bodyBytesMax)
@@ -201,32 +201,35 @@ extension LoopServer {
 
     // MARK: Lists that may be long
 
-    /// Answers with a list. What fits into the turn's allowance is answered as any call is. Otherwise the reply goes out in chunks, each
-    /// sent as soon as the peer has taken the last, so that neither the loop nor its memory is held by one caller; until it is whole the
-    /// peer's next requests are not read.
+    /// Answers with a list. What fits into the allowance of one turn is answered with its length, as any call is; a list that finds the
+    /// allowance used up by others waits for the next turn's. What does not fit goes out in chunks, each sent as soon as the peer has
+    /// taken the last, so that neither the loop nor its memory is held by one caller; until it is whole the peer's next requests are not
+    /// read.
     private func respond(
         _ slot: UInt32, _ request: RequestView, with list: LongReply, of app: App
     ) throws(Refusal) {
-        var list = list
-        list.make(with: broker, textBytesMax: LongReplies.pieceBytesMax, work: &later.lists.workLeft)
-        if list.isWhole {
-            swap(&scratch.reply.body, &list.text)
+        var one = LongReplies.Entry(
+            slot: slot, isChunked: request.head.minorVersion >= 1, keepAlive: request.head.keepAlive,
+            omitsBody: request.head.method == .head, list: list)
+        // Those that came before have the first claim on the allowance.
+        let isTooLong = later.lists.isEmpty && later.lists.make(&one.list, with: broker)
+        if one.list.isWhole {
+            swap(&scratch.reply.body, &one.list.text)
             return respond(slot, request)
         }
-        guard later.lists.hasRoom(for: list) else {
+        guard later.lists.hasRoom(for: one.list) else {
             throw Refusal.http(503, "Too many long lists are being sent; try again soon").about(app)
         }
-        let isChunked = request.head.minorVersion >= 1
-        let keepAlive = request.head.keepAlive && isChunked
-        scratch.write(unixSeconds: clock.unixSeconds) { date, out in
-            HTTPResponse.appendOpenHead(
-                date: date, contentType: "application/json", extraHeaders: HTTPReply.crossOrigin, isChunked: isChunked,
-                keepAlive: keepAlive, to: &out)
-        }
-        sendAnswer(slot)
-        if request.head.method == .head { return endList(slot, keepAlive: keepAlive) }
-        sessions[slot].debt.replyNumber = later.lists.begin(
-            list, slot: slot, isChunked: isChunked, keepAlive: keepAlive)
+        if isTooLong, open(&one) { return endList(slot, keepAlive: one.keepAlive) }
+        sessions[slot].debt.replyNumber = later.lists.begin(one)
+    }
+
+    /// Sends the head of a reply whose length is not known.
+    /// - Returns: whether that was all.
+    private func open(_ one: inout LongReplies.Entry) -> Bool {
+        scratch.write(unixSeconds: clock.unixSeconds) { date, out in one.writeHead(date, to: &out) }
+        sendAnswer(one.slot)
+        return one.omitsBody
     }
 
     /// Makes and sends the next pieces.
@@ -237,20 +240,43 @@ extension LoopServer {
         let mayMake = later.lists.heldBytes <= LongReplies.heldBytesMax
         for var one in later.lists.take() {
             guard sessions[one.slot].debt.replyNumber == one.number, sessions[one.slot].phase == .http else { continue }
-            let hasTaken = loop.backlogBytes(one.slot) == 0
-            if hasTaken, mayMake {
-                one.list.make(with: broker, textBytesMax: LongReplies.pieceBytesMax, work: &later.lists.workLeft)
-            }
-            guard hasTaken, !one.list.text.isEmpty else {
-                waiting.append(one)
+            switch advance(&one, mayMake: mayMake) {
+            case .ended: mayAdvance = true
+            case .sent:
+                mayAdvance = true
+                served.append(one)
+            case .waits:
                 if later.lists.workLeft <= 0 { mayAdvance = true }
-                continue
+                waiting.append(one)
             }
-            mayAdvance = true
-            if sendPiece(&one) { endList(one.slot, keepAlive: one.keepAlive) } else { served.append(one) }
         }
         later.lists.put(waiting: waiting, served: served)
         return mayAdvance
+    }
+
+    private enum Advance { case waits, sent, ended }
+
+    private func advance(_ one: inout LongReplies.Entry, mayMake: Bool) -> Advance {
+        guard loop.backlogBytes(one.slot) == 0 else { return .waits }
+        let isTooLong = mayMake && later.lists.make(&one.list, with: broker)
+        if !one.isOpen, one.list.isWhole { return sendWhole(&one) }
+        if !one.isOpen {
+            // Where all hold too much, what is made is sent.
+            guard isTooLong || !mayMake else { return .waits }
+            guard !open(&one) else { return ended(one) }
+        }
+        guard !one.list.text.isEmpty else { return .waits }
+        return sendPiece(&one) ? ended(one) : .sent
+    }
+
+    /// A list that had to wait for its turn, and is short.
+    private func sendWhole(_ one: inout LongReplies.Entry) -> Advance {
+        scratch.reply.reset()
+        swap(&scratch.reply.body, &one.list.text)
+        sessions[one.slot].debt.replyNumber = 0
+        sendReply(one.slot, keepAlive: one.keepAlive, omitBody: one.omitsBody)
+        if one.keepAlive { readThrottle.pause(one.slot) }
+        return .ended
     }
 
     /// - Returns: whether it was the last.
@@ -261,6 +287,11 @@ extension LoopServer {
         _ = sessions[one.slot].deadline.ended(
             now: milliseconds, keepAliveMilliseconds: state.limits.keepAliveMilliseconds)
         return isLast
+    }
+
+    private func ended(_ one: LongReplies.Entry) -> Advance {
+        endList(one.slot, keepAlive: one.keepAlive)
+        return .ended
     }
 
     private func endList(_ slot: UInt32, keepAlive: Bool) {

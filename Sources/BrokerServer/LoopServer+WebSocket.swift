@@ -108,11 +108,11 @@ extension LoopServer {
         let holds = sessions[slot].receiver.assembly.capacity
         let held = sessions[slot].assemblyBytesHeld
         let isWithinGrace = holds <= KeptRequest.graceBytes
-        guard holds < held || state.inputBudget.acquire(holds - held, withinGrace: isWithinGrace) else {
-            state.inputBudget.countRefusal()
+        guard holds < held || state.shared.inputBudget.acquire(holds - held, withinGrace: isWithinGrace) else {
+            state.shared.inputBudget.countRefusal()
             return inputRefused(slot)
         }
-        if holds < held { state.inputBudget.give(held - holds) }
+        if holds < held { state.shared.inputBudget.give(held - holds) }
         sessions[slot].assemblyBytesHeld = holds
     }
 
@@ -188,7 +188,7 @@ extension LoopServer {
             return
         }
         let held = sessions[slot].end()
-        if held > 0 { state.inputBudget.give(held) }
+        if held > 0 { state.shared.inputBudget.give(held) }
         say(farewell, slot)
     }
 
@@ -200,7 +200,7 @@ extension LoopServer {
             log.disconnected(slot, sessions[slot].peer, lifetimeSeconds: lifetime, cause)
         }
         broker.close(slot: slot)
-        state.releaseWebSocket()
+        state.shared.releaseWebSocket()
     }
 
     private func say(_ farewell: Farewell, _ slot: UInt32) {

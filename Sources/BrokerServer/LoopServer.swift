@@ -12,7 +12,7 @@ internal import Wire
 /// `RequestDeadline`, `Heartbeat`, `ReadThrottle`, `Routes`, `Admission`, `Drain`. HTTP is in `LoopServer+Requests`, WebSockets and every
 /// connection's end in `LoopServer+WebSocket`.
 final class LoopServer: LoopHandler {
-    let state: ServerState
+    let state: LoopState
     let loop: EventLoop
     let broker: LoopBroker
     /// All loops, by number.
@@ -30,10 +30,11 @@ final class LoopServer: LoopHandler {
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 2_000
 
-    init(state: ServerState, loop: EventLoop, number: Int, handles: [LoopHandle]) {
+    init(state shared: ServerState, loop: EventLoop, number: Int, handles: [LoopHandle]) {
         let isTracing = Log.writes(.debug)
-        (self.state, self.loop, self.handles) = (state, loop, handles)
-        broker = LoopBroker(shared: state.broker, loop: number)
+        state = LoopState(shared)
+        (self.loop, self.handles) = (loop, handles)
+        broker = LoopBroker(shared: shared.broker, loop: number)
         broker.effects.notes.isTracing = isTracing
         routes = Routes(state: state, broker: broker, isTracing: isTracing)
         log = ConnectionLog(state: state, broker: broker, isTracing: isTracing)
@@ -42,9 +43,10 @@ final class LoopServer: LoopHandler {
     /// The loop's time, truncated: only differences mean something.
     var milliseconds: UInt32 { UInt32(truncatingIfNeeded: loop.now.nanoseconds / 1_000_000) }
 
-    /// Tells the broker the turn's time before the first command of the turn.
+    /// Tells the broker the turn's time, and of other settings, before the first command of the turn.
     func syncTime() {
         guard clock.begins(loop.now) else { return }
+        if state.refresh() { broker.use(state.snapshot.apps) }
         broker.setTime(
             BrokerTime(milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: clock.unixSeconds))
     }
@@ -148,8 +150,8 @@ final class LoopServer: LoopHandler {
         syncTime()
         broker.tick()
         applyEffects()
-        if state.isDraining { drain() } else { releaseMemory() }
-        if state.refusals.isOwing, broker.loop == 0 { state.refusals.tellOverdue() }
+        if state.shared.isDraining { drain() } else { releaseMemory() }
+        if state.shared.refusals.isOwing, broker.loop == 0 { state.shared.refusals.tellOverdue() }
     }
 
     // MARK: Deliveries and effects

@@ -4,10 +4,10 @@ internal import Wire
 
 /// The unsigned endpoints for people, load balancers and orchestrators (Pusher protocol §6.10, PW-185). One per loop.
 struct Operations {
-    private let state: ServerState
+    private let state: LoopState
     private var memory = MemoryGauge()
 
-    init(state: ServerState) { self.state = state }
+    init(state: LoopState) { self.state = state }
 
     mutating func answer(
         _ operation: Route.Operation, _ request: RequestView, _ reply: inout HTTPReply
@@ -15,7 +15,7 @@ struct Operations {
         switch operation {
         case .root, .live: Self.ok(&reply)
         case .ready:
-            guard state.isServing, !state.isDraining else {
+            guard state.shared.isServing, !state.shared.isDraining else {
                 throw .http(503, "Not taking traffic: starting or shutting down")
             }
             Self.ok(&reply)
@@ -36,7 +36,7 @@ struct Operations {
     }
 
     private func checkApp(_ id: UnsafeBufferPointer<UInt8>) throws(Refusal) {
-        guard let decoded = Percent.decode(id.span), let app = state.broker.app(id: decoded.span) else {
+        guard let decoded = Percent.decode(id.span), let app = state.app(id: decoded.span) else {
             throw .http(404, "No app has this id")
         }
         guard app.settings.isEnabled else { throw .http(503, "The app is disabled") }

@@ -6,12 +6,12 @@ internal import Wire
 /// From a whole request to its answer: finds the route, checks what all routes have in common, and asks the route. One per loop; it knows
 /// no connection.
 struct Routes {
-    let state: ServerState
+    let state: LoopState
     let api: SignedAPI
     let admission: Admission
     var operations: Operations
 
-    init(state: ServerState, broker: LoopBroker, isTracing: Bool) {
+    init(state: LoopState, broker: LoopBroker, isTracing: Bool) {
         self.state = state
         api = SignedAPI(state: state, broker: broker, isTracing: isTracing)
         admission = Admission(state: state)

@@ -27,15 +27,15 @@ public final class Server {
     let listening: Listening
     /// The port that is listened on; the kernel's choice when the settings said 0.
     public var port: UInt16 { listening.port }
-    var settings: ServerSettings { state.settings }
+    var settings: ServerSettings { state.newest.snapshot.settings }
     var webSocketsMax: Int { state.webSocketsMax }
     var appCount: Int { state.broker.apps.count }
     /// Loops that serve.
     let loopCount: Int
     /// Opens the listeners and starts the loops; returns when all of them serve.
-    public init(_ configuration: consuming Configuration) throws(StartFailure) {
-        var settings = configuration.settings
-        Log.level = LogLevel(name: settings.logLevel.rawValue) ?? .info
+    public init(_ configuration: consuming LoadedSettings) throws(StartFailure) {
+        let settings = configuration.settings
+        Log.level = settings.logLevel
         Self.warn(configuration.warnings)
         let plan = ListenPlan(
             host: settings.host, isDefaultApp: settings.isDefaultApp, isContainer: ContainerSigns.here.isContainer)
@@ -52,8 +52,6 @@ public final class Server {
             settings: settings.apps, loopCount: loopCount, secrets: Self.secrets(),
             headroomBytes: WebSocketFraming.headroomBytes)
         let secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
-        // The broker has them all; the banner shows the first.
-        settings.apps = Array(settings.apps.prefix(1))
         state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
@@ -73,7 +71,7 @@ public final class Server {
     }
 
     private static func loopOptions(_ state: ServerState) -> LoopOptions {
-        let settings = state.settings
+        let settings = state.newest.snapshot.settings
         var options = LoopOptions()
         options.backlogBytesMax = settings.backlogBytesMax
         options.backlogs = BacklogLedger(limitBytes: settings.backlogTotalBytesMax)
@@ -112,7 +110,7 @@ public final class Server {
     }
 
     private func logState() {
-        for app in state.broker.apps {
+        for app in state.broker.apps where !app.isRemoved {
             Log.info(
                 "state", ("app", app.settings.id), ("connections", app.connectionCount),
                 ("channels", app.channelCount))
@@ -126,8 +124,8 @@ public final class Server {
     /// Takes no more clients, sends every client away with 4200 over the grace period, and ends when they are gone (PW-037).
     private func drain() {
         state.isDraining = true
-        Log.info("draining", ("connections", state.webSocketCount), ("seconds", state.settings.shutdownGraceSeconds))
-        let end = MonotonicTime.now().after(nanoseconds: UInt64(state.settings.shutdownGraceSeconds) * 1_000_000_000)
+        Log.info("draining", ("connections", state.webSocketCount), ("seconds", settings.shutdownGraceSeconds))
+        let end = MonotonicTime.now().after(nanoseconds: UInt64(settings.shutdownGraceSeconds) * 1_000_000_000)
         while state.webSocketCount > 0, MonotonicTime.now() < end {
             if let again = signals.wait(milliseconds: 50), again == .terminate || again == .interrupt { break }
         }

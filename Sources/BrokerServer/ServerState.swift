@@ -6,13 +6,10 @@ internal import Wire
 
 /// What the loops of one server share besides the broker. Safe from any thread.
 final class ServerState: Sendable {
-    let settings: ServerSettings
     let broker: SharedBroker
-    /// The configured path prefix as bytes; empty, or `/…` without a slash at its end.
-    let pathPrefix: [UInt8]
     let refusals: RefusalLog
-    let secrets: SecretFilter
-    let limits: InputLimits
+    private let snapshots: Mutex<(newest: SettingsSnapshot, number: Int)>
+    private let newestNumber = Atomic<Int>(0)
     /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
     let webSocketsMax: Int
     /// What all connections may hold of requests and messages that are not whole yet.
@@ -23,16 +20,38 @@ final class ServerState: Sendable {
     private let loopHandles = Mutex<[LoopHandle]>([])
 
     init(settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int, secrets: SecretFilter) {
-        self.settings = settings
+        snapshots = Mutex((SettingsSnapshot(settings, apps: broker.directory, secrets: secrets), 0))
         self.broker = broker
         self.webSocketsMax = webSocketsMax
         refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
-        self.secrets = secrets
-        limits = InputLimits(settings)
-        pathPrefix = Array(settings.pathPrefix.utf8)
         // Whatever the total, one request of the largest legal size must fit.
         let largest = max(settings.requestHeadBytesMax + settings.requestBodyBytesMax, settings.messageBytesMax)
         inputBudget = ProcessBudget(limitBytes: max(settings.inputTotalBytesMax, 2 * largest))
+    }
+
+    /// The settings in force from the next turn of each loop on, and their number.
+    var newest: (snapshot: SettingsSnapshot, number: Int) { snapshots.withLock { ($0.newest, $0.number) } }
+
+    /// Asked by each loop in each turn: a load.
+    var snapshotNumber: Int { newestNumber.load(ordering: .acquiring) }
+
+    /// Puts other settings in force: what `Option.isReloadable` says of an option, and the apps. Each loop goes over to them between two of its
+    /// turns, with all its parts at once; connections, channels, quotas and what is under way stay. Not on a loop's thread.
+    ///
+    /// Returns when every loop has: whatever a client sends from then on meets the new settings.
+    /// - Parameter settings: checked settings.
+    /// - Throws: when there is no number left for a new app; then nothing has changed.
+    func replaceSettings(_ settings: ServerSettings) throws(AppDirectory.NumbersUsedUp) {
+        let secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
+        try snapshots.withLock { (state: inout (newest: SettingsSnapshot, number: Int)) throws(AppDirectory.NumbersUsedUp) in
+            let apps = try broker.replaceApps(settings.apps)
+            state = (SettingsSnapshot(settings, apps: apps, secrets: secrets), state.number + 1)
+            newestNumber.store(state.number, ordering: .releasing)
+        }
+        // A job runs before its turn takes the snapshot, and that before anything more is read.
+        let (handles, taken) = (handles, CountDownLatch(handles.count))
+        for handle in handles { handle.post { taken.open() } }
+        taken.wait()
     }
 
     /// No new clients; those that are here are being sent away.
@@ -67,19 +86,5 @@ final class ServerState: Sendable {
     var handles: [LoopHandle] {
         get { loopHandles.withLock { $0 } }
         set { loopHandles.withLock { $0 = newValue } }
-    }
-}
-
-/// What one connection may send, as the readers want it.
-struct InputLimits: Sendable {
-    let http: HTTPLimits
-    let webSocket: WebSocketLimits
-    /// A connection without a request is closed after this long.
-    let keepAliveMilliseconds: UInt32
-
-    init(_ settings: ServerSettings) {
-        http = HTTPLimits(headBytesMax: settings.requestHeadBytesMax, bodyBytesMax: settings.requestBodyBytesMax)
-        webSocket = WebSocketLimits(messageBytesMax: settings.messageBytesMax)
-        keepAliveMilliseconds = UInt32(settings.keepAliveSeconds) * 1_000
     }
 }

@@ -6,7 +6,7 @@ internal import Wire
 
 /// The signed HTTP API (Pusher protocol §6). One per loop; it knows no connection.
 final class SignedAPI {
-    let state: ServerState
+    let state: LoopState
     let broker: LoopBroker
     /// What goes well is logged too.
     let isTracing: Bool
@@ -14,7 +14,7 @@ final class SignedAPI {
     /// Storage used again by every call.
     private var query = APIQuery()
 
-    init(state: ServerState, broker: LoopBroker, isTracing: Bool) {
+    init(state: LoopState, broker: LoopBroker, isTracing: Bool) {
         (self.state, self.broker, self.isTracing) = (state, broker, isTracing)
     }
 
@@ -36,9 +36,9 @@ final class SignedAPI {
     }
 
     private func app(rawID: Span<UInt8>) -> App? {
-        guard Percent.containsEscapes(rawID) else { return state.broker.app(id: rawID) }
+        guard Percent.containsEscapes(rawID) else { return state.app(id: rawID) }
         guard let decoded = Percent.decode(rawID) else { return nil }
-        return state.broker.app(id: decoded.span)
+        return state.app(id: decoded.span)
     }
 
     /// `/users/{id}/terminate_connections`: the key in the query names the app.
@@ -47,7 +47,7 @@ final class SignedAPI {
     ) throws(Refusal) -> Answer {
         let query = APIQuery(request.slice(request.head.query).span)
         let key = query.value("auth_key") ?? []
-        guard let app = state.broker.app(key: key.span) else {
+        guard let app = state.app(key: key.span) else {
             throw .http(401, "auth_key is missing, or no app has this key")
         }
         guard try isAuthentic(request, app, query) else { return .body }

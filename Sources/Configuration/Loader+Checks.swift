@@ -50,10 +50,10 @@ extension Loader {
     // MARK: Apps
 
     private mutating func checkApps() {
-        guard drafts.count <= ServerSettings.appsMax else {
+        guard drafts.count <= AppDirectory.appsMax else {
             return problems.error(
-                drafts[ServerSettings.appsMax].origin,
-                "apps: \(drafts.count) apps, but a broker has at most \(ServerSettings.appsMax)")
+                drafts[AppDirectory.appsMax].origin,
+                "apps: \(drafts.count) apps, but a broker has at most \(AppDirectory.appsMax)")
         }
         var (ids, keys) = (NameRegistry(kind: "id"), NameRegistry(kind: "key"))
         for draft in drafts {

@@ -33,7 +33,7 @@ struct Loader {
         problems = flags.problems
     }
 
-    mutating func run(_ readFile: Configuration.ReadFile) {
+    mutating func run(_ readFile: LoadedSettings.ReadFile) {
         for positional in flags.positionals {
             problems.error("", "unexpected argument \(positional.quoted)", isUsage: true)
         }
@@ -51,7 +51,7 @@ struct Loader {
         check()
     }
 
-    var result: Result<Configuration, ConfigurationFailure> {
+    var result: Result<LoadedSettings, ConfigurationFailure> {
         guard !problems.hasErrors else {
             return .failure(ConfigurationFailure(problems: problems.all, exitCode: problems.exitCode))
         }
@@ -59,7 +59,7 @@ struct Loader {
         settings.apps = drafts.map(\.settings)
         settings.isDefaultApp = isDefaultApp
         return .success(
-            Configuration(
+            LoadedSettings(
                 settings: settings, warnings: problems.warnings, origins: origins, appOrigins: drafts.map(\.origins),
                 file: file))
     }
@@ -73,7 +73,7 @@ struct Loader {
         return (variable.value, variable.origin)
     }
 
-    private mutating func read(_ path: String, _ origin: Origin, _ readFile: Configuration.ReadFile) -> SourceText? {
+    private mutating func read(_ path: String, _ origin: Origin, _ readFile: LoadedSettings.ReadFile) -> SourceText? {
         switch readFile(path) {
         case .success(let bytes): return SourceText(path: path == "-" ? "standard input" : path, bytes: bytes)
         case .failure(let error):
@@ -83,7 +83,7 @@ struct Loader {
         }
     }
 
-    private mutating func readEnvironmentFile(_ readFile: Configuration.ReadFile) {
+    private mutating func readEnvironmentFile(_ readFile: LoadedSettings.ReadFile) {
         guard let (path, origin) = metaValue("env-file"), let source = read(path, origin, readFile) else { return }
         let environment = variables
         let parsed = EnvironmentFile(source, reads: Self.readNames.contains) { environment.lookUp($0) }
@@ -91,7 +91,7 @@ struct Loader {
         variables.add(parsed, path: path)
     }
 
-    private mutating func readFileSettings(_ readFile: Configuration.ReadFile) {
+    private mutating func readFileSettings(_ readFile: LoadedSettings.ReadFile) {
         guard let (path, origin) = metaValue("config"), let source = read(path, origin, readFile) else { return }
         file = path
         let (node, readProblems) = FileReader.read(source)
@@ -115,7 +115,7 @@ struct Loader {
     }
 
     /// `STARLING_APP_SECRET_FILE` names a file that holds the secret (Docker and Kubernetes secrets).
-    private mutating func readSecretFiles(_ readFile: Configuration.ReadFile) {
+    private mutating func readSecretFiles(_ readFile: LoadedSettings.ReadFile) {
         for option in Option.app where option.field.isSecret {
             let name = option.fileVariable
             guard let variable = variables[name], let source = read(variable.value, variable.origin, readFile) else {

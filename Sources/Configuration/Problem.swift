@@ -73,8 +73,6 @@ public enum ExitCode {
     public static let usage: Int32 = 2
     /// EX_UNAVAILABLE: the address is in use, or a dependency is missing.
     public static let unavailable: Int32 = 69
-    /// EX_SOFTWARE: we are wrong.
-    public static let software: Int32 = 70
     /// EX_CONFIG.
     public static let configuration: Int32 = 78
 }

@@ -1,26 +1,11 @@
 public import BrokerCore
+public import Telemetry
 
 /// What the operator decided for one broker process, checked and complete.
 ///
-/// `Configuration.load` builds it and nothing changes it afterwards, so it may be read from any thread. Units end
+/// `LoadedSettings.load` builds it and nothing changes it afterwards, so it may be read from any thread. Units end
 /// the names.
 public struct ServerSettings: Sendable, Equatable {
-    /// How much the log says; each level includes the ones above it.
-    public enum LogLevel: String, Sendable, CaseIterable, Comparable {
-        case error, warning, info, debug
-
-        public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rank < right.rank }
-
-        private var rank: Int {
-            switch self {
-            case .error: 0
-            case .warning: 1
-            case .info: 2
-            case .debug: 3
-            }
-        }
-    }
-
     /// Where browsers and back ends reach the broker from outside: for printed snippets only, never to bind.
     public struct PublicAddress: Sendable, Equatable {
         public enum Scheme: String, Sendable, CaseIterable {
@@ -45,6 +30,7 @@ public struct ServerSettings: Sendable, Equatable {
     public var pathPrefix = ""
     /// Refuses the well-known credentials, and makes refusals of the HTTP API say less.
     public var isProduction = false
+    /// How much the log says; each level includes the ones above it.
     public var logLevel = LogLevel.info
     /// Log lines about refusals of one kind in any second; the rest is counted; 0...1000.
     public var refusalLinesPerSecond = 10
@@ -76,13 +62,10 @@ public struct ServerSettings: Sendable, Equatable {
     /// `/accept-traffic` answers 500 above this share of the memory limit; 1...100.
     public var memoryThresholdPercent = 85
     public var publicAddress = PublicAddress()
-    /// Never empty in a checked configuration and never more than `appsMax`; keys, ids and aliases are unique over all of them.
+    /// Never empty in a checked configuration and never more than `AppDirectory.appsMax`; keys, ids and aliases are unique over all of them.
     public var apps: [AppSettings] = []
     /// No app was configured, so `apps` holds the built-in one with its well-known credentials.
     public var isDefaultApp = false
-
-    /// A delivery names its app in 16 bits (`SharedBroker`).
-    static let appsMax = 65_535
 
     public init() {}
 

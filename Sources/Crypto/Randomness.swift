@@ -2,11 +2,6 @@ internal import COpenSSL
 
 /// Unpredictable bytes from libcrypto's generator, which seeds itself from the kernel. Any thread.
 public enum Randomness {
-    /// Overwrites every byte of `out`.
-    public static func fill(_ out: inout [UInt8]) {
-        out.withUnsafeMutableBytes { fill($0) }
-    }
-
     /// A number from the whole range.
     public static func uint64() -> UInt64 {
         var number: UInt64 = 0

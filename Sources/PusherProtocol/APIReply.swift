@@ -40,7 +40,7 @@ public enum APIReply {
         out.append(UInt8(ascii: "}"))
     }
 
-    /// A refusal thrown in this room.
+    /// A refusal thrown in this module.
     public static func error(_ error: APIError, to out: inout [UInt8]) {
         Self.error(status: error.status, text: error.text, to: &out)
     }
@@ -57,10 +57,21 @@ public enum APIReply {
 
     /// One channel of the list.
     public static func append(_ report: ChannelReport, isFirst: Bool, to out: inout [UInt8]) {
-        if !isFirst { out.append(UInt8(ascii: ",")) }
-        JSON.appendQuoted(report.name.span, to: &out)
-        out.append(UInt8(ascii: ":"))
-        appendAttributes(report, to: &out)
+        append(
+            channel: report.name.span, userCount: report.userCount, subscriptionCount: report.subscriptionCount,
+            isFirst: isFirst, to: &out)
+    }
+
+    /// The same without a report of its own, for lists of many.
+    public static func append(
+        channel name: Span<UInt8>, userCount: Int?, subscriptionCount: Int?, isFirst: Bool, to out: inout [UInt8]
+    ) {
+        out.append(bytesMax: name.count * JSONWriter.growth + attributesBytesMax + 4) { writer in
+            writer.write(text: isFirst ? "\"" : ",\"")
+            writer.write(escaping: name)
+            writer.write(text: "\":")
+            write(userCount: userCount, subscriptionCount: subscriptionCount, to: &writer)
+        }
     }
 
     /// The end of the list.
@@ -142,13 +153,26 @@ public enum APIReply {
     }
 
     private static func appendAttributes(_ report: ChannelReport, to out: inout [UInt8]) {
-        out.append(UInt8(ascii: "{"))
-        if let count = report.userCount { appendCount(#""user_count":"#, count, to: &out) }
-        if let count = report.subscriptionCount {
-            if report.userCount != nil { out.append(UInt8(ascii: ",")) }
-            appendCount(#""subscription_count":"#, count, to: &out)
+        out.append(bytesMax: attributesBytesMax) { writer in
+            write(userCount: report.userCount, subscriptionCount: report.subscriptionCount, to: &writer)
         }
-        out.append(UInt8(ascii: "}"))
+    }
+
+    /// `{"user_count":` and `,"subscription_count":`, a number each, and the end.
+    private static let attributesBytesMax = 14 + 22 + 2 * JSONWriter.integerBytesMax + 1
+
+    @inline(__always)
+    private static func write(userCount: Int?, subscriptionCount: Int?, to writer: inout JSONWriter) {
+        writer.write(text: "{")
+        if let userCount {
+            writer.write(text: #""user_count":"#)
+            writer.write(integer: userCount)
+        }
+        if let subscriptionCount {
+            writer.write(text: userCount == nil ? #""subscription_count":"# : #","subscription_count":"#)
+            writer.write(integer: subscriptionCount)
+        }
+        writer.write(text: "}")
     }
 
     private static func appendCount(_ head: StaticString, _ count: Int, to out: inout [UInt8]) {

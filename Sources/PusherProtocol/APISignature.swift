@@ -10,8 +10,8 @@ internal import Wire
 public enum APISignature {
     /// What a check found.
     public enum Outcome: Sendable, Equatable {
-        /// Signed with the secret of this key (its index in the app's list).
-        case ok(keyIndex: Int)
+        /// Nothing is wrong with what was looked at.
+        case ok
         /// Refused: always 401, with a sentence that says what to change.
         case failure(status: Int, text: String)
     }
@@ -19,23 +19,11 @@ public enum APISignature {
     /// `auth_timestamp` must be nearer to the server's clock than this.
     public static let windowSeconds = 600
 
-    /// Checks a call in the order key, version, timestamp, signature, body digest; the first that fails is told. What the head alone
-    /// decides can be had before the body is there: `verifyHead`, then `verifyBody`.
+    /// The checks that need no body, in this order: key, version, timestamp, signature; the first that fails is told. The signature
+    /// covers the body by its digest in the query; `verifyBody` looks at that when the body is there.
     ///
     /// `method` and `rawPath` are as on the wire; `prefix` is the configured path prefix (`/pusher`) or empty; `keys` are
     /// the app's; `nowSeconds` is Unix time. Thread: the owner of `workspace`.
-    public static func verify(
-        method: Span<UInt8>, rawPath: Span<UInt8>, query: APIQuery, body: Span<UInt8>, prefix: Span<UInt8>,
-        keys: [AppKey], nowSeconds: Int, workspace: HMACWorkspace
-    ) -> Outcome {
-        let head = verifyHead(
-            method: method, rawPath: rawPath, query: query, prefix: prefix, keys: keys, nowSeconds: nowSeconds,
-            workspace: workspace)
-        guard case .ok = head, case .failure(let status, let text) = verifyBody(body, query: query) else { return head }
-        return .failure(status: status, text: text)
-    }
-
-    /// The checks that need no body: key, version, timestamp, signature. The signature covers the body by its digest in the query.
     public static func verifyHead(
         method: Span<UInt8>, rawPath: Span<UInt8>, query: APIQuery, prefix: Span<UInt8>, keys: [AppKey],
         nowSeconds: Int, workspace: HMACWorkspace
@@ -51,17 +39,17 @@ public enum APISignature {
             guard isSigned(call, method, rawPath, query, prefix) else {
                 throw mismatch(method, SignedPaths.collapsed(rawPath).span, query, keys[key])
             }
-            return .ok(keyIndex: key)
+            return .ok
         } catch {
             return .failure(status: error.status, text: error.text)
         }
     }
 
-    /// Whether a body is the one whose digest was signed; `keyIndex` means nothing here. After `verifyHead`.
+    /// Whether a body is the one whose digest was signed. After `verifyHead`.
     public static func verifyBody(_ body: Span<UInt8>, query: APIQuery) -> Outcome {
         do throws(APIError) {
             try checkBody(query, body)
-            return .ok(keyIndex: 0)
+            return .ok
         } catch {
             return .failure(status: error.status, text: error.text)
         }
@@ -73,17 +61,7 @@ public enum APISignature {
             let error = missing("body_md5")
             return .failure(status: error.status, text: error.text)
         }
-        return .ok(keyIndex: 0)
-    }
-
-    /// The same from the raw query string.
-    public static func verify(
-        method: Span<UInt8>, rawPath: Span<UInt8>, rawQuery: Span<UInt8>, body: Span<UInt8>, prefix: Span<UInt8>,
-        keys: [AppKey], nowSeconds: Int, workspace: HMACWorkspace
-    ) -> Outcome {
-        verify(
-            method: method, rawPath: rawPath, query: APIQuery(rawQuery), body: body, prefix: prefix, keys: keys,
-            nowSeconds: nowSeconds, workspace: workspace)
+        return .ok
     }
 
     private struct Call {

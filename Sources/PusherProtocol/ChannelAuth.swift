@@ -5,8 +5,8 @@ internal import Wire
 public struct ChannelAuth: Sendable {
     /// What a check found.
     public enum Outcome: Sendable, Equatable {
-        /// Signed with the secret of this key (its index in the app's list).
-        case ok(keyIndex: Int)
+        /// Signed with the secret of the key it names.
+        case ok
         /// Not of the form `key:signature` with 64 hex digits.
         case malformed
         /// The key before the colon is no active key of this app (PW-058).
@@ -15,7 +15,7 @@ public struct ChannelAuth: Sendable {
         case mismatch(stringSigned: [UInt8])
 
         /// Whether the signature holds.
-        public var isOK: Bool { if case .ok = self { true } else { false } }
+        public var isOK: Bool { self == .ok }
     }
 
     /// Checks a subscription's `auth`: `socket_id:channel`, or `socket_id:channel:channel_data` when there is one.
@@ -82,7 +82,7 @@ public struct ChannelAuth: Sendable {
         for offset in signature.indices where !isHexDigit(signature[offset]) { return .malformed }
         guard let index = keys.firstIndex(named: key) else { return .unknownKey }
         let digest = keys[index].secret.sign(text.span, using: workspace)
-        return digest.equalsHex(signature) ? .ok(keyIndex: index) : .mismatch(stringSigned: text)
+        return digest.equalsHex(signature) ? .ok : .mismatch(stringSigned: text)
     }
 
     private static func firstColon(_ auth: Span<UInt8>) -> Int? {

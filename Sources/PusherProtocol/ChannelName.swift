@@ -38,9 +38,6 @@ public struct ChannelKind: Sendable, Equatable {
     /// Whether the channel has a roster of members (Pusher protocol §3.7).
     @inlinable public var isPresence: Bool { access == .presence }
 
-    /// Whether the channel is one user's own (Pusher protocol §3.11).
-    @inlinable public var isUser: Bool { access == .user }
-
     /// Whether clients may send events on it: private and presence, never encrypted (Pusher protocol §4, PW-099).
     @inlinable public var acceptsClientEvents: Bool { access == .private || access == .presence }
 

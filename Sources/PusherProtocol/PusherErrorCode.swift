@@ -16,7 +16,7 @@ public enum PusherErrorCode: UInt16, Error, Sendable, CaseIterable {
     case clientEventRejected = 4301
     case watchlistTooLong = 4302
 
-    /// What a client does after the code, by its hundred (Pusher protocol §1.5, class rule).
+    /// What a client does after the code, by its hundred (Pusher protocol §1.5, class rule): what a counter of refusals is grouped by.
     public enum Advice: Sendable {
         /// Do not come back unchanged.
         case stop
@@ -38,9 +38,6 @@ public enum PusherErrorCode: UInt16, Error, Sendable, CaseIterable {
         }
     }
 
-    /// Whether the connection ends with it. `unauthorized` may also be sent alone, for a failed subscription.
-    public var closes: Bool { advice != .stay }
-
     /// For people: fixed, so that it can label a metric, and at most 123 bytes, so that it fits a close frame (PW-018).
     public var text: String {
         switch self {
@@ -59,68 +56,6 @@ public enum PusherErrorCode: UInt16, Error, Sendable, CaseIterable {
         case .inactive: "The connection was inactive for too long"
         case .clientEventRejected: "The client event was rejected"
         case .watchlistTooLong: "The watchlist is too long: the first ids are watched, the rest are not"
-        }
-    }
-}
-
-/// The same codes under the name they have in a close frame.
-public typealias CloseCode = PusherErrorCode
-
-/// The `protocol` parameter of a connection's URL.
-public enum ProtocolVersion {
-    /// The version to speak, 5…7 (Pusher protocol §1.3, PW-007, PW-008). `text` is nil or empty when the parameter is missing.
-    public static func parse(_ text: [UInt8]?, isStrict: Bool) throws(PusherErrorCode) -> Int {
-        guard let text, !text.isEmpty else {
-            if isStrict { throw .missingProtocol }
-            return 7
-        }
-        guard text.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { throw .malformedVersion }
-        guard let version = Int(String(decoding: text, as: UTF8.self)), 5...7 ~= version else {
-            throw .unsupportedProtocol
-        }
-        return version
-    }
-}
-
-/// Why a subscription was refused, as `pusher:subscription_error` says it (Pusher protocol §3.4).
-public enum SubscriptionFailure: Sendable, CaseIterable {
-    case auth
-    case nameTooLong
-    case invalidName
-    case presenceFull
-    case memberTooLarge
-    case channelData
-    case limitReached
-    case server
-
-    /// The frame's `data.type`.
-    public var type: String {
-        switch self {
-        case .auth: "AuthError"
-        case .nameTooLong, .presenceFull, .memberTooLarge, .limitReached: "LimitReached"
-        case .invalidName: "InvalidChannelName"
-        case .channelData: "InvalidChannelData"
-        case .server: "ServerError"
-        }
-    }
-
-    /// The `data.code` of the `pusher:error` beside it: null for a refused `auth`, as hosted Pusher says it, and for every status of
-    /// the class that ends connections, since Pysher hangs up on any error of 4000…4099 (Pusher protocol §3.4).
-    public var code: Int? {
-        switch self {
-        case .auth: nil
-        default: 4000...4099 ~= status ? nil : status
-        }
-    }
-
-    /// The frame's `data.status`, as soketi numbers them (PW-063, PW-078, PW-079).
-    public var status: Int {
-        switch self {
-        case .auth: 401
-        case .nameTooLong, .invalidName: 4009
-        case .presenceFull, .limitReached: 4100
-        case .memberTooLarge: 4301
-        case .channelData, .server: 4302
         }
     }
 }

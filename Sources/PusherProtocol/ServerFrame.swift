@@ -33,11 +33,6 @@ public enum ServerFrame {
         out.append(text: "}}")
     }
 
-    /// A failure with its code's own text.
-    public static func error(_ code: PusherErrorCode, to out: inout [UInt8]) {
-        error(code: Int(code.rawValue), message: code.text, to: &out)
-    }
-
     /// The answer to a subscription of any but a presence channel (PW-039).
     public static func subscriptionSucceeded(channel: Span<UInt8>, to out: inout [UInt8]) {
         out.append(text: #"{"event":"pusher_internal:subscription_succeeded","channel":"#)

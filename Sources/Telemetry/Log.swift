@@ -1,31 +1,21 @@
 internal import Glibc
 internal import Synchronization
 
-/// How much a line matters; a line below the level in force is not written.
-public enum LogLevel: UInt8, Sendable, Comparable, CaseIterable {
-    case debug, info, warning, error
+/// How much a line matters; a line below the level in force is not written. The raw value stands in the line and in the configuration.
+public enum LogLevel: String, Sendable, Comparable, CaseIterable {
+    case error, warning, info, debug
 
-    /// The name that stands in the line and in the configuration.
-    public var name: String {
+    /// What a level is compared by.
+    var severity: UInt8 {
         switch self {
-        case .debug: "debug"
-        case .info: "info"
-        case .warning: "warning"
-        case .error: "error"
+        case .error: 3
+        case .warning: 2
+        case .info: 1
+        case .debug: 0
         }
     }
 
-    /// Reads a configured name (`debug`, `info`, `warning` or `warn`, `error`); nil for any other text.
-    public init?(name: String) {
-        if name == "warn" {
-            self = .warning
-            return
-        }
-        guard let level = Self.allCases.first(where: { $0.name == name }) else { return nil }
-        self = level
-    }
-
-    public static func < (a: Self, b: Self) -> Bool { a.rawValue < b.rawValue }
+    public static func < (a: Self, b: Self) -> Bool { a.severity < b.severity }
 }
 
 /// A named value of a log line.
@@ -38,15 +28,18 @@ public typealias LogField = (name: StaticString, value: any CustomStringConverti
 public enum Log {
     /// Lines below this level are not written; `.info` at start.
     public static var level: LogLevel {
-        get { LogLevel(rawValue: threshold.load(ordering: .relaxed)) ?? .info }
-        set { threshold.store(newValue.rawValue, ordering: .relaxed) }
+        get {
+            let severity = threshold.load(ordering: .relaxed)
+            return LogLevel.allCases.first { $0.severity == severity } ?? .info
+        }
+        set { threshold.store(newValue.severity, ordering: .relaxed) }
     }
 
     /// Lines lost since the process started, because standard error did not take them.
     public static var droppedLines: UInt64 { output.withLock { $0.droppedTotal } }
 
     /// Whether lines of this level are written: for callers who would build something first.
-    public static func writes(_ level: LogLevel) -> Bool { level.rawValue >= threshold.load(ordering: .relaxed) }
+    public static func writes(_ level: LogLevel) -> Bool { level.severity >= threshold.load(ordering: .relaxed) }
 
     public static func debug(_ message: StaticString, _ fields: LogField...) { write(.debug, message, fields) }
     public static func info(_ message: StaticString, _ fields: LogField...) { write(.info, message, fields) }
@@ -71,7 +64,7 @@ public enum Log {
         write(level, message, suppressed == 0 ? fields : fields + [("suppressed", suppressed)])
     }
 
-    private static let threshold = Atomic<UInt8>(LogLevel.info.rawValue)
+    private static let threshold = Atomic<UInt8>(LogLevel.info.severity)
     private static let output = Mutex(LogOutput(descriptor: STDERR_FILENO))
     private static let periods = Mutex(LogPeriods())
 

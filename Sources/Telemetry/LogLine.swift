@@ -20,7 +20,7 @@ enum LogLine {
     ) {
         line.append(contentsOf: "time=".utf8)
         appendTime(wall, to: &line)
-        append("level", level.name, to: &line)
+        append("level", level.rawValue, to: &line)
         append("msg", message.description, to: &line)
         for field in fields { append(field.name.description, field.value.description, to: &line) }
         if dropped > 0 { append("dropped_lines", String(dropped), reserving: 0, to: &line) }

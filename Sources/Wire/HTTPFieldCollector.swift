@@ -20,7 +20,6 @@ struct HTTPFieldCollector {
         func isNamed(_ text: StaticString) -> Bool { HTTPText.equals(name, text, in: bytes) }
         switch name.count {
         case 4 where isNamed("host"): try host(value, bytes, &head)
-        case 6 where isNamed("accept"): head.accept = head.accept ?? value
         case 6 where isNamed("expect"): try expect(value, bytes, &head)
         case 6 where isNamed("origin"): try set(&head.origin, value, "Origin")
         case 7 where isNamed("upgrade"):
@@ -28,7 +27,6 @@ struct HTTPFieldCollector {
                 head.upgradeNamesWebSocket || HTTPText.list(value, contains: "websocket", in: bytes)
         case 9 where isNamed("forwarded"): forwarded.bookForwarded(value, bytes)
         case 10 where isNamed("connection"): connection(value, bytes, &head)
-        case 10 where isNamed("user-agent"): head.userAgent = head.userAgent ?? value
         case 12 where isNamed("content-type"): try set(&head.contentType, value, "Content-Type")
         case 14 where isNamed("content-length"): try length(value, bytes, limits)
         case 15 where isNamed("x-forwarded-for"): head.forwardedFor = value

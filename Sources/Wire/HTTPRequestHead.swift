@@ -76,10 +76,6 @@ public struct HTTPRequestHead: Sendable, Equatable {
     public var contentType: Range<Int>?
     /// The `Content-Encoding` field; a second one is refused.
     public var contentEncoding: Range<Int>?
-    /// The first `Accept` field.
-    public var accept: Range<Int>?
-    /// The first `User-Agent` field.
-    public var userAgent: Range<Int>?
     /// The `Sec-WebSocket-Key` field, unchecked (`WebSocketHandshake.isValidKey`); a second one is refused.
     public var webSocketKey: Range<Int>?
     /// The `Sec-WebSocket-Version` field; a second one is refused.

@@ -38,7 +38,7 @@ enum JSONScanner {
             return JSONValue(.number, start..<(try number(bytes, from: start, end: end)))
         case 0x74:
             try literal("true", bytes, from: start, end: end)
-            return JSONValue(.boolean, start..<start + 4, isTrue: true)
+            return JSONValue(.boolean, start..<start + 4)
         case 0x66:
             try literal("false", bytes, from: start, end: end)
             return JSONValue(.boolean, start..<start + 5)

@@ -12,8 +12,6 @@ public struct JSONValue: Sendable, Equatable {
     /// Whether a string holds a `\u` escape that is half of a surrogate pair: the grammar allows it (RFC 8259 §8.2), and it
     /// may be passed on as it stands, but it is no text and cannot be decoded to UTF-8.
     @inlinable public var hasLoneSurrogate: Bool { flags & 2 != 0 }
-    /// Whether the literal is `true`.
-    @inlinable public var isTrue: Bool { flags & 4 != 0 }
     /// Offsets of the whole literal, quotes and brackets included.
     public var range: Range<Int>
     /// Strings: bytes of UTF-8 after unescaping, a lone surrogate counted as the three of U+FFFD; other kinds: 0.
@@ -28,10 +26,10 @@ public struct JSONValue: Sendable, Equatable {
     @inline(__always)
     init(
         _ kind: JSONKind, _ range: Range<Int>, hasEscapes: Bool = false, hasLoneSurrogate: Bool = false,
-        decodedBytes: Int = 0, isTrue: Bool = false
+        decodedBytes: Int = 0
     ) {
         (self.kind, self.range, self.decodedBytes) = (kind, range, decodedBytes)
-        flags = (hasEscapes ? 1 : 0) | (hasLoneSurrogate ? 2 : 0) | (isTrue ? 4 : 0)
+        flags = (hasEscapes ? 1 : 0) | (hasLoneSurrogate ? 2 : 0)
     }
 }
 

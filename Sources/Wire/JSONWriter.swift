@@ -101,6 +101,22 @@ public struct JSONWriter {
         copy(UnsafeRawPointer(text.utf8Start), text.utf8CodeUnitCount)
     }
 
+    /// No integer has more digits and signs.
+    public static let integerBytesMax = 20
+
+    /// Writes an integer in decimal digits.
+    public mutating func write(integer: Int) {
+        if integer < 0 { write(Byte.minus) }
+        var power: UInt = 1
+        while integer.magnitude / power >= 10 { power *= 10 }
+        var rest = integer.magnitude
+        while power > 0 {
+            write(Byte.zero + UInt8(truncatingIfNeeded: rest / power))
+            rest %= power
+            power /= 10
+        }
+    }
+
     @inline(__always)
     private mutating func copy(_ source: UnsafeRawPointer?, _ bytes: Int) {
         guard let source, let to = UnsafeMutableRawPointer(target.baseAddress) else { return }

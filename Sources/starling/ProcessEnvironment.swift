@@ -18,9 +18,9 @@ enum ProcessEnvironment {
     }
 
     /// A whole file; `-` is standard input.
-    static func read(_ path: String) -> Result<[UInt8], Configuration.FileError> {
+    static func read(_ path: String) -> Result<[UInt8], LoadedSettings.FileError> {
         do throws(IOError) { return .success(try WholeFile.read(path)) } catch {
-            return .failure(Configuration.FileError(text: IOError.text(error.code)))
+            return .failure(LoadedSettings.FileError(text: IOError.text(error.code)))
         }
     }
 

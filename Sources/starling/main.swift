@@ -8,7 +8,7 @@ internal import LoadGenerator
 let build = BuildInformation(version: "0.1.0", commit: String(cString: starling_build_commit))
 
 /// The configuration does not outlive the start: of many apps it is as large as all that the broker keeps of them.
-func serve(_ configuration: consuming Configuration) {
+func serve(_ configuration: consuming LoadedSettings) {
     let readyFile = configuration.settings.readyFile
     do throws(Server.StartFailure) {
         let server = try Server(configuration)

@@ -13,7 +13,8 @@
         }
 
         private func begin(_ list: LongReply, _ bench: LoopBench) -> UInt32 {
-            bench.server.later.lists.begin(list, slot: bench.slot, isChunked: true, keepAlive: true)
+            bench.server.later.lists.begin(
+                LongReplies.Entry(slot: bench.slot, isChunked: true, keepAlive: true, isOpen: true, list: list))
         }
 
         @Test func aReplyIsSentToTheConnectionThatAskedForIt() throws {
@@ -43,8 +44,9 @@
         func noListIsBegunThatWouldPassTheBoundOfAll(more: Int, status: Int) throws {
             let bench = try LoopBench()
             bench.turn(2)
+            let held = list(holding: LongReplies.heldBytesMax + more)
             _ = bench.server.later.lists.begin(
-                list(holding: LongReplies.heldBytesMax + more), slot: 40, isChunked: true, keepAlive: true)
+                LongReplies.Entry(slot: 40, isChunked: true, keepAlive: true, isOpen: true, list: held))
             bench.server.later.lists.workLeft = 0
             bench.send(bench.call("GET", "/channels"))
             bench.turn()
@@ -64,6 +66,52 @@
             bench.turn(5)
             #expect(bench.text.hasSuffix(#"{"users":["# + "\r\n"), "its beginning was made before")
             #expect(bench.server.later.lists.count == 1)
+        }
+
+        /// Others have used the turn's allowance up.
+        @Test(arguments: [("GET", "\r\n\r\n{\"channels\":{}}"), ("HEAD", "\r\n\r\n")])
+        func aShortListWaitsForTheNextAllowanceAndHasALength(method: String, end: String) throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.server.later.lists.workLeft = 0
+            bench.send(bench.call(method, "/channels"))
+            bench.turn(1)
+            #expect(bench.heard.isEmpty && bench.server.later.lists.count == 1)
+            bench.turn()
+            #expect(bench.text.hasPrefix("HTTP/1.1 200 ") && bench.text.hasSuffix(end))
+            #expect(bench.text.contains("Content-Length: 15\r\n") && !bench.text.contains("chunked"))
+            #expect(bench.server.later.lists.isEmpty && !bench.server.sessions[bench.slot].debt.isReplying)
+            bench.send(bench.call("GET", "/connections"))
+            bench.turn()
+            #expect(bench.text.hasSuffix(#"{"connections":0}"#), "the connection goes on")
+        }
+
+        @Test func aListLeftOverByTheTurnBeforeComesFirst() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.server.sessions[bench.slot].debt.replyNumber = bench.server.later.lists.begin(
+                LongReplies.Entry(
+                    slot: bench.slot, isChunked: true, keepAlive: true,
+                    list: list(holding: 8 * (LongReplies.workPerTurn - 10))))
+            // Another that asks in the same turn is behind it.
+            _ = bench.server.later.lists.begin(
+                LongReplies.Entry(slot: bench.slot, isChunked: true, keepAlive: true, list: list(holding: 800)))
+            bench.turn(1)
+            #expect(bench.text.contains("Content-Length: ") && bench.text.hasSuffix("]}"))
+        }
+
+        @Test func aListThatNeedsMoreThanOneTurnComesInChunks() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.server.sessions[bench.slot].debt.replyNumber = bench.server.later.lists.begin(
+                LongReplies.Entry(
+                    slot: bench.slot, isChunked: true, keepAlive: true,
+                    list: list(holding: 8 * (LongReplies.workPerTurn + 1))))
+            bench.turn(1)
+            #expect(bench.text.contains("Transfer-Encoding: chunked") && !bench.text.hasSuffix("0\r\n\r\n"))
+            bench.turn { bench.text.hasSuffix("0\r\n\r\n") }
+            #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.later.lists.isEmpty)
+            #expect(bench.text.ranges(of: #""u""#).count == LongReplies.workPerTurn + 1)
         }
 
         @Test func aPartOfTheRegistryCostsWorkAlsoWhereItIsEmpty() throws {

@@ -63,7 +63,9 @@
             var replies = LongReplies()
             let names = Array(repeating: Array("u".utf8), count: 1_000)
             let numbers = (0..<3).map {
-                replies.begin(LongReply(.users(names, next: 0)), slot: $0, isChunked: true, keepAlive: true)
+                replies.begin(
+                    LongReplies.Entry(
+                        slot: $0, isChunked: true, keepAlive: true, list: LongReply(.users(names, next: 0))))
             }
             #expect(Set(numbers).count == 3 && !numbers.contains(0))
             let held = replies.heldBytes

@@ -1,4 +1,5 @@
 import BrokerCore
+import Telemetry
 import Testing
 
 @testable import Configuration

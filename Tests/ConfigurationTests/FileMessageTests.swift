@@ -175,7 +175,7 @@ import Testing
 
     @Test(arguments: [0, 1]) func theNumberOfAppsIsBounded(above: Int) {
         var loader = Loader(flags: FlagParser.parse([]), environment: [:])
-        for number in 0..<ServerSettings.appsMax + above {
+        for number in 0..<AppDirectory.appsMax + above {
             var draft = AppDraft(key: "\(number)", secret: "s", origin: .file(path: "f", line: number + 1, column: 1))
             draft.app.id = "\(number)"
             loader.drafts.append(draft)
@@ -192,7 +192,7 @@ import Testing
     }
 
     @Test func invalidUTF8HasAPlace() {
-        let result = Configuration.load(arguments: ["-c", "f"], environment: [:]) { _ in
+        let result = LoadedSettings.load(arguments: ["-c", "f"], environment: [:]) { _ in
             .success([0x7B, 0x0A, 0x20, 0xFF])
         }
         #expect(result.lines == ["f:2:2: byte is not valid UTF-8"])

@@ -75,10 +75,10 @@ import Testing
 
     @Test func bytesThatAreNoUTF8AreNobodysBusiness() throws {
         let bytes = Array("# M".utf8) + [0xFC] + Array("ller\nMAIL=M".utf8) + [0xFC, 0x0A] + Array(Self.app.utf8)
-        let read: Configuration.ReadFile = { _ in .success(bytes) }
-        let configuration = try Configuration.load(arguments: ["--env-file=e"], environment: [:], readFile: read).get()
+        let read: LoadedSettings.ReadFile = { _ in .success(bytes) }
+        let configuration = try LoadedSettings.load(arguments: ["--env-file=e"], environment: [:], readFile: read).get()
         #expect(configuration.settings.apps.map(\.id) == ["1"])
-        let bad = Configuration.load(arguments: ["--env-file=e"], environment: [:]) { _ in
+        let bad = LoadedSettings.load(arguments: ["--env-file=e"], environment: [:]) { _ in
             .success(Array("REVERB_HOST=M".utf8) + [0xFC])
         }
         #expect(bad.lines.first == "e:1:14: byte is not valid UTF-8")

@@ -4,7 +4,7 @@ import Testing
 @testable import Configuration
 
 /// Files that exist only here.
-func files(_ files: [String: String]) -> Configuration.ReadFile {
+func files(_ files: [String: String]) -> LoadedSettings.ReadFile {
     { path in
         files[path].map { .success(Array($0.utf8)) } ?? .failure(.init(text: "No such file or directory"))
     }
@@ -12,11 +12,11 @@ func files(_ files: [String: String]) -> Configuration.ReadFile {
 
 func load(
     _ arguments: [String] = [], env: [String: String] = [:], file: String? = nil, others: [String: String] = [:]
-) -> Result<Configuration, ConfigurationFailure> {
+) -> Result<LoadedSettings, ConfigurationFailure> {
     var all = others
     all["config.json"] = file
     let path = file == nil ? [] : ["-c", "config.json"]
-    return Configuration.load(arguments: path + arguments, environment: env, readFile: files(all))
+    return LoadedSettings.load(arguments: path + arguments, environment: env, readFile: files(all))
 }
 
 func run(_ arguments: [String], env: [String: String] = [:], _ named: [String: String] = [:]) -> CommandLineRequest {
@@ -29,7 +29,7 @@ func output(_ arguments: [String], env: [String: String] = [:], _ named: [String
     if case .text(let output) = run(arguments, env: env, named) { output } else { nil }
 }
 
-extension Result where Success == Configuration, Failure == ConfigurationFailure {
+extension Result where Success == LoadedSettings, Failure == ConfigurationFailure {
     /// All problems, or the warnings of a success.
     var lines: [String] {
         switch self {

@@ -1,7 +1,7 @@
 internal import Glibc
 internal import Reactor
 
-// `Echo [port]`: a WebSocket echo server for the Autobahn test suite (reliability goal B2), on the broker's own reactor and frames.
+// `Echo [port]`: a WebSocket echo server for the Autobahn test suite, on the broker's own reactor and frames.
 // It prints the port when it listens and ends on SIGTERM or SIGINT.
 
 /// Nonisolated, so that the loop's closures are not bound to the main actor.

@@ -24,8 +24,9 @@ STATEMENT = re.compile(r"- PW-(\d+): (.+?)(?: \[later: ([^]]+)\])?")
 HEADING = re.compile(r"#{2,3} (\d+(?:\.\d+)?) ")
 CITATION = re.compile(r"\b(?:Pusher protocol|PW|reference) (§\d[\d.]*(?:(?:[-–…]|, | and )§\d[\d.]*)*)")
 
-# Papers that a clone does not have: a comment of the product says the reason instead.
-PAPER = re.compile(r"\b(?:swift-performance|ecosystem|cluster-design|tls-facts|style) §|\breliability goals?\b|\bQ\d{1,2}\b")
+# Papers that a clone does not have: a comment says the reason instead. The library quirks of PROTOCOL.md are named by tests only.
+PAPER = re.compile(r"\b(?:swift-performance|ecosystem|cluster-design|tls-facts|style|architecture) §|\breliability[ ]goals?\b")
+QUIRK = re.compile(r"\bQ\d{1,2}\b")
 
 
 @dataclasses.dataclass
@@ -110,7 +111,8 @@ def dangling(root: pathlib.Path, known: dict[int, Statement], headings: set[str]
             for cited in CITATION.findall(line):
                 names += [f"§{section}" for section in re.findall(r"§(\d+(?:\.\d+)?)", cited) if section not in headings]
             found += [f"{file}:{at}: PROTOCOL.md has no {name}" for name in names]
-            if file.startswith("Sources/") and not file.endswith(".md") and (paper := PAPER.search(line)):
+            paper = PAPER.search(line) or (QUIRK.search(line) if file.startswith("Sources/") else None)
+            if paper and not file.endswith(".md"):
                 found.append(f"{file}:{at}: {paper[0]} is not in the repository")
     return found
 

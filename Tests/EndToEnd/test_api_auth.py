@@ -198,7 +198,7 @@ def test_pw_138_the_text_of_a_401_shows_what_should_have_been_signed_but_no_secr
 
 
 def test_pw_138_in_production_a_401_does_not_show_what_should_have_been_signed():
-    """PW-138 (ecosystem §1.7: details are for development)."""
+    """PW-138: details are for development."""
     with Broker({"production": True, "apps": [{"id": "1", "key": "own-key", "secret": "own-secret"}]}) as running:
         reply = Caller(running, key="own-key", secret="guess").publish(event())
         assert_error(reply, 401)

@@ -1,7 +1,7 @@
 """Every body of the API with each field missing, null, of the wrong type, too big, doubled or nested without end.
 
 Each case has its exact status and the field its text must name; nothing may be published, and a subscriber of the very
-channels that the bad bodies name must not notice (reliability goal B3)."""
+channels that the bad bodies name must not notice."""
 
 import json
 

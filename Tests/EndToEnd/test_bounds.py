@@ -1,4 +1,4 @@
-"""Much of everything from one peer, and what stays behind (reliability goals B6 and L2; architecture §6)."""
+"""Much of everything from one peer, and what stays behind."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""The command line: what an operator types, reads and gets as exit code (ecosystem §4.2-§4.5)."""
+"""The command line: what an operator types, reads and gets as exit code."""
 
 import contextlib
 import http.server

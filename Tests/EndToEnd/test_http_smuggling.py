@@ -1,4 +1,4 @@
-"""Requests that two parsers could read in two ways (reliability goal B4).
+"""Requests that two parsers could read in two ways.
 
 Each case is followed by a second request in the same write. A broker that sees the fault answers once, with 400 (or a
 sharper status where the case says so), and closes; an answer to the second request means that it can be smuggled past

@@ -319,7 +319,7 @@ def test_pw_137_operational_endpoints_answer_with_a_prefix_as_well(prefixed):
 
 @pytest.mark.parametrize("path", ["/app/app-key", "/other/app/app-key", "/wsx/app/app-key", "/ws/ws/app/app-key"])
 def test_pw_166_a_wrong_prefix_is_404_with_a_hint(prefixed, path):
-    """PW-166 (ecosystem §1.7): the text says which option to look at."""
+    """PW-166: the text says which option to look at."""
     with Raw(prefixed) as connection:
         reply = connection.send(plain("GET", path, *UPGRADE)).reply()
         assert reply.status == 404 and b"prefix" in reply.body.lower(), reply
@@ -327,7 +327,7 @@ def test_pw_166_a_wrong_prefix_is_404_with_a_hint(prefixed, path):
 
 @pytest.mark.parametrize("path", ["/ws/app/app-key", "/app/app/app-key"])
 def test_pw_166_a_prefix_nobody_configured_is_404_with_a_hint(broker, raw, path):
-    """PW-166 (ecosystem §1.7, soketi #1106; §1.1: `wsPath:'/app'` gives /app/app/KEY, where no prefix would help)."""
+    """PW-166 (soketi #1106; `wsPath: '/app'` gives /app/app/KEY, where no prefix would help)."""
     reply = raw.send(plain("GET", path, *UPGRADE)).reply()
     assert reply.status == 404 and b"wspath" in reply.body.lower(), reply
     assert path.startswith("/app") or b"prefix" in reply.body.lower(), reply
@@ -362,7 +362,7 @@ def test_pw_138_every_kind_of_reply_satisfies_a_strict_client(broker):
 
 
 def test_pw_138_a_tls_client_on_the_plain_port_is_turned_away_and_the_log_says_why(broker, raw):
-    """PW-138 (ecosystem §1.7): not left hanging."""
+    """PW-138: not left hanging."""
     hello = bytes.fromhex("16030100c8010000c40303") + bytes(194)
     raw.send(hello)
     raw.rest()

@@ -1,4 +1,4 @@
-"""Limits of time, rate and number (PW §11, Appendix C; reliability goal B5)."""
+"""Limits of time, rate and number (PW §11, Appendix C)."""
 
 import re
 import select

@@ -70,6 +70,18 @@ def test_short_lists_have_a_length(broker, crowd):
     small.close()
 
 
+def test_a_thousand_channels_fit_into_one_turn(broker):
+    with RawClient.of(broker, "empty") as client:
+        wanted = {f"room-{number}": {} for number in range(1_000)}
+        client.send_bytes(b"".join(text({"event": "pusher:subscribe", "data": {"channel": name}}) for name in wanted))
+        for name in wanted:
+            client.expect("pusher_internal:subscription_succeeded", name)
+        few = Caller(broker, app_id="empty", key="empty-key", secret="empty-secret")
+        reply = few.get("/channels")
+        assert int(reply.headers["content-length"]) == len(reply.body) and reply.json == {"channels": wanted}
+        few.close()
+
+
 def test_requests_behind_a_long_list_are_answered_after_it_in_their_order(crowd, broker):
     with Raw(broker) as connection:
         connection.send(list_request() + plain() + list_request(filter_by_prefix="room-11999-") + plain("GET", "/up"))

@@ -1,4 +1,4 @@
-"""When the machine is short of something, or somebody plays with signals (reliability goals F1 and F3)."""
+"""When the machine is short of something, or somebody plays with signals."""
 
 import os
 import resource

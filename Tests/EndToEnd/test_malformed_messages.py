@@ -1,4 +1,4 @@
-"""What no client should send (reference §2.1, appendix B, PW-030…PW-032, PW-047, PW-110, reliability goal B3).
+"""What no client should send (reference §2.1, appendix B, PW-030…PW-032, PW-047, PW-110).
 
 Every inbound event is sent with each of its fields missing, null, of each wrong type, oversized, twice and deeply
 nested. After each case the offender must have got the reply the reference names and still be connected, and a bystander

@@ -116,7 +116,7 @@ def test_pw_185_a_broker_without_clients_stops_at_once():
 
 
 def test_pw_185_a_second_signal_ends_the_drain():
-    """PW-185 (ecosystem §4.3)"""
+    """PW-185"""
     with Broker({"shutdownGraceSeconds": 60, "apps": [app()]}) as running:
         clients = [running.client() for _ in range(20)]
         running.process.send_signal(signal.SIGTERM)

@@ -48,6 +48,8 @@ def test_a_number_that_is_left_out_or_given_twice_is_an_error(lines):
     ("Tests/EndToEnd/test_a.py", "def test_(): 'pw'; '@004'", ["Tests/EndToEnd/test_a.py:1: PROTOCOL.md has no @004"]),
     ("Tests/EndToEnd/test_a.py", '"""PW $1.1-$8"""', ["Tests/EndToEnd/test_a.py:1: PROTOCOL.md has no $8"]),
     ("Sources/Wire/A.swift", "/// Cheap (style $6).", ["Sources/Wire/A.swift:1: style $ is not in the repository"]),
+    ("Tests/EndToEnd/test_a.py", '"""(ecosystem $1)"""', ["Tests/EndToEnd/test_a.py:1: ecosystem $ is not in the repository"]),
+    ("Tests/EndToEnd/test_a.py", '"""Null is absent (Q13)."""', []),
     ("Sources/Wire/A.swift", "/// Null is absent (Q13).", ["Sources/Wire/A.swift:1: Q13 is not in the repository"]),
     (".github/A.md", "@005", [".github/A.md:1: PROTOCOL.md has no @005"]),
 ])

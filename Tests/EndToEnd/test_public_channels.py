@@ -269,7 +269,7 @@ def test_two_apps_do_not_share_rosters_caches_or_exclusions(client, broker):
 
 
 def test_one_order_for_all_subscribers(broker):
-    """PW-043: two publishers at once, ten subscribers, one sequence (architecture §6.1)"""
+    """PW-043: two publishers at once, ten subscribers, one sequence"""
     clients = [broker.client() for _ in range(10)]
     try:
         for client in clients:

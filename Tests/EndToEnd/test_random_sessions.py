@@ -1,4 +1,4 @@
-"""Random sessions (reliability goal B3; the topic-tree and router faults of uWebSockets): sequences, not only bytes.
+"""Random sessions, as other brokers' faults needed: sequences, not only bytes.
 
 The seed is the test's argument, so a failure names how to repeat it."""
 

@@ -1,4 +1,4 @@
-"""What must never be said (reference PW-182; architecture §6.10)."""
+"""What must never be said (PW-182; invariant 10 of Sources/ARCHITECTURE.md)."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The official Python library and sockudo's, as they come from PyPI, against the broker (PW §6.4, ecosystem §1.3)."""
+"""The official Python library and sockudo's, as they come from PyPI, against the broker (PW §6.4)."""
 
 import asyncio
 import base64

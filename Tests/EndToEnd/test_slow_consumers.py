@@ -1,4 +1,4 @@
-"""Peers that do not read (reference §3.10, PW-180; architecture §6.7)."""
+"""Peers that do not read (reference §3.10, PW-180)."""
 
 import json
 import threading

@@ -14,7 +14,7 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     switch door % 4 {
     case 0: file(input)
     case 1: answer(load(["--env-file", "x"], input))
-    case 2: answer(Configuration.load(arguments: words(text), environment: ["A": "1"]) { _ in .success(input) })
+    case 2: answer(LoadedSettings.load(arguments: words(text), environment: ["A": "1"]) { _ in .success(input) })
     default:
         _ = CommandLineRequest.parse(
             arguments: words(text), environment: [:], build: BuildInformation(version: "1")
@@ -25,11 +25,11 @@ public func fuzz(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
 
 private func words(_ text: String) -> [String] { text.split(separator: "\n", maxSplits: 20).map(String.init) }
 
-private func load(_ arguments: [String], _ input: [UInt8]) -> Result<Configuration, ConfigurationFailure> {
-    Configuration.load(arguments: arguments, environment: ["A": "1", "B": "true"]) { _ in .success(input) }
+private func load(_ arguments: [String], _ input: [UInt8]) -> Result<LoadedSettings, ConfigurationFailure> {
+    LoadedSettings.load(arguments: arguments, environment: ["A": "1", "B": "true"]) { _ in .success(input) }
 }
 
-private func answer(_ result: Result<Configuration, ConfigurationFailure>) {
+private func answer(_ result: Result<LoadedSettings, ConfigurationFailure>) {
     switch result {
     case .success(let configuration): precondition(!configuration.settings.apps.isEmpty, "there is no app")
     case .failure(let failure): precondition(failure.problems.contains { $0.severity == .error }, "no problem failed")

@@ -39,7 +39,7 @@ private func fuzzHead(_ input: UnsafeBufferPointer<UInt8>) {
     }
     precondition(head.headBytes <= min(input.count, limits.headBytesMax), "the head is longer than it may be")
     let fields = [
-        head.host, head.origin, head.contentType, head.contentEncoding, head.accept, head.userAgent, head.webSocketKey,
+        head.host, head.origin, head.contentType, head.contentEncoding, head.webSocketKey,
         head.webSocketVersion, head.webSocketProtocol, head.forwardedFor,
     ]
     for range in [head.methodRange, head.target, head.path, head.query] + fields.compactMap({ $0 }) {

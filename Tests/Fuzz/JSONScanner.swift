@@ -49,18 +49,12 @@ private func check(_ value: JSONValue, _ bytes: Span<UInt8>) {
     case .string:
         var decoded: [UInt8] = []
         let isText = JSON.appendDecoded(value, in: bytes, to: &decoded)
-        let shown = JSON.decodedString(value, in: bytes)
-        precondition(shown.utf8.count == value.decodedBytes, "the decoded length is wrong")
         precondition(isText != value.hasLoneSurrogate, "a mark says something else")
-        guard isText else {
-            precondition(decoded.isEmpty && shown.unicodeScalars.contains("\u{FFFD}"), "half of a pair was decoded")
-            return
-        }
-        precondition(decoded == Array(shown.utf8), "two decodings differ")
+        guard isText else { return precondition(decoded.isEmpty, "half of a pair was decoded") }
+        precondition(decoded.count == value.decodedBytes, "the decoded length is wrong")
         precondition(String(validating: decoded, as: UTF8.self) != nil, "the decoded text is not UTF-8")
         precondition(JSON.equals(value, decoded.span, in: bytes), "a string differs from itself")
-    case .number: _ = JSON.integer(value, in: bytes)
-    case .boolean, .null: break
+    case .number, .boolean, .null: break
     }
 }
 

@@ -110,7 +110,6 @@ import Testing
             ChannelKind.Access.allCases.filter { ChannelKind(access: $0).reportsSubscriptionCount }
                 == [.public, .private, .encrypted])
         #expect(ChannelKind(access: .presence, isCache: true).isPresence)
-        #expect(ChannelKind(access: .user).isUser)
     }
 
     @Test("PW-051: case matters") func caseMatters() {

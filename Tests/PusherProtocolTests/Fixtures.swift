@@ -34,10 +34,12 @@ func members(_ json: String) throws -> [String: String] {
     var found: [String: String] = [:], cursor = JSONCursor()
     try cursor.beginObject(bytes.span)
     while let (key, value) = try cursor.nextMember(bytes.span) {
-        let name = JSON.decodedString(key, in: bytes.span)
-        found[name] =
-            value.kind == .string
-            ? JSON.decodedString(value, in: bytes.span) : string(bytes[value.range])
+        var name: [UInt8] = [], text: [UInt8] = []
+        let isNamed = JSON.appendDecoded(key, in: bytes.span, to: &name)
+        // A string cut through a character has no text: its literal stands for it.
+        let isText = value.kind == .string && JSON.appendDecoded(value, in: bytes.span, to: &text)
+        #expect(isNamed)
+        found[string(name)] = string(isText ? text : Array(bytes[value.range]))
     }
     try cursor.finish(bytes.span)
     return found

@@ -34,10 +34,6 @@ import Wire
             expected: #"{"event":"pusher:error","data":{"code":null,"message":"m"}}"#
         ) { ServerFrame.error(code: nil, message: "m", to: &$0) },
         Row(
-            testDescription: "error with its own text",
-            expected: #"{"event":"pusher:error","data":{"code":4201,"message":"Pong reply not received"}}"#
-        ) { ServerFrame.error(.noPong, to: &$0) },
-        Row(
             testDescription: "PW-039: subscription_succeeded",
             expected:
                 #"{"event":"pusher_internal:subscription_succeeded","channel":"presence-foobar","data":"{}"}"#

@@ -41,13 +41,13 @@ import Testing
     func codes() {
         for code in PusherErrorCode.allCases {
             #expect(1...123 ~= code.text.utf8.count)
-            #expect(code.closes == (code.rawValue < 4300))
+            #expect((code.advice == .stay) == (code.rawValue >= 4300))
         }
         #expect(PusherErrorCode.unknownKey.advice == .stop)
         #expect(PusherErrorCode.overCapacity.advice == .backOff)
         #expect(PusherErrorCode.noPong.advice == .reconnectNow)
         #expect(PusherErrorCode.clientEventRejected.advice == .stay)
-        #expect(CloseCode(rawValue: 4009) == .unauthorized)
+        #expect(PusherErrorCode(rawValue: 4009) == .unauthorized)
         #expect(SubscriptionFailure.auth.status == 401 && SubscriptionFailure.auth.type == "AuthError")
         #expect(SubscriptionFailure.presenceFull.status == 4100)
     }

@@ -123,9 +123,8 @@ import Testing
         #expect(periods.admit("full", now: 120, period: 10) == 0)
     }
 
-    @Test func levelsAreReadByName() {
-        #expect(LogLevel(name: "warn") == .warning)
-        #expect(LogLevel(name: "debug") == .debug)
-        #expect(LogLevel(name: "loud") == nil)
+    @Test func aLevelLetsThoseAboveItThrough() {
+        #expect([LogLevel.info, .error, .debug, .warning].sorted() == [.debug, .info, .warning, .error])
+        #expect(LogLevel.allCases.map(\.rawValue) == ["error", "warning", "info", "debug"])
     }
 }

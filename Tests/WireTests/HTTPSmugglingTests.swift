@@ -3,7 +3,7 @@ import Testing
 import Wire
 
 /// Requests two servers could read differently, or that are simply wrong. Each is refused, and never by asking for more.
-@Suite("HTTP refusals and smuggling (reliability goal B4)") struct HTTPSmugglingTests {
+@Suite("HTTP refusals and smuggling") struct HTTPSmugglingTests {
     typealias Case = Row<(head: [UInt8], status: Int)>
 
     static let framing: [Case] = [

@@ -131,4 +131,11 @@ import Wire
     private func appendSpace(_ random: inout SeededRandom, to out: inout [UInt8]) {
         while random.oneIn(3) { out.append(random.pick([0x20, 0x09, 0x0A, 0x0D])) }
     }
+
+    @Test(arguments: [0, 1, 9, 10, 11, 99, 100, 101, 1_000_000, Int.max, -1, -10, Int.min])
+    func aWrittenIntegerIsTheNumberAndFits(number: Int) {
+        var text: [UInt8] = []
+        text.append(bytesMax: JSONWriter.integerBytesMax) { $0.write(integer: number) }
+        #expect(String(decoding: text, as: UTF8.self) == String(number))
+    }
 }

@@ -72,13 +72,15 @@ extension Simulation {
 
     /// The answers of the HTTP API, and the quotas.
     private func compareQuestions() throws {
+        var listing = ChannelListing()
         for app in shared.apps {
             var listed: [String: [Int]] = [:]
             let everything: [UInt8] = []
             for part in 0..<LoopBroker.channelParts {
-                brokers[0].occupiedChannels(app: app, part: part, prefix: everything.span) {
-                    name, subscriptions, users in
-                    listed[String(decoding: name, as: UTF8.self)] = [subscriptions, users]
+                _ = brokers[0].occupiedChannels(app: app, part: part, prefix: everything.span, into: &listing)
+                listing.forEach { name, subscriptions, users in
+                    let name = name.withUnsafeBufferPointer { String(decoding: $0, as: UTF8.self) }
+                    listed[name] = [subscriptions, users]
                 }
             }
             var wanted: [String: [Int]] = [:]

@@ -3,7 +3,7 @@ import Glibc
 import TestSupport
 import Testing
 
-/// Model-checked (architecture §6, invariants 1…4; PW-042…PW-046, PW-054, PW-068…PW-076, PW-080, PW-085…PW-094,
+/// Model-checked (invariants 1…4 of `Sources/ARCHITECTURE.md`; PW-042…PW-046, PW-054, PW-068…PW-076, PW-080, PW-085…PW-094,
 /// PW-095…PW-103, PW-109…PW-123, PW-146, PW-181).
 ///
 /// Set `STARLING_SIMULATION_STEPS` to change the steps of each seed, and `STARLING_SIMULATION_SEEDS` (`first..<last`) for others.

@@ -1,8 +1,8 @@
 import Arguments
 
 /// The settings of a broker, with the way they were found.
-public struct Configuration: Sendable {
-    /// Reads one file whole; `-` is standard input. The only way in which this room touches the outside.
+public struct LoadedSettings: Sendable {
+    /// Reads one file whole; `-` is standard input. The only way in which this module touches the outside.
     public typealias ReadFile = (String) -> Result<[UInt8], FileError>
 
     public struct FileError: Error, Equatable, Sendable {
@@ -32,14 +32,14 @@ public struct Configuration: Sendable {
     /// - Returns: Checked settings, or all problems at once.
     public static func load(
         arguments: [String], environment: [String: String], readFile: ReadFile
-    ) -> Result<Configuration, ConfigurationFailure> {
+    ) -> Result<LoadedSettings, ConfigurationFailure> {
         let parsed = FlagParser.parse(arguments)
         return load(flags: parsed, environment: environment, readFile: readFile)
     }
 
     static func load(
         flags: FlagParser.Result, environment: [String: String], readFile: ReadFile
-    ) -> Result<Configuration, ConfigurationFailure> {
+    ) -> Result<LoadedSettings, ConfigurationFailure> {
         var loader = Loader(flags: flags, environment: environment)
         loader.run(readFile)
         return loader.result
@@ -47,21 +47,4 @@ public struct Configuration: Sendable {
 
     /// One line each, for standard error; empty when there are none.
     public var warningText: String { warnings.map { "\($0)\n" }.joined() }
-}
-
-/// Why nothing was started.
-public struct ConfigurationFailure: Error, Sendable, Equatable {
-    /// Errors and warnings, in the order in which they were found.
-    public var problems: [Problem]
-    /// 78, or 2 when the command line itself is wrong.
-    public var exitCode: Int32
-
-    /// All problems, one line each, and a line that counts them: `2 errors, 1 warning; nothing was started`.
-    public var text: String { text() }
-
-    func text(ending: String = "nothing was started") -> String {
-        var list = ProblemList()
-        list.append(problems)
-        return problems.map { "\($0)\n" }.joined() + list.counts + "; \(ending)\n"
-    }
 }

@@ -6,7 +6,7 @@ enum NativeFile {
     ///   - onlyGiven: Leave out what is built in, except the identity of apps.
     ///   - showsOrigins: Each value becomes `{"value": …, "origin": …}`.
     static func document(
-        _ configuration: Configuration, onlyGiven: Bool = false, showsSecrets: Bool = false, showsOrigins: Bool = false
+        _ configuration: LoadedSettings, onlyGiven: Bool = false, showsSecrets: Bool = false, showsOrigins: Bool = false
     ) -> JSONText {
         func value(_ json: JSONText, _ origin: Origin) -> JSONText {
             showsOrigins ? .object([("value", json), ("origin", .string(origin.description))]) : json
@@ -40,7 +40,7 @@ enum NativeFile {
     }
 
     /// `apps[0].clientEvents = true    # env SOKETI_…`; secrets are hidden.
-    static func list(_ configuration: Configuration, showsOrigins: Bool) -> String {
+    static func list(_ configuration: LoadedSettings, showsOrigins: Bool) -> String {
         var lines: [(text: String, origin: Origin)] = []
         for option in Option.server {
             let text = "\(option.key) = \(option.field.read(configuration.settings).json().printed())"
@@ -63,7 +63,7 @@ enum NativeFile {
         }.joined()
     }
 
-    private static func drafts(_ configuration: Configuration) -> [AppDraft] {
+    private static func drafts(_ configuration: LoadedSettings) -> [AppDraft] {
         configuration.settings.apps.enumerated().map { index, app in
             var draft = AppDraft(app: app)
             // An app may have been written with `keys` alone.

@@ -3,7 +3,7 @@ import Arguments
 /// What the command line asks for. Everything but serving and asking a running broker is already answered here.
 public enum CommandLineRequest: Sendable {
     /// Print the warnings to standard error and run.
-    case serve(Configuration)
+    case serve(LoadedSettings)
     /// Print and leave.
     case text(CommandOutput)
     /// Ask a running broker; leave with 0 when it answers 200.
@@ -16,7 +16,7 @@ public enum CommandLineRequest: Sendable {
     ///   - readFile: `-` is standard input.
     public static func parse(
         arguments: [String], environment: [String: String], build: BuildInformation,
-        readFile: @escaping Configuration.ReadFile
+        readFile: @escaping LoadedSettings.ReadFile
     ) -> CommandLineRequest {
         let commands = Commands(environment: environment, build: build, readFile: readFile)
         guard let first = arguments.first, !first.hasPrefix("-") else { return commands.serve(arguments, isBare: true) }

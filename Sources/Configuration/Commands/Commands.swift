@@ -4,7 +4,7 @@ import Arguments
 struct Commands {
     let environment: [String: String]
     let build: BuildInformation
-    let readFile: Configuration.ReadFile
+    let readFile: LoadedSettings.ReadFile
 
     // MARK: serve
 
@@ -15,7 +15,7 @@ struct Commands {
         case "version"?: return .text(version([]))
         default: break
         }
-        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
+        switch LoadedSettings.load(flags: flags, environment: environment, readFile: readFile) {
         case .success(let configuration): return .serve(configuration)
         case .failure(let failure): return .text(.failure(failure))
         }
@@ -64,9 +64,9 @@ struct Commands {
     /// What a command says about the configuration that the flags lead to, or why there is none.
     private func output(
         _ flags: FlagParser.Result, _ environment: [String: String], onFailure: String = "nothing was started",
-        says: (Configuration) -> String
+        says: (LoadedSettings) -> String
     ) -> CommandOutput {
-        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
+        switch LoadedSettings.load(flags: flags, environment: environment, readFile: readFile) {
         case .failure(let failure): .failure(failure, ending: onFailure)
         case .success(let configuration): .success(says(configuration), warnings: configuration.warningText)
         }
@@ -170,7 +170,7 @@ struct Commands {
             return .health(target)
         }
         flags.given.removeAll { $0.name == "timeout" }
-        switch Configuration.load(flags: flags, environment: environment, readFile: readFile) {
+        switch LoadedSettings.load(flags: flags, environment: environment, readFile: readFile) {
         case .failure(let failure): return .text(.failure(failure))
         case .success(let configuration):
             let settings = configuration.settings

@@ -1,0 +1,61 @@
+public import PusherProtocol
+
+/// One app as one snapshot of the settings describes it. Safe from any thread.
+///
+/// Settings and keys are of this snapshot and never change. Channels, quotas and counters are the same objects in every snapshot of the
+/// app: replacing the settings loses nothing of them, and a command reaches either in one step.
+public final class App: Sendable {
+    /// Its number, the same in every snapshot.
+    public let index: Int
+    /// Without the keys: nobody needs a secret's text any more.
+    public let settings: AppSettings
+    /// The prepared keys, in the order of the settings; none of an app that was removed.
+    public let keys: [AppKey]
+    /// It is no longer configured: no key or id leads here, but connections may be left, and the number is still its own.
+    public let isRemoved: Bool
+    let registry: ChannelRegistry
+    let connections: Quota
+    /// Occupied channels, user channels not among them.
+    let channels: Quota
+    let backendEvents: WindowCounter
+    let readRequests: WindowCounter
+    let messagesToday: WindowCounter
+    /// Which edges somebody wants to be told.
+    let edges: EdgeInterest
+
+    /// An app that was not there before.
+    init(index: Int, settings: AppSettings, shards: ShardDirectory) {
+        self.index = index
+        (keys, self.settings, isRemoved) = (Self.prepared(settings), Self.withoutKeys(settings), false)
+        registry = ChannelRegistry(app: index, directory: shards)
+        (connections, channels, edges) = (Quota(), Quota(), EdgeInterest())
+        (backendEvents, readRequests, messagesToday) = (WindowCounter(), WindowCounter(), WindowCounter())
+    }
+
+    /// The app with other settings; nil: removed.
+    init(_ before: App, settings: AppSettings?) {
+        index = before.index
+        keys = settings.map(Self.prepared) ?? []
+        self.settings = settings.map(Self.withoutKeys) ?? before.settings
+        isRemoved = settings == nil
+        registry = before.registry
+        (connections, channels, edges) = (before.connections, before.channels, before.edges)
+        (backendEvents, readRequests, messagesToday) =
+            (before.backendEvents, before.readRequests, before.messagesToday)
+    }
+
+    private static func prepared(_ settings: AppSettings) -> [AppKey] {
+        settings.keys.map { AppKey(key: $0.key, secret: $0.secret) }
+    }
+
+    private static func withoutKeys(_ settings: AppSettings) -> AppSettings {
+        var kept = settings
+        kept.keys = []
+        return kept
+    }
+
+    /// Connections open now. Any thread.
+    public var connectionCount: Int { connections.count }
+    /// Occupied channels now. Any thread.
+    public var channelCount: Int { channels.count }
+}
