@@ -9,12 +9,7 @@ extension Memberships {
         return position < list.count && list.slot(at: position) == slot && list.entry(at: position) == UInt32(entry)
     }
 
-    /// Both views hold the same pairs, and what is free holds nothing. O(everything).
-    func checkInvariants() {
-        if let fault { preconditionFailure(fault) }
-    }
-
-    /// The first contradiction, in words; nil when all is well.
+    /// The first contradiction between the two views, or in what is free, in words; nil when all is well. O(everything).
     var fault: String? {
         if let fault = connectionFault { return fault }
         for app in tables.indices {

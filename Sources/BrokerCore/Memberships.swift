@@ -8,7 +8,7 @@ internal import PusherProtocol
 ///     connections[slot].subscriptions[entry]     = (channel, position, …)
 ///     tables[app][channel].subscribers[position] = (slot, entry)
 ///
-/// `add` and `remove` are the only ones that change either; `checkInvariants` compares them. The registry counts a membership
+/// `add` and `remove` are the only ones that change either; `fault` compares them. The registry counts a membership
 /// a little longer than it is in the lists: those of closed connections stand in `departures` until their slice comes.
 ///
 /// It cannot be copied, so that no access to it counts references. Touched by its loop only.
