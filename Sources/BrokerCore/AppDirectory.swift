@@ -21,7 +21,7 @@ public final class AppDirectory: Sendable {
     /// The apps of a process that starts.
     /// - Parameter settings: checked: keys and ids are unique over all apps.
     convenience init(settings: [AppSettings], shards: ShardDirectory) {
-        precondition(settings.count <= Self.appsMax, "a checked configuration has not more apps than a delivery can name")
+        precondition(settings.count <= Self.appsMax, "a delivery names its app in 16 bits")
         self.init(settings.enumerated().map { App(index: $0, settings: $1, shards: shards) }, hashing: shards.hashing)
     }
 

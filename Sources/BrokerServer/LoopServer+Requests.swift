@@ -72,7 +72,8 @@ extension LoopServer {
         let isSmall = left.map { $0 <= Self.skippedBytesMax } ?? false
         if !isSmall || request.head.expectsContinue { question.head.keepAlive = false }
         if answer(slot, &question) {
-            let (consumed, inputBytesMax) = sessions[slot].reader.admitBody(of: request, budget: state.shared.inputBudget)
+            let (consumed, inputBytesMax) = sessions[slot].reader.admitBody(
+                of: request, budget: state.shared.inputBudget)
             offset += consumed
             if let inputBytesMax { loop.inputLimit(slot, bytes: inputBytesMax) }
             if request.head.expectsContinue {

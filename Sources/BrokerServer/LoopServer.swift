@@ -43,10 +43,9 @@ final class LoopServer: LoopHandler {
     /// The loop's time, truncated: only differences mean something.
     var milliseconds: UInt32 { UInt32(truncatingIfNeeded: loop.now.nanoseconds / 1_000_000) }
 
-    /// Tells the broker the turn's time, and of other settings, before the first command of the turn.
+    /// Tells the broker the turn's time before the first command of the turn.
     func syncTime() {
         guard clock.begins(loop.now) else { return }
-        if state.refresh() { broker.use(state.snapshot.apps) }
         broker.setTime(
             BrokerTime(milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: clock.unixSeconds))
     }
@@ -132,6 +131,7 @@ final class LoopServer: LoopHandler {
 
     func turn() -> Bool {
         syncTime()
+        if state.refresh() { broker.use(state.snapshot.apps) }
         for slot in readThrottle.takeFlushed() { resumeIfDue(slot) }
         if !later.postponed.isEmpty { answerPostponed() }
         fanOut()

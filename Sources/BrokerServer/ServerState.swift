@@ -40,18 +40,24 @@ final class ServerState: Sendable {
     ///
     /// Returns when every loop has: whatever a client sends from then on meets the new settings.
     /// - Parameter settings: checked settings.
+    /// - Returns: the options that wait for a restart.
     /// - Throws: when there is no number left for a new app; then nothing has changed.
-    func replaceSettings(_ settings: ServerSettings) throws(AppDirectory.NumbersUsedUp) {
+    @discardableResult
+    func replaceSettings(_ settings: ServerSettings) throws(AppDirectory.NumbersUsedUp) -> [String] {
         let secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
-        try snapshots.withLock { (state: inout (newest: SettingsSnapshot, number: Int)) throws(AppDirectory.NumbersUsedUp) in
+        let waiting = try snapshots.withLock {
+            (state: inout (newest: SettingsSnapshot, number: Int)) throws(AppDirectory.NumbersUsedUp) -> [String] in
             let apps = try broker.replaceApps(settings.apps)
-            state = (SettingsSnapshot(settings, apps: apps, secrets: secrets), state.number + 1)
+            let (reloaded, waiting) = state.newest.settings.reloading(settings)
+            state = (SettingsSnapshot(reloaded, apps: apps, secrets: secrets), state.number + 1)
             newestNumber.store(state.number, ordering: .releasing)
+            return waiting
         }
         // A job runs before its turn takes the snapshot, and that before anything more is read.
         let (handles, taken) = (handles, CountDownLatch(handles.count))
         for handle in handles { handle.post { taken.open() } }
         taken.wait()
+        return waiting
     }
 
     /// No new clients; those that are here are being sent away.

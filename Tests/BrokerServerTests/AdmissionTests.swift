@@ -98,7 +98,7 @@
 
         @Test func placesAreTakenBothOrNeither() throws {
             let state = makeState(false) { $0.limits.connectionsMax = 1 }
-            let (admission, app) = (Admission(state: state), state.broker.apps[0])
+            let (admission, app) = (Admission(state: LoopState(state)), state.broker.apps[0])
             let broker = LoopBroker(shared: state.broker, loop: 0)
             try admission.acquirePlaces(of: app, broker)
             #expect(throws: Refusal.handshake(.overQuota).about(app)) { try admission.acquirePlaces(of: app, broker) }
@@ -107,7 +107,7 @@
 
         @Test func theProcessIsFullBeforeTheAppIs() throws {
             let state = makeState(false) { _ in }
-            let admission = Admission(state: state)
+            let admission = Admission(state: LoopState(state))
             for _ in 0..<2 { #expect(state.acquireWebSocket()) }
             let broker = LoopBroker(shared: state.broker, loop: 0)
             let full = Refusal.handshake(.overCapacity, "The server has no room for more connections")
@@ -121,7 +121,7 @@
             let state = makeState(false) { ($0.limits.connectionsMax, $0.quotaCode) = (0, 4_100) }
             let broker = LoopBroker(shared: state.broker, loop: 0)
             do throws(Refusal) {
-                try Admission(state: state).acquirePlaces(of: state.broker.apps[0], broker)
+                try Admission(state: LoopState(state)).acquirePlaces(of: state.broker.apps[0], broker)
                 Issue.record("there is no place")
             } catch {
                 #expect(error.code == 4_100 && error.text == PusherErrorCode.overQuota.text)
@@ -152,7 +152,7 @@
             return bytes.withUnsafeBufferPointer { bytes in
                 let request = RequestView(bytes: bytes, head: head, body: UnsafeBufferPointer(start: nil, count: 0))
                 let key = head.path.lowerBound + 5..<head.path.upperBound
-                return Result { () throws(Refusal) in try ask(Admission(state: state), request, key) }
+                return Result { () throws(Refusal) in try ask(Admission(state: LoopState(state)), request, key) }
             }
         }
     }

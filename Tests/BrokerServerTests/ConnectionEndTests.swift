@@ -39,7 +39,7 @@
                 "the server's own end",
                 Case(
                     deed: {
-                        $0.server.state.isDraining = true
+                        $0.server.state.shared.isDraining = true
                         $0.pass(milliseconds: 300)
                     }, code: 4_200)),
             Row("its leaving without a word", Case(deed: { $0.hangUp() })),
@@ -53,10 +53,10 @@
             bench.turn(2)
             bench.connect()
             #expect(bench.takeHeard().contains("pusher:connection_established"))
-            #expect(server.state.webSocketCount == 1 && bench.app.connectionCount == 1)
+            #expect(server.state.shared.webSocketCount == 1 && bench.app.connectionCount == 1)
             row.value.deed(bench)
             bench.turn(4)
-            #expect(server.state.webSocketCount == 0 && bench.app.connectionCount == 0)
+            #expect(server.state.shared.webSocketCount == 0 && bench.app.connectionCount == 0)
             #expect([.ending, .free].contains(server.sessions[bench.slot].phase))
             let said = bench.heard
             guard let code = row.value.code else {
@@ -70,7 +70,7 @@
             server.end(bench.slot, .idle, .finish(.error(.reconnect)))
             server.closeWebSocket(bench.slot, .reconnect)
             bench.pass(milliseconds: 6_000)
-            #expect(server.state.webSocketCount == 0 && bench.app.connectionCount == 0 && bench.heard == said)
+            #expect(server.state.shared.webSocketCount == 0 && bench.app.connectionCount == 0 && bench.heard == said)
             #expect(server.sessions[bench.slot].phase == .free)
         }
     }

@@ -48,7 +48,7 @@
 
         deinit { hangUp() }
 
-        var app: App { server.state.broker.apps[0] }
+        var app: App { server.state.shared.broker.apps[0] }
         var text: String { String(decoding: heard, as: UTF8.self) }
 
         /// The peer is gone.

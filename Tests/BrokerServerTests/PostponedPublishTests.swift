@@ -17,7 +17,7 @@
             let claim = IdempotencyClaim(
                 key: try IdempotencyKey.of(header: header.span, body: nil),
                 fingerprint: PublishFingerprint.of(.event, query: APIQuery(), body: body.span))
-            let store = server.state.broker.idempotency
+            let store = server.state.shared.broker.idempotency
             let now = BrokerTime(milliseconds: bench.loop.now.nanoseconds / 1_000_000, unixSeconds: WallClock.seconds())
             guard case .claimed(let claimed) = store.claim([claim], app: app, time: now),
                 case .new(let ticket) = claimed[0]
@@ -38,7 +38,7 @@
             #expect(parts.first?.contains("X-Idempotency-Replayed: true") == true)
             #expect(parts.first?.hasSuffix(#"{"from":"the other"}"#) == true)
             #expect(parts.last?.hasSuffix("OK") == true)
-            #expect(server.later.postponed.isEmpty && server.state.inputBudget.reservedBytes == 0)
+            #expect(server.later.postponed.isEmpty && server.state.shared.inputBudget.reservedBytes == 0)
         }
     }
 #endif

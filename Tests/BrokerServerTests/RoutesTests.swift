@@ -98,7 +98,8 @@
         @Test func notReadyBeforeItServesAndWhileItDrains() throws {
             let bench = try LoopBench()
             for (isServing, isDraining, isReady) in [(true, false, true), (false, false, false), (true, true, false)] {
-                (bench.server.state.isServing, bench.server.state.isDraining) = (isServing, isDraining)
+                let shared = bench.server.state.shared
+                (shared.isServing, shared.isDraining) = (isServing, isDraining)
                 let (outcome, _) = try ask(bench, plain("GET /ready"))
                 #expect((outcome == .success("reply")) == isReady)
             }

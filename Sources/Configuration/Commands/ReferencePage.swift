@@ -95,14 +95,15 @@ enum ReferencePage {
         -> String
     {
         var text =
-            "## \(group.rawValue)\n\n| Key | Flag | Variable | Value | Default | Meaning |\n"
-            + "|---|---|---|---|---|---|\n"
+            "## \(group.rawValue)\n\n| Key | Flag | Variable | Value | Default | Reload | Meaning |\n"
+            + "|---|---|---|---|---|---|---|\n"
         for option in options {
             let key = group.isOfApp ? "apps[].\(option.key)" : option.key
             let value =
                 option.field.expectation.replacing("|", with: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
             let standard = option.field.read(defaults).json().printed()
             text += "| `\(key)` | `\(option.flag)` | `\(option.variable)` | \(value) | `\(standard)` |"
+            text += group.isOfApp || option.isReloadable ? " yes |" : " restart |"
             text += " \(option.help) |\n"
         }
         return text

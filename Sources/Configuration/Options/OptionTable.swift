@@ -32,6 +32,8 @@ struct Option<Settings: Sendable>: Sendable {
     let group: OptionGroup
     var unit = ""
     var shortFlag: Character?
+    /// A running server goes over to another value (`ServerSettings.reloading`); all options of apps do.
+    var isReloadable = false
     let help: String
 
     var flag: String { "--" + name }
@@ -57,9 +59,10 @@ extension Option where Settings == ServerSettings {
             help: "TCP port; 0 picks a free one"),
         .init(
             name: "path-prefix", key: "pathPrefix", field: .text(\.pathPrefix), group: .listener,
-            help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
+            isReloadable: true, help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
         .init(
             name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
+            isReloadable: true,
             help:
                 "Believe what a proxy in front says of its client: X-Forwarded-Proto, Forwarded, X-Forwarded-Ssl, "
                 + "X-Forwarded-Scheme; for the log also X-Forwarded-For"
@@ -69,6 +72,7 @@ extension Option where Settings == ServerSettings {
             help: "Event loop threads; 0: one per core"),
         .init(
             name: "production", key: "production", field: .boolean(\.isProduction), group: .process,
+            isReloadable: true,
             help: "Refuse the well-known credentials; tell callers less in refusals (the log says all)"),
         .init(
             name: "log-level", key: "logLevel", field: .words(\.logLevel), group: .process,
@@ -83,15 +87,15 @@ extension Option where Settings == ServerSettings {
         .init(
             name: "shutdown-grace-seconds", key: "shutdownGraceSeconds",
             field: .integer(\.shutdownGraceSeconds, 0...3_600), group: .process, unit: "seconds",
-            help: "Time over which connections are closed at the end"),
+            isReloadable: true, help: "Time over which connections are closed at the end"),
         .init(
             name: "pong-timeout-seconds", key: "pongTimeoutSeconds",
             field: .integer(\.pongTimeoutSeconds, 1...300), group: .limits, unit: "seconds",
-            help: "A silent client is pinged, and closed with 4201 when it stays silent so long"),
+            isReloadable: true, help: "A silent client is pinged, and closed with 4201 when it stays silent so long"),
         .init(
             name: "memory-threshold-percent", key: "memoryThresholdPercent",
             field: .integer(\.memoryThresholdPercent, 1...100), group: .process, unit: "percent",
-            help: "/accept-traffic answers 500 above this share of the memory limit"),
+            isReloadable: true, help: "/accept-traffic answers 500 above this share of the memory limit"),
         .init(
             name: "connections", key: "connections", field: .limit(\.connectionsMax, 1...10_000_000), group: .limits,
             help: "WebSocket connections of all apps together"),
@@ -126,16 +130,17 @@ extension Option where Settings == ServerSettings {
         .init(
             name: "keep-alive-seconds", key: "keepAliveSeconds",
             field: .integer(\.keepAliveSeconds, 1...86_400), group: .limits, unit: "seconds",
+            isReloadable: true,
             help: "A connection without a request is closed; longer than a proxy or client keeps it idle"),
         .init(
             name: "public-host", key: "publicHost", field: .text(\.publicAddress.host), group: .publicAddress,
-            help: "Host under which clients reach the broker"),
+            isReloadable: true, help: "Host under which clients reach the broker"),
         .init(
             name: "public-port", key: "publicPort", field: .integer(\.publicAddress.port, 0...65_535),
-            group: .publicAddress, help: "Its port; 0: the port that was bound"),
+            group: .publicAddress, isReloadable: true, help: "Its port; 0: the port that was bound"),
         .init(
             name: "public-scheme", key: "publicScheme", field: .words(\.publicAddress.scheme), group: .publicAddress,
-            help: "Its scheme"),
+            isReloadable: true, help: "Its scheme"),
     ]
 }
 

@@ -62,7 +62,8 @@ struct Model {
         var isCountPending = false
     }
 
-    let settings: [AppSettings]
+    /// In force on all loops.
+    var settings: [AppSettings]
     /// Queues are full most of the time. What then comes late, or never because something newer does, is not owed frame by frame:
     /// member events, statuses and counts. Each must make sense to the client that gets it, and in the end all must be true.
     var isTight = false

@@ -1,4 +1,5 @@
 import BrokerCore
+import TestSupport
 
 /// The small world of the simulation: three apps with different rules that share channel names and users.
 enum SimulatedWorld {
@@ -48,4 +49,22 @@ enum SimulatedWorld {
         closed.limits.messagesPerDayMax = 40
         return [full, tight, closed]
     }()
+
+    /// Changes one thing that a command would notice.
+    static func vary(_ app: inout AppSettings, _ random: inout SeededRandom) {
+        switch random.int(0...9) {
+        case 0: app.limits.connectionsMax = random.int(2...30)
+        case 1: app.limits.channelsMax = random.int(2...10)
+        case 2: app.limits.channelsPerConnectionMax = random.int(1...8)
+        case 3: app.limits.presenceMembersMax = random.int(1...6)
+        case 4: app.limits.watchlistMax = random.int(1...5)
+        case 5: app.limits.cacheSeconds = random.int(1...4)
+        case 6: app.clientEventsEnabled.toggle()
+        case 7: app.subscriptionErrors = random.pick([.both, .hosted, .soketi])
+        case 8:
+            let number = random.int(0...999_999)
+            app.keys = [.init(key: "\(app.id)-key-\(number)", secret: "\(app.id)-secret-\(number)")]
+        default: app.limits.messagesPerDayMax = app.limits.messagesPerDayMax.map { _ in random.int(20...60) }
+        }
+    }
 }

@@ -42,6 +42,7 @@ extension Simulation {
         case ..<82: try settle()
         case ..<84: try saySomethingElse()
         case ..<87: try consumeEdges()
+        case ..<88: try replaceSettings()
         default: try deliver(loop: random.int(0..<brokers.count), limit: random.int(1...8))
         }
     }
@@ -89,6 +90,16 @@ extension Simulation {
             model.answer(
                 id, .text(#"{"event":"pusher:connection_established","data":\#(Text.literal(data))}"#))
         }
+    }
+
+    /// One app has other settings, in force on all loops from here on.
+    private func replaceSettings() throws {
+        let app = random.int(0..<model.settings.count)
+        SimulatedWorld.vary(&model.settings[app], &random)
+        note("app \(app) has other settings")
+        signers[app] = Signer(model.settings[app])
+        let next = try shared.replaceApps(model.settings)
+        for broker in brokers { broker.use(next) }
     }
 
     private func closeOne() throws {

@@ -18,7 +18,7 @@ struct Divergence: Error, CustomStringConvertible {
 final class Simulation {
     let shared: SharedBroker
     let brokers: [LoopBroker]
-    let signers: [Signer]
+    var signers: [Signer]
     var model: Model
     var consumers: EdgeConsumersUnderTest
     var random: SeededRandom

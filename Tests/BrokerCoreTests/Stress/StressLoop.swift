@@ -29,6 +29,7 @@ final class StressLoop {
     /// What ended subscriptions heard.
     var histories: [(app: Int, channel: String, events: [String])] = []
     var fault: String?
+    private(set) var settingsTaken = 0
     private var random: SeededRandom
     private let signers: [Signer]
     private var freeSlots: [UInt32] = []
@@ -55,10 +56,19 @@ final class StressLoop {
         for _ in 0..<steps where fault == nil {
             milliseconds += 1
             setTime()
+            takeSettings()
             step()
             applyEffects()
             if random.oneIn(2) { deliver(limit: random.int(1...10)) }
         }
+    }
+
+    /// As a loop does between two turns; not all loops at the same time.
+    private func takeSettings() {
+        let newest = broker.shared.directory
+        guard newest !== broker.directory, random.oneIn(2) else { return }
+        broker.use(newest)
+        settingsTaken += 1
     }
 
     private func step() {

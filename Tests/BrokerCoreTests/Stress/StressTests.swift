@@ -1,4 +1,5 @@
 import BrokerCore
+import Synchronization
 import TestSupport
 import Testing
 
@@ -12,6 +13,32 @@ import Testing
         // SAFETY: between the start and the join of the threads, each thread uses only the loop of its own number.
         let loops: [StressLoop]
         init(_ loops: [StressLoop]) { self.loops = loops }
+    }
+
+    /// Replaces the settings as long as a loop runs: limits change, and a third app comes and goes.
+    private final class Replacer: Sendable {
+        private let loopsLeft: Atomic<Int>
+        private let rounds = Atomic<Int>(0)
+
+        init(loops: Int) { loopsLeft = Atomic(loops) }
+
+        func loopHasEnded() { loopsLeft.wrappingSubtract(1, ordering: .relaxed) }
+
+        var roundCount: Int { rounds.load(ordering: .relaxed) }
+
+        func run(_ shared: SharedBroker) {
+            var round = 0
+            repeat {
+                round += 1
+                var apps = ["a", "b", "c"].map(StressTests.settings)
+                apps[0].limits.channelsPerConnectionMax = 50 + round % 7
+                apps[1].limits.cacheSeconds = 1_000 + round % 5
+                if round % 2 == 0 { apps.removeLast() }
+                if round % 3 == 0 { apps.reverse() }
+                if (try? shared.replaceApps(apps)) == nil { preconditionFailure("three apps have numbers") }
+            } while loopsLeft.load(ordering: .relaxed) > 0
+            rounds.store(round, ordering: .relaxed)
+        }
     }
 
     private static func settings(_ id: String) -> AppSettings {
@@ -37,11 +64,15 @@ import Testing
             hall.loops[0].applyEffects()
             return slot
         }
-        Threads.run(count + 1) { number in
-            guard number < count else { return listener.listen() }
+        let replacer = Replacer(loops: count)
+        Threads.run(count + 2) { number in
+            guard number < count else { return number == count ? listener.listen() : replacer.run(shared) }
             hall.loops[number].run(steps: 2_000)
             listener.loopHasEnded()
+            replacer.loopHasEnded()
         }
+        #expect(replacer.roundCount > 0 && hall.loops.contains { $0.settingsTaken > 0 })
+        #expect(shared.apps.map(\.settings.id).prefix(2) == ["a", "b"] && shared.apps.count <= 3)
         becomeQuiet(hall.loops)
         for loop in hall.loops { #expect(loop.fault == nil) }
         // Where queues are full, most is refused.

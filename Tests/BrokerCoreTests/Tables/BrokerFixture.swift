@@ -11,7 +11,8 @@ struct Peer: Hashable {
 final class BrokerFixture {
     let shared: SharedBroker
     let brokers: [LoopBroker]
-    let signer: Signer
+    private(set) var signer: Signer
+    private var settings: AppSettings
     private(set) var closed: [Peer: PusherErrorCode] = [:]
     private var frames: [Peer: [String]] = [:]
     private var slots: [UInt32]
@@ -26,12 +27,20 @@ final class BrokerFixture {
             settings: [settings], loopCount: loops, seed: 42, queueBytesMax: queueBytesMax)
         self.shared = shared
         brokers = (0..<loops).map { LoopBroker(shared: shared, loop: $0) }
-        signer = Signer(settings)
+        (signer, self.settings) = (Signer(settings), settings)
         slots = Array(repeating: 0, count: loops)
         pass(milliseconds: 0)
     }
 
     var app: App { shared.apps[0] }
+
+    /// Puts other settings of the app in force on all loops.
+    func replace(_ change: (inout AppSettings) -> Void) throws {
+        change(&settings)
+        signer = Signer(settings)
+        let next = try shared.replaceApps([settings])
+        for broker in brokers { broker.use(next) }
+    }
 
     func pass(milliseconds more: UInt64) {
         milliseconds += more
