@@ -48,7 +48,7 @@ struct DeliveryInbox: ~Copyable {
     /// Everything that was taken has been given out.
     var isDrained: Bool { chain == nil && !isUnfinished }
 
-    /// Nothing of it is in use any more: for tests.
+    /// Nothing of it is in use, and no join waits for the end of a drain.
     var isAtRest: Bool { isDrained && current == nil && unsettled.count == 0 }
 
     /// Joins that wait for the next drain: for tests.

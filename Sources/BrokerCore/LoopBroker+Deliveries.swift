@@ -23,6 +23,8 @@ extension LoopBroker {
     /// Deliveries that close connections become effects on the way, a bounded number at a time.
     public func nextDelivery() -> Delivery? {
         let queue = shared.queues[loop]
+        // Most turns bring nothing, and there is no join that waits for the end of a drain.
+        if inbox.isAtRest, owed.isEmpty, queue.pointee.isEmpty { return nil }
         for _ in 0..<Self.fruitlessMax {
             inbox.finishCurrent(of: queue, pool: &pool, &memberships)
             if inbox.isDrained, !owed.isEmpty { payOwed() }

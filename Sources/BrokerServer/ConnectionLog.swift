@@ -7,8 +7,8 @@ internal import Wire
 
 /// What one loop says of its connections: refusals at `info`, what goes well at `debug`. Loop thread only.
 ///
-/// Lines are rare, so nothing is kept for them but the peer.
-struct ConnectionLog {
+/// Lines are rare, so nothing is kept for them but the peer. It cannot be copied, so that to ask it counts no reference.
+struct ConnectionLog: ~Copyable {
     let state: LoopState
     let broker: LoopBroker
     /// What goes well is logged too.

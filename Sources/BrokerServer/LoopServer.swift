@@ -181,25 +181,19 @@ final class LoopServer: LoopHandler {
             handles[wakes.trailingZeroBitCount].wake()
             wakes &= wakes - 1
         }
-        guard !broker.effects.actions.isEmpty else { return }
-        applyActions()
-        broker.effects.clear()
+        while broker.effects.areWaiting { applyActions() }
     }
 
-    /// Holds the actions themselves, not the broker's property: ending a connection is a command to the broker.
     private func applyActions() {
-        let actions = broker.effects.actions
-        for action in actions {
-            switch action {
-            case .frame(let slot, let json):
-                broker.effects.withMessage(json: json) { message in
-                    let frame = WebSocketFraming.frame(message)
-                    readThrottle.answeredBytes += frame.count
-                    loop.outbox.send(frame, to: slot)
-                }
-            case .close(let slot, let code): closeWebSocket(slot, code)
-            }
-        }
+        var work = broker.effects.take()
+        work.forEach(
+            write: { slot, message in
+                let frame = WebSocketFraming.frame(message)
+                readThrottle.answeredBytes += frame.count
+                loop.outbox.send(frame, to: slot)
+            },
+            close: { slot, code in closeWebSocket(slot, code) })
+        broker.effects.giveBack(work)
     }
 
     /// Sends what is in `scratch` as part of an answer to the peer's own request or message.

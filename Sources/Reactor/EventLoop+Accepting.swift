@@ -81,7 +81,6 @@ extension EventLoop {
     func notifyWatcher(_ index: Int) { watchers[index].onReadable() }
 
     func announceAdopted(_ handler: any LoopHandler) {
-        guard !due.adopted.isEmpty else { return }
         let adopted = due.adopted
         due.adopted.removeAll(keepingCapacity: true)
         for one in adopted where isLive(one.token) {

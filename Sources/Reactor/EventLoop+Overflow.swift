@@ -41,7 +41,6 @@ extension EventLoop {
 
     /// Tells the handler whose answers are with the kernel now.
     func deliverCaughtUp(_ handler: any LoopHandler) {
-        guard !table.caughtUp.isEmpty else { return }
         let caughtUp = table.caughtUp
         table.caughtUp.removeAll(keepingCapacity: caughtUp.count < 4_096)
         for slot in caughtUp where slot < table.used && table[slot].isOpen() { handler.answersTaken(slot) }

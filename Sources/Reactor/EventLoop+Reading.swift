@@ -96,7 +96,6 @@ extension EventLoop {
     /// Tells the handler whose stream has ended, a bounded number in a turn: to end a session costs many times more than to notice
     /// that its peer left, and when thousands leave at once, those who come meanwhile would wait for all of them.
     func deliverEnds(_ handler: any LoopHandler) {
-        guard !due.ended.isEmpty else { return }
         for _ in 0..<min(due.ended.count, table.options.endsPerTurn) {
             guard let one = due.ended.popFirst(), isLive(one) else { continue }
             // Finished by its handler or cut off meanwhile, or paused: then it hears when it resumes.

@@ -82,8 +82,8 @@ extension EventLoop {
     }
 
     /// Reads on where the layer may hold more than one buffer's worth, or an end.
+    @inline(never)
     func rereadSecured(_ handler: any LoopHandler) {
-        guard !due.rereads.isEmpty else { return }
         let rereads = due.rereads
         due.rereads.removeAll(keepingCapacity: true)
         for one in rereads where isLive(one) {

@@ -80,13 +80,13 @@ public final class EventLoop {
         let count = wait(handler, mayWait: mayWait)
         now = manualTime ?? MonotonicTime.now()
         table.statistics.turns &+= 1
-        announceAdopted(handler)
-        rereadSecured(handler)
+        if !due.adopted.isEmpty { announceAdopted(handler) }
+        if !due.rereads.isEmpty { rereadSecured(handler) }
         serve(count, handler)
         for job in handle.takeJobs() { job(self) }
-        deliverCaughtUp(handler)
+        if !table.caughtUp.isEmpty { deliverCaughtUp(handler) }
         replayInput(handler)
-        deliverEnds(handler)
+        if !due.ended.isEmpty { deliverEnds(handler) }
         let hasMore = handler.turn()
         let isTick = fireTimers(handler)
         if isTick {

@@ -24,6 +24,7 @@ struct RawBuffer<Element: BitwiseCopyable> {
         }
     }
 
+    @inline(__always)
     mutating func append(_ element: Element) {
         if count == capacity { grow(to: capacity * 2) }
         (base + count).initialize(to: element)
@@ -31,12 +32,14 @@ struct RawBuffer<Element: BitwiseCopyable> {
     }
 
     /// Room for so many more, at least doubled.
+    @inline(__always)
     mutating func reserve(_ more: Int) {
         guard capacity - count < more else { return }
         grow(to: max(capacity * 2, count + more))
     }
 
     /// Moves what is in use to larger memory.
+    @inline(never)
     mutating func grow(to wanted: Int) {
         let bigger = UnsafeMutablePointer<Element>.allocate(capacity: wanted)
         bigger.initialize(from: base, count: count)
