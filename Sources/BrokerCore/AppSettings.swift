@@ -1,6 +1,8 @@
 /// What the operator decided for one app: identity, keys, features and limits.
 ///
 /// Configuration builds it once and the broker only reads it, so it may be read from any thread.
+///
+/// Large, because it has a field for each option of an app.
 public struct AppSettings: Sendable, Equatable {
     /// A key and its secret. Several may be active at once, so that one can be rotated out.
     public struct Key: Sendable, Equatable {
@@ -58,6 +60,8 @@ public struct AppSettings: Sendable, Equatable {
 }
 
 /// The bounds of one app. `nil` means unlimited.
+///
+/// Large, because it has a field for each limit.
 public struct AppLimits: Sendable, Equatable {
     public var connectionsMax: Int?
     public var channelsMax: Int?

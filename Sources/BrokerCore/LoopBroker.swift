@@ -6,6 +6,8 @@ public import PusherProtocol
 /// Made and used on one loop; loops meet only in `SharedBroker`. It has no clock, no socket and no randomness: the same
 /// commands give the same effects. The commands are in the `LoopBroker+…` files:
 /// a client's messages, membership, publishing, deliveries, questions.
+///
+/// Large, because it is the list of all commands, a file for each family of them; what they change is owned by the values below.
 public final class LoopBroker {
     public let shared: SharedBroker
     public let loop: Int

@@ -2,6 +2,8 @@ import Arguments
 import BrokerCore
 
 /// Puts the layers on one another, lowest first: built-in, `PORT`, file, foreign names, `STARLING_*`, flags.
+///
+/// Large, because a problem of any layer is told with the origins of all: apps, checks and limits of one loading are in a file each.
 struct Loader {
     let flags: FlagParser.Result
     var variables: Variables

@@ -5,6 +5,8 @@ public import Telemetry
 ///
 /// `LoadedSettings.load` builds it and nothing changes it afterwards, so it may be read from any thread. Units end
 /// the names.
+///
+/// Large, because it has a field for each option of the process.
 public struct ServerSettings: Sendable, Equatable {
     /// Where browsers and back ends reach the broker from outside: for printed snippets only, never to bind.
     public struct PublicAddress: Sendable, Equatable {

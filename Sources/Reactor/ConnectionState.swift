@@ -20,6 +20,8 @@
 /// ```
 /// The handler's verbs are `finish`, `finishWithFrame` and `abort`; `close` is the loop's own, with the reason; `kill`, `retire` and `endRest`
 /// are the three steps by which the table takes a number back.
+///
+/// Large, because whatever a flush or a read looks at lies in one or two cache lines; who owns which field stands beside it.
 struct ConnectionState {
     struct Flags: OptionSet {
         let rawValue: UInt16

@@ -5,6 +5,8 @@ internal import Glibc
 ///
 /// Slots are raw memory addressed by number: they are touched once per event or flush, in any order, and an array of structs with
 /// uniqueness and bounds checks doubled the cost of a flush without adding a proof (epoll's slot numbers are ours).
+///
+/// Large, because flush, backlog, overflow, offenders and transport are a file each, and all of them move one connection's state.
 struct ConnectionTable: ~Copyable {
     private(set) var states: UnsafeMutablePointer<ConnectionState>
     private(set) var capacity = 0

@@ -5,6 +5,9 @@ internal import CLinux
 /// A turn: wait → clock → accepts, reads, writes → posted jobs → input left over → ended streams → `handler.turn()` → timers →
 /// `handler.tick()` → flush → closes → sleep?
 /// Level-triggered, one `recv` per readable socket and turn, one `send` per connection and turn.
+///
+/// Large, because a turn's stages are its methods, a file for each; they share the table, the outbox and the handler's turn. What has rules of
+/// its own is a value (`Acceptor`, `Epoll`, `TimerWheel`, `DueCalls`, `FlushProgress`).
 public final class EventLoop {
     /// The door for other threads.
     public let handle: LoopHandle

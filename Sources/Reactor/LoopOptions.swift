@@ -1,4 +1,6 @@
 /// Sizes and bounds of one loop.
+///
+/// Large, because it has a field for each bound.
 public struct LoopOptions: Sendable {
     /// The one buffer every connection's bytes are received into; also the most one connection may read in a turn.
     public var receiveBufferBytes = 256 * 1_024
@@ -46,6 +48,8 @@ public struct LoopOptions: Sendable {
 }
 
 /// What a loop did since it was made; plain numbers, read on the loop's thread only.
+///
+/// Large, because it has a number for each thing that is counted.
 public struct LoopStatistics: Sendable, Equatable {
     public var turns: UInt64 = 0
     /// Times the loop was woken by its eventfd.

@@ -38,6 +38,8 @@ public struct HTTPFailure: Error, Equatable, Sendable {
 }
 
 /// A request head that passed every check; ranges are offsets into the bytes it was read from.
+///
+/// Large, because it has a range for each header field that somebody asks about: a dictionary would allocate for every request.
 public struct HTTPRequestHead: Sendable, Equatable {
     /// How the body is delimited (RFC 9112 §6.3).
     public enum BodyFraming: Equatable, Sendable { case none, length(Int), chunked }

@@ -3,6 +3,8 @@ internal import Reactor
 internal import Synchronization
 
 /// Leads the workers through the phases of a run: ramp → warm-up → measure → drain → verify. Main thread.
+///
+/// Large, because each family of scenarios has a file.
 final class Conductor {
     let options: Options
     let plan: Plan

@@ -1,4 +1,6 @@
 /// What one worker counted since it started; plain numbers, summed over workers for the report.
+///
+/// Large, because it has a number for each thing that is counted.
 struct Counters: Sendable, Equatable {
     // Connections.
     var dialed = 0

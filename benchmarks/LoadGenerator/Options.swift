@@ -1,4 +1,6 @@
 /// What the command line asks for.
+///
+/// Large, because it has a field for each option.
 struct Options: Sendable {
     var scenario = Scenario.fanout
     var host = "127.0.0.1"

@@ -33,6 +33,8 @@ struct SearchStep: Sendable {
 }
 
 /// What a run found, ready to be written in any form.
+///
+/// Large, because each form it is written in has a file.
 struct Report: Sendable {
     var options: Options
     var commandLine: [String]
