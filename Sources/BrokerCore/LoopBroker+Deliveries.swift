@@ -20,7 +20,7 @@ extension LoopBroker {
 
     /// The next delivery with at least one recipient, or nil: the queue is empty, or this turn has done enough (`hasWork`).
     ///
-    /// Deliveries that close connections become effects on the way, a bounded number at a time.
+    /// Deliveries that close connections become effects on the way, a bounded number at a time. Effects.
     public func nextDelivery() -> Delivery? {
         let queue = shared.queues[loop]
         // Most turns bring nothing, and there is no join that waits for the end of a drain.

@@ -175,7 +175,7 @@ extension LoopBroker {
         }
     }
 
-    /// Carries out at most `limit` of the departures that closed connections left behind.
+    /// Carries out at most `limit` of the departures that closed connections left behind. Effects: other loops to wake.
     public func settleDepartures(limit: Int) {
         for _ in 0..<min(limit, memberships.departures.count) {
             guard let next = memberships.nextDeparture() else { return }

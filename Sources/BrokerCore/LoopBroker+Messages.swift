@@ -2,7 +2,7 @@ internal import PusherProtocol
 internal import Wire
 
 extension LoopBroker {
-    /// Acts on one text message of a client; the answers are in `effects`.
+    /// Acts on one text message of a client. Effects: its answers, and loops to wake.
     ///
     /// Nothing a client sends closes its connection here: what cannot be read is answered by `pusher:error` (PW-030…PW-032).
     public func receive(slot: UInt32, message bytes: Span<UInt8>) {

@@ -37,7 +37,8 @@ extension LoopBroker {
         return app.messagesToday.acquire(count, window: UInt64(max(0, time.unixSeconds) / 86_400), limit: limit)
     }
 
-    /// Publishes a request's event to one of its channels (Pusher protocol §3.10). The frame is encoded once, before the lock.
+    /// Publishes a request's event to one of its channels (Pusher protocol §3.10). The text is encoded once, before the lock. Effects: loops to
+    /// wake.
     @discardableResult
     public func publish(app: App, _ request: PublishRequest, channel index: Int, body: Span<UInt8>) -> Audience {
         let channel = request.channels[index]

@@ -15,6 +15,7 @@ extension LoopBroker {
         }
     }
 
+    /// What the API tells of a channel; of one that is not occupied, too (Pusher protocol §6.7).
     public func channelState(of name: Span<UInt8>, app: App) -> ChannelState {
         app.registry.shard(of: name).withLock { (state: inout ChannelShard) -> ChannelState in
             guard let id = state.find(name) else { return ChannelState() }

@@ -1,7 +1,7 @@
 /// Tables that were large once give their memory back, and what is owed or over is looked after.
 extension LoopBroker {
     /// Housekeeping of the shards this loop has listed: counts that are owed, cached events whose time is over, memory of records
-    /// that are gone. Call it a few times a second.
+    /// that are gone. Call it a few times a second. Effects: loops to wake.
     public func tick() {
         shared.idempotency.tick(time)
         housekeeping.visitOwing { shard in

@@ -78,7 +78,9 @@ extension LoopBroker {
         effects.frame(to: slot) { ServerFrame.watchlistEvents(online: online, offline: offline, to: &$0) }
     }
 
-    /// Ends every signed-in connection of a user, on all loops (PW-116…PW-118).
+    /// Ends every signed-in connection of a user, on all loops (PW-116…PW-118). Effects: loops to wake; each
+    /// closes its own when it takes the delivery.
+    /// - Throws: `.overloaded` when a loop is too far behind to be told.
     public func terminateConnections(of userID: Span<UInt8>, app: App) throws(PublishRefusal) {
         if shared.isOverloaded { throw .overloaded }
         let name = Self.userChannel(userID)

@@ -3,7 +3,8 @@ public import PusherProtocol
 
 /// The broker as one loop sees it: commands of that loop's connections in, `effects` out.
 ///
-/// Made and used on one loop; loops meet only in `SharedBroker`. It has no clock, no socket and no randomness: the same
+/// Made and used on one loop: every call is for that loop's thread. What may leave something in `effects` says "Effects"; the owner applies
+/// them before the next command. Loops meet only in `SharedBroker`. It has no clock, no socket and no randomness: the same
 /// commands give the same effects. The commands are in the `LoopBroker+…` files:
 /// a client's messages, membership, publishing, deliveries, questions.
 ///
@@ -75,7 +76,7 @@ public final class LoopBroker {
         app.connections.acquire(limit: app.settings.limits.connectionsMax)
     }
 
-    /// Opens a connection that was admitted and holds its place in the quota, and queues `connection_established` (PW-001…PW-005).
+    /// Opens a connection that was admitted and holds its place in the quota, and answers `connection_established` (PW-001…PW-005). Effects.
     /// - Parameters:
     ///   - slot: the session's number on this loop: small, for tables are indexed by it, and taken by one session at a time. What
     ///     carries the session, and under which number, is the owner's business.
@@ -89,7 +90,7 @@ public final class LoopBroker {
         }
     }
 
-    /// Ends a connection: from now on it gets no delivery; the registry is told in slices (`settleDepartures`).
+    /// Ends an open connection, or does nothing: from now on it gets no delivery; the registry is told in slices (`settleDepartures`).
     public func close(slot: UInt32) {
         guard isOpen(slot) else { return }
         let app = memberships[slot].app
