@@ -163,8 +163,9 @@ final class LoopServer: LoopHandler {
         while !loop.outbox.isFlushing, allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn),
             let delivery = broker.nextDelivery()
         {
-            allowance.spend(recipients: delivery.recipients.count)
-            let frame = loop.outbox.frame(WebSocketFraming.frame(delivery.message))
+            let bytes = WebSocketFraming.frame(delivery.message)
+            allowance.spend(recipients: delivery.recipients.count, frameBytes: bytes.count)
+            let frame = loop.outbox.frame(bytes)
             if delivery.except == .max {
                 loop.outbox.queue(frame, to: delivery.recipients)
             } else {

@@ -8,7 +8,7 @@
             var allowance = TurnAllowance()
             var count = 0
             while allowance.isLeft(arenaBytes: count * bytes) {
-                allowance.spend(recipients: recipients)
+                allowance.spend(recipients: recipients, frameBytes: bytes)
                 count += 1
             }
             return count
@@ -25,7 +25,18 @@
         }
 
         @Test func largeFramesEndATurnByTheirBytes() {
-            #expect(deliveries(recipients: 10, bytes: 64 << 10) == 64)
+            #expect(deliveries(recipients: 5, bytes: 64 << 10) == 64)
+        }
+
+        @Test func aCrowdIsNotHandedMoreInATurnThanItsBacklogsMayHold() {
+            // Whoever takes nothing of it in this turn still owes less than all may owe together.
+            for (recipients, bytes) in [(1_000, 9_000), (1_500, 60_000), (10_000, 1_000), (10_000, 10_000)] {
+                let handed = deliveries(recipients: recipients, bytes: bytes) * recipients * bytes
+                #expect(handed < TurnAllowance.copiedBytesMax + recipients * bytes)
+                #expect(handed < 128 << 20)
+            }
+            // One event is delivered, whatever it comes to.
+            #expect(deliveries(recipients: 100_000, bytes: 1 << 20) == 1)
         }
 
         @Test func memoryIsReadOnceATickHoweverOftenItIsAskedFor() {
