@@ -1,3 +1,4 @@
+internal import CLinux
 @testable import Reactor
 import TestSupport
 import Testing
@@ -180,6 +181,19 @@ import Testing
         #expect(loop.backlogBytes(slot) == 3)
         loop.resumeReading(slot)
         #expect(line.run { line.heard[0] == [4, 5, 6] })
+    }
+
+    @Test func aLayerThatWaitsToBeFedDoesNotWaitForTheSocketToTakeBytes() throws {
+        let line = try Line([XorLayer(isClient: true, rekeyOneIn: 1), XorLayer(isClient: false)])
+        #expect(line.run { line.opened == [1, 1] })
+        line.layers[1].isDeaf = true
+        line.loops[0].pauseReading(line.slots[0])
+        line.loops[0].outbox.send([1, 2, 3], to: line.slots[0])
+        line.turn(0)
+        line.turn(0)
+        let state = line.loops[0].state(line.slots[0])
+        #expect(state.backlogCount == 3 && line.layers[0].outgoing.isEmpty)
+        #expect(state.interest == EPOLLIN.rawValue, "the socket would say in every turn that it does")
     }
 
     @Test func aPeerThatTalksInsteadOfAnsweringIsNotBufferedWithoutEnd() throws {
