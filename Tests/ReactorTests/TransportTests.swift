@@ -262,6 +262,22 @@ import Testing
         #expect(line.loops[0].backlogMemory == 0)
     }
 
+    @Test func theRestOfARecordGoesOutThoughNothingMoreIsSaid() throws {
+        let line = try Line([XorLayer(isClient: true), XorLayer(isClient: false)])
+        #expect(line.run { line.opened == [1, 1] })
+        line.loops[1].pauseReading(line.slots[1])
+        var sent = 0
+        while line.layers[0].outgoing.isEmpty, sent < 10_000_000 {
+            line.loops[0].outbox.send([UInt8](repeating: 1, count: 3_000), to: line.slots[0])
+            sent += 3_000
+            line.turn(0)
+        }
+        let backlog = line.loops[0].backlogBytes(line.slots[0])
+        #expect(backlog == 0 && !line.layers[0].outgoing.isEmpty, "one record has all of the last message")
+        line.loops[1].resumeReading(line.slots[1])
+        #expect(line.run { line.heard[1].count == sent })
+    }
+
     // MARK: The handshake
 
     @Test func nobodyHearsOfAConnectionBeforeItsHandshakeNorWhenItFails() throws {

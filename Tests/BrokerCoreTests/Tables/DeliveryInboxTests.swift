@@ -130,7 +130,7 @@
             #expect(loop.next() == "to [0]", "of the second drain")
             loop.post()
             #expect(loop.next() == "to [0, 1]" && loop.next() == "empty")
-            #expect(loop.inbox.unsettledCount == 0)
+            #expect(loop.inbox.unsettledCount == 0 && loop.memberships[loop.channel].pendingJoins.isEmpty)
         }
 
         @Test func whoIsLateIsLeftOutAlsoWhereALeaveHasMovedIt() {
@@ -205,6 +205,15 @@
             for slot in 0..<2 as Range<UInt32> { loop.join(slot) }
             loop.post()
             #expect(loop.next() == "nobody" && loop.next() == "to [0, 1]")
+        }
+
+        @Test func aDeliveryThatEverybodyJoinedAfterIsForNobody() {
+            let loop = Loop(slots: 2)
+            loop.join(0)
+            loop.post()
+            loop.join(1)
+            loop.leave(0)
+            #expect(loop.next() == "nobody" && loop.next() == "empty")
         }
 
         @Test func aMembersOwnConnectionsAreLeftOut() {
