@@ -2,7 +2,7 @@
 struct SlicedQueue<Element> {
     private var elements: [Element] = []
     private var done = 0
-    /// A longer array is freed when the last element has been taken.
+    /// A larger array is freed when the last element has been taken; so many that are done may stay in front of what waits.
     static var keptMax: Int { 4_096 }
 
     var count: Int { elements.count - done }
@@ -17,7 +17,7 @@ struct SlicedQueue<Element> {
         let element = elements[done]
         done += 1
         if done == elements.count {
-            elements.removeAll(keepingCapacity: done < Self.keptMax)
+            elements.removeAll(keepingCapacity: elements.capacity <= Self.keptMax)
             done = 0
         } else if done >= Self.keptMax, done * 2 >= elements.count {
             elements.removeFirst(done)  // one that is never empty does not grow for ever

@@ -1,3 +1,4 @@
+internal import CLinux
 @testable import Reactor
 import Testing
 
@@ -82,6 +83,17 @@ import Testing
         #expect(told == [pair.slot] && script.closes.map(\.why) == [.local])
         peer.read(1)
         #expect(peer.sawEnd)
+    }
+
+    @Test func aStreamThatHasEndedIsNotAskedForAgain() throws {
+        let loop = try EventLoop.manual()
+        let pair = try loop.pair(script)
+        let peer = Peer(pair.peer)
+        #expect(loop.state(pair.slot).interest == EPOLLIN.rawValue)
+        peer.shutDown()
+        loop.turns(2, script)
+        #expect(loop.state(pair.slot).interest == 0, "the kernel would tell of it in every turn")
+        #expect(peer.send([1]) < 0)
     }
 
     @Test func whatAConnectionSentBeforeItsEndIsHeardFirstHoweverOftenItPauses() throws {

@@ -313,7 +313,24 @@ import Testing
         #expect(peer.send([1]) == 1)
     }
 
-    /// A timer moved earlier is filed twice; the later entry is void when its turn comes, and not filed once more.
+    @Test func aTimerThatHasFiredIsSetAgain() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        let (slot, end) = try loop.pair(script)
+        let peer = Peer(end)
+        var fired = 0
+        script.onTimer = { _ in fired += 1 }
+        for round in 1...20 {
+            loop.setTimer(slot, afterMilliseconds: 300)
+            loop.advance(milliseconds: 400)
+            loop.turns(1, script)
+            #expect(fired == round)
+        }
+        #expect(peer.send([1]) == 1)
+    }
+
+    /// A timer moved earlier is filed twice; the later entry is void when its turn comes, and not filed once more, although the
+    /// timer has been moved on meanwhile and is still to come.
     @Test func movingATimerEarlierLeavesNothingBehindInTheWheel() throws {
         let loop = try EventLoop.manual()
         let script = Script()
@@ -322,13 +339,27 @@ import Testing
         var fired = 0
         script.onTimer = { _ in fired += 1 }
         for _ in 0..<50 {
-            loop.setTimer(slot, afterMilliseconds: 700)
             loop.setTimer(slot, afterMilliseconds: 300)
+            loop.setTimer(slot, afterMilliseconds: 1_000)
             loop.advance(milliseconds: 400)
             loop.turns(1, script)
         }
-        #expect(fired == 50)
-        #expect(loop.wheel.entryCount <= 3)
+        #expect(fired == 0)
+        #expect(loop.wheel.entryCount <= 4)
+        loop.advance(milliseconds: 1_000)
+        loop.turns(1, script)
+        #expect(fired == 1 && loop.wheel.entryCount == 0)
+        #expect(peer.send([1]) == 1)
+    }
+
+    @Test func aTimerSetAgainForTheSameTimeOrLaterDoesNotTouchTheWheel() throws {
+        let loop = try EventLoop.manual()
+        let (slot, end) = try loop.pair(Script())
+        let peer = Peer(end)
+        for more in 0..<100 as Range<UInt32> {
+            for _ in 0..<3 { loop.setTimer(slot, afterMilliseconds: 300 + more * 50) }
+        }
+        #expect(loop.wheel.entryCount == 1)
         #expect(peer.send([1]) == 1)
     }
 

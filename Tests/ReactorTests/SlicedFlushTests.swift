@@ -119,7 +119,7 @@ import Testing
         fanOut(frame(1), loop, to: pairs.map(\.slot))
         loop.turns(1, script)
         loop.abort(last.slot)
-        loop.turns(1, script)
+        loop.turns(2, script)  // its number rests after the first, and would be free after the second
         let next = try loop.pair(script)  // a turn more
         #expect(loop.outbox.isFlushing && next.slot != last.slot)
         loop.outbox.send([7], to: next.slot)

@@ -180,6 +180,46 @@ private final class Ball: Sendable {
         }
     }
 
+    @Test func aListenerThatWasClosedWhileItRestedIsNotWatchedAgain() throws {
+        let loop = try EventLoop.manual()
+        loop.listen(on: try Listener(host: "127.0.0.1", port: 0, reusePort: false, backlog: 8), tag: 0)
+        (loop.acceptor.listeners[0].isDisarmed, loop.acceptor.isResting) = (true, true)
+        loop.stopListening()
+        loop.advance(milliseconds: 200)
+        loop.turns(1, Script())
+        #expect(!loop.acceptor.isResting, "else every tick tries in vain, and complains")
+    }
+
+    @Test func aReserveThatCouldNotBeOpenedIsOpenedAtTheNextTick() throws {
+        let loop = try EventLoop.manual()
+        clinux_close(loop.acceptor.reserve)
+        loop.acceptor.reserve = -1
+        loop.turns(1, Script())
+        #expect(loop.acceptor.reserve < 0)
+        loop.advance(milliseconds: 200)
+        loop.turns(1, Script())
+        #expect(loop.acceptor.reserve >= 0)
+    }
+
+    @Test func withoutDescriptorsAClientBehindALayerIsRefusedWithoutWords() async {
+        await #expect(processExitsWith: .success) {
+            let loop = try EventLoop.manual { $0.refusal = Array("come back later".utf8) }
+            let script = Script()
+            let listener = try Listener(host: "127.0.0.1", port: 0, reusePort: false, backlog: 8)
+            let port = listener.port
+            loop.listen(on: listener, tag: 0) { XorLayer(isClient: false) }
+            let late = Peer(clinux_connect("127.0.0.1", port))
+            let next = clinux_open_null()
+            clinux_close(next)
+            _ = clinux_set_descriptor_limit(UInt64(next))
+            precondition(loop.turns(script) { loop.statistics.acceptsRefused == 1 }, "the client is refused")
+            precondition(loop.acceptor.reserve >= 0, "the reserve is there for the next one")
+            late.read(256)
+            precondition(late.received.isEmpty && late.sawEnd, "plain words would be garbage")
+            exit(0)
+        }
+    }
+
     @Test func aSignalIsReadLikeData() throws {
         let source = try SignalSource()
         #expect(source.next() == nil)

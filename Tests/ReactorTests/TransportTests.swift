@@ -1,3 +1,4 @@
+internal import CLinux
 @testable import Reactor
 import TestSupport
 import Testing
@@ -182,6 +183,19 @@ import Testing
         #expect(line.run { line.heard[0] == [4, 5, 6] })
     }
 
+    @Test func aLayerThatWaitsToBeFedDoesNotWaitForTheSocketToTakeBytes() throws {
+        let line = try Line([XorLayer(isClient: true, rekeyOneIn: 1), XorLayer(isClient: false)])
+        #expect(line.run { line.opened == [1, 1] })
+        line.layers[1].isDeaf = true
+        line.loops[0].pauseReading(line.slots[0])
+        line.loops[0].outbox.send([1, 2, 3], to: line.slots[0])
+        line.turn(0)
+        line.turn(0)
+        let state = line.loops[0].state(line.slots[0])
+        #expect(state.backlogCount == 3 && line.layers[0].outgoing.isEmpty)
+        #expect(state.interest == EPOLLIN.rawValue, "the socket would say in every turn that it does")
+    }
+
     @Test func aPeerThatTalksInsteadOfAnsweringIsNotBufferedWithoutEnd() throws {
         let line = try Line([XorLayer(isClient: true, rekeyOneIn: 1), XorLayer(isClient: false)]) {
             $0.inputBytesMax = 50_000
@@ -246,6 +260,22 @@ import Testing
         #expect(counted > 0 && line.loops[0].backlogMemory == capacity + counted)
         line.loops[0].abort(line.slots[0])
         #expect(line.loops[0].backlogMemory == 0)
+    }
+
+    @Test func theRestOfARecordGoesOutThoughNothingMoreIsSaid() throws {
+        let line = try Line([XorLayer(isClient: true), XorLayer(isClient: false)])
+        #expect(line.run { line.opened == [1, 1] })
+        line.loops[1].pauseReading(line.slots[1])
+        var sent = 0
+        while line.layers[0].outgoing.isEmpty, sent < 10_000_000 {
+            line.loops[0].outbox.send([UInt8](repeating: 1, count: 3_000), to: line.slots[0])
+            sent += 3_000
+            line.turn(0)
+        }
+        let backlog = line.loops[0].backlogBytes(line.slots[0])
+        #expect(backlog == 0 && !line.layers[0].outgoing.isEmpty, "one record has all of the last message")
+        line.loops[1].resumeReading(line.slots[1])
+        #expect(line.run { line.heard[1].count == sent })
     }
 
     // MARK: The handshake

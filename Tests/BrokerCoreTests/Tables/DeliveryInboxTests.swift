@@ -34,7 +34,9 @@
 
             private let name = Array("room".utf8)
 
+            /// Takes the channel's place, with a record that has delivered nothing.
             func makeChannel() {
+                sequence = 0
                 let name = name
                 let hash = shared.hashing.hash(of: name.span)
                 let index = memberships.place(
@@ -128,7 +130,7 @@
             #expect(loop.next() == "to [0]", "of the second drain")
             loop.post()
             #expect(loop.next() == "to [0, 1]" && loop.next() == "empty")
-            #expect(loop.inbox.unsettledCount == 0)
+            #expect(loop.inbox.unsettledCount == 0 && loop.memberships[loop.channel].pendingJoins.isEmpty)
         }
 
         @Test func whoIsLateIsLeftOutAlsoWhereALeaveHasMovedIt() {
@@ -193,6 +195,27 @@
             #expect(loop.next() == "nobody" && loop.next() == "empty")
         }
 
+        @Test func aPlaceThatWasUsedAgainKnowsNothingOfTheJoinsBefore() {
+            let loop = Loop(slots: 2)
+            loop.join(0)
+            loop.post()
+            loop.join(1)
+            for slot in 0..<2 as Range<UInt32> { loop.leave(slot) }
+            loop.makeChannel()
+            for slot in 0..<2 as Range<UInt32> { loop.join(slot) }
+            loop.post()
+            #expect(loop.next() == "nobody" && loop.next() == "to [0, 1]")
+        }
+
+        @Test func aDeliveryThatEverybodyJoinedAfterIsForNobody() {
+            let loop = Loop(slots: 2)
+            loop.join(0)
+            loop.post()
+            loop.join(1)
+            loop.leave(0)
+            #expect(loop.next() == "nobody" && loop.next() == "empty")
+        }
+
         @Test func aMembersOwnConnectionsAreLeftOut() {
             let loop = Loop(slots: 4)
             loop.join(0, member: 5)
@@ -202,6 +225,30 @@
             loop.post()
             loop.join(3, member: 7)
             #expect(loop.next() == "to [1]" && loop.next() == "to [0, 1, 2]")
+        }
+
+        @Test func anAnswerIsMadeAnewForADeliveryThatAJoinCameBefore() {
+            let loop = Loop(slots: 6)
+            for slot in 0..<3 as Range<UInt32> { loop.join(slot) }
+            loop.post()
+            loop.join(3)
+            loop.post()
+            for slot in 4..<6 as Range<UInt32> { loop.join(slot) }
+            // 5 stands where 0 stood, so that the late ones are not the last.
+            loop.leave(0)
+            #expect(loop.next() == "to [1, 2]" && loop.next() == "to [1, 2, 3]")
+        }
+
+        @Test func anAnswerWithoutAMemberIsNotTakenForTheNextDelivery() {
+            let loop = Loop(slots: 5)
+            for slot in 0..<3 as Range<UInt32> { loop.join(slot, member: 5 + slot) }
+            loop.post()
+            loop.post(.member, ConnectionTag(slot: 6, tag: 0))
+            loop.post()
+            for slot in 3..<5 as Range<UInt32> { loop.join(slot, member: 9) }
+            // 4 stands where 0 stood, so that the late ones are not the last.
+            loop.leave(0)
+            #expect(loop.next() == "to [1, 2]" && loop.next() == "to [2]" && loop.next() == "to [1, 2]")
         }
 
         @Test func anAnswerToOneIsForTheSubscriptionThatAsked() {

@@ -41,6 +41,20 @@
             #expect(try next() == [peers[0]])
         }
 
+        @Test func theAnswerForOneChannelIsNotTakenForAnother() throws {
+            let rooms = ["room", "hall"]
+            let peers = (0..<2).map { _ in rooms.map { _ in fixture.connect() } }
+            let late = (0..<2).map { _ in fixture.connect() }
+            for pair in peers { for (peer, room) in zip(pair, rooms) { fixture.subscribe(peer, room) } }
+            try fixture.publish("first", rooms)
+            try post("one")
+            try fixture.postOnly("one", ["hall"])
+            for peer in late { for room in rooms { broker.receive(peer.slot, Text.subscribe(room)) } }
+            for room in rooms { broker.receive(late[0].slot, Text.unsubscribe(room)) }
+            #expect(try next() == Set(peers.map { $0[0] }))
+            #expect(try next() == Set(peers.map { $0[1] }))
+        }
+
         @Test func whoJoinedBetweenTwoTakesGetsWhatWasPostedAfterwards() throws {
             let (peers, late) = (try settled(1), (0..<4).map { _ in fixture.connect() })
             for name in ["one", "another"] { try post(name) }
