@@ -64,6 +64,23 @@
             #expect(bench.server.state.limits.keepAliveMilliseconds == 2_000)
         }
 
+        @Test func newSecretsAreKeptOutOfTheLog() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            try replace(bench) { $1.keys = [.init(key: "new-key", secret: "new-secret")] }
+            #expect(bench.server.state.secrets.redacted("is new-secret") == "is (secret)")
+        }
+
+        @Test func newSettingsAreNewOnce() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            let state = LoopState(bench.server.state.shared)
+            #expect(!state.refresh())
+            try replace(bench) { settings, _ in settings.keepAliveSeconds = 2 }
+            #expect(state.refresh() && state.settings.keepAliveSeconds == 2)
+            #expect(!state.refresh())
+        }
+
         @Test func whatNeedsARestartStaysAndIsNamed() throws {
             let bench = try LoopBench()
             bench.turn(2)
