@@ -71,6 +71,18 @@
             #expect(bench.server.state.secrets.redacted("is new-secret") == "is (secret)")
         }
 
+        /// An app of the settings has its secrets as text, and thousands of apps would be held twice.
+        @Test func noMoreThanOneAppIsKeptForTheBanner() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            var settings = ServerSettings()
+            settings.apps = ["one", "two"].map { AppSettings(id: $0, keys: [.init(key: $0, secret: "secret-" + $0)]) }
+            try bench.server.state.shared.replaceSettings(settings)
+            bench.turn(1)
+            #expect(bench.server.state.settings.apps.map(\.id) == ["one"])
+            #expect(bench.server.broker.directory.apps.map(\.isRemoved) == [true, false, false])
+        }
+
         @Test func newSettingsAreNewOnce() throws {
             let bench = try LoopBench()
             bench.turn(2)
