@@ -96,6 +96,37 @@
             }
         }
 
+        /// Which headers go with it, and whether more can be read from who has perhaps sent frames already.
+        @Test(
+            arguments: [
+                ("", 426, false), (handshake.replacing("Version: 13", with: "Version: 8"), 426, true),
+                (handshake.replacing("dGhl", with: "?"), 400, true),
+            ] as [(String, Int, Bool)])
+        func whoTriedToUpgradeIsClosed(fields: String, status: Int, closes: Bool) throws {
+            let outcome = try ask(makeState(false) { _ in }, Case(fields: fields)) {
+                (admission, request, key) throws(Refusal) in try admission.upgrade(request, key: key)
+            }
+            guard case .failure(let refusal) = outcome else {
+                Issue.record("it is no upgrade")
+                return
+            }
+            let headers = status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : ""
+            #expect(refusal.answer == .status(status, headers: headers, closes: closes))
+        }
+
+        @Test func aLongKeyIsNotSaidBackWhole() throws {
+            let key = String(repeating: "k", count: 39) + "yz"
+            let outcome = try ask(makeState(false) { _ in }, Case(key: key)) {
+                (admission, request, key) throws(Refusal) in
+                try admission.decide(request, APIQuery(request.slice(request.head.query).span), key: key)
+            }
+            guard case .failure(let refusal) = outcome else {
+                Issue.record("nobody has that key")
+                return
+            }
+            #expect(refusal.text.contains("ky ") && !refusal.text.contains("z"))
+        }
+
         @Test func placesAreTakenBothOrNeither() throws {
             let state = makeState(false) { $0.limits.connectionsMax = 1 }
             let (admission, app) = (Admission(state: LoopState(state)), state.broker.apps[0])

@@ -6,6 +6,7 @@
     @testable import Reactor
     import TestSupport
     import Testing
+    import Wire
 
     /// Whatever begins it, an end is one: the client leaves the broker, its place is free again, it is told the code once.
     @Suite("The end of a WebSocket") struct ConnectionEndTests {
@@ -43,6 +44,7 @@
                         $0.pass(milliseconds: 300)
                     }, code: 4_200)),
             Row("its leaving without a word", Case(deed: { $0.hangUp() })),
+            Row("the kernel", Case(deed: { $0.loop.abort($0.slot) })),
         ]
 
         @Test(arguments: rows) func isOne(_ row: Row<Case>) throws {
@@ -72,6 +74,83 @@
             bench.pass(milliseconds: 6_000)
             #expect(server.state.shared.webSocketCount == 0 && bench.app.connectionCount == 0 && bench.heard == said)
             #expect(server.sessions[bench.slot].phase == .free)
+            #expect(server.log.counts[.transport] == 0, "that its time to answer ran out is no news")
+        }
+
+        @Test func whoDoesNotTakeItsLastWordsIsReset() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.connect()
+            bench.server.end(bench.slot, .idle, .finish(.error(.reconnect)))
+            #expect(bench.server.sessions[bench.slot].phase == .ending)
+            bench.server.overflowed(bench.slot, Overflow(waitingBytes: 9, isOfProcess: false))
+            bench.turn(2)
+            #expect(bench.server.sessions[bench.slot].phase == .free, "and not when its time to answer is over")
+        }
+
+        @Test func aCallerThatIsTooSlowIsReset() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.server.overflowed(bench.slot, Overflow(waitingBytes: 9, isOfProcess: false))
+            bench.turn(2)
+            #expect(bench.server.sessions[bench.slot].phase == .free && bench.heard.isEmpty)
+        }
+
+        /// How an HTTP connection ends, and how long its peer has then.
+        static let lingers: [Row<(milliseconds: UInt64, deed: @Sendable (LoopBench) -> Void)>] = [
+            Row(
+                "after its last answer",
+                (5_000, { $0.send(Array("GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".utf8)) })),
+            Row("when it has asked nothing for too long", (1_000, { $0.pass(milliseconds: 2_100) })),
+        ]
+
+        @Test(arguments: lingers)
+        func whoDoesNotCloseIsGivenTime(
+            _ row: Row<(milliseconds: UInt64, deed: @Sendable (LoopBench) -> Void)>
+        ) throws {
+            let bench = try LoopBench(settings: { $0.keepAliveSeconds = 2 })
+            bench.turn(2)
+            row.value.deed(bench)
+            bench.turn { bench.server.sessions[bench.slot].phase == .ending }
+            bench.pass(milliseconds: row.value.milliseconds - 500)
+            #expect(bench.server.sessions[bench.slot].phase == .ending)
+            bench.pass(milliseconds: 1_000)
+            #expect(bench.server.sessions[bench.slot].phase == .free)
+        }
+
+        @Test func aMessageThatIsNotWholeIsGivenBackToTheBudget() throws {
+            let bench = try LoopBench()
+            let budget = bench.server.state.shared.inputBudget
+            bench.turn(2)
+            bench.connect()
+            bench.send([0x01, 0x80 | 100, 0, 0, 0, 0] + [UInt8](repeating: 0x78, count: 100))
+            bench.turn(2)
+            let held = bench.server.sessions[bench.slot].assemblyBytesHeld
+            #expect(held >= 100 && budget.reservedBytes == held)
+            bench.server.end(bench.slot, .idle, .finish(.error(.reconnect)))
+            #expect(budget.reservedBytes == 0 && bench.server.sessions[bench.slot].receiver.assembly.capacity == 0)
+        }
+
+        /// What came before in the same read is answered before.
+        static let order: [Row<(bytes: [UInt8], last: [UInt8])>] = [
+            Row("a ping frame", ([0x89, 0x80, 0, 0, 0, 0], [0x8A, 0])),
+            Row("a close frame", ([0x88, 0x82, 0, 0, 0, 0, 0x0F, 0xA0], [0x88, 2, 0x0F, 0xA0])),
+            Row("no frame", ([0xFF, 0xFF], [0x88])),
+        ]
+
+        @Test(arguments: order) func answersComeInTheOrderOfTheQuestions(
+            _ row: Row<(bytes: [UInt8], last: [UInt8])>
+        ) throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.connect()
+            _ = bench.takeHeard()
+            let event = Array(#"{"event":"pusher:ping"}"#.utf8)
+            bench.send([0x81, 0x80 | UInt8(event.count), 0, 0, 0, 0] + event + row.value.bytes)
+            bench.turn(3)
+            let length = 2 + Int(bench.heard.dropFirst().first ?? 0)
+            #expect(String(decoding: bench.heard.prefix(length), as: UTF8.self).contains("pusher:pong"))
+            #expect(bench.heard.dropFirst(length).starts(with: row.value.last))
         }
     }
 #endif

@@ -2,7 +2,9 @@
     import BrokerCore
     @testable import BrokerServer
     import PusherProtocol
+    @testable import Reactor
     import Testing
+    import Wire
 
     @Suite("Lists under way") struct LongReplyTests {
         /// A list of so many users that its ids alone hold `bytes` of memory.
@@ -112,6 +114,44 @@
             bench.turn { bench.text.hasSuffix("0\r\n\r\n") }
             #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.later.lists.isEmpty)
             #expect(bench.text.ranges(of: #""u""#).count == LongReplies.workPerTurn + 1)
+        }
+
+        @Test func whatIsAskedMeanwhileIsAnsweredAfterIt() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.server.sessions[bench.slot].debt.replyNumber = begin(list(holding: 400_000), bench)
+            bench.send(bench.call("GET", "/connections"))
+            bench.turn(60) { bench.text.hasSuffix(#"{"connections":0}"#) }
+            let end = try #require(bench.text.ranges(of: "]}\r\n0\r\n\r\nHTTP/1.1 200 ").first)
+            #expect(bench.text[end.upperBound...].hasSuffix(#"{"connections":0}"#))
+        }
+
+        @Test func whoSendsNoMoreGetsTheListAndIsGone() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.server.sessions[bench.slot].debt.replyNumber = begin(list(holding: 80_000), bench)
+            bench.server.endOfStream(bench.slot)
+            #expect(bench.server.sessions[bench.slot].phase == .http)
+            bench.turn { bench.server.sessions[bench.slot].phase == .ending }
+            bench.turn(2)
+            #expect(bench.text.hasSuffix("]}\r\n0\r\n\r\n") && bench.server.sessions[bench.slot].phase == .ending)
+        }
+
+        @Test func nothingMoreIsMadeForWhoDoesNotTakeIt() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.server.sessions[bench.slot].debt.replyNumber = begin(list(holding: 2_000_000), bench)
+            for _ in 0..<100 { _ = bench.loop.runTurn(bench.server, mayWait: false) }
+            #expect(bench.server.later.lists.count == 1)
+            #expect((1...2 * LongReplies.pieceBytesMax).contains(bench.loop.backlogBytes(bench.slot)))
+        }
+
+        @Test(arguments: [true, false]) func aCallerWhoKnowsNoChunksReadsToTheEnd(isChunked: Bool) {
+            var one = LongReplies.Entry(slot: 0, isChunked: isChunked, keepAlive: true, list: list(holding: 80))
+            var head: [UInt8] = []
+            one.writeHead(HTTPDate(unixSeconds: 0), to: &head)
+            #expect(one.isOpen && one.keepAlive == isChunked)
+            #expect(String(decoding: head, as: UTF8.self).contains("Connection: close") == !isChunked)
         }
 
         @Test func aPartOfTheRegistryCostsWorkAlsoWhereItIsEmpty() throws {

@@ -91,6 +91,25 @@
             #expect(side.seen == ["head, ? left", "admitted POST /c hello", "whole GET /a "])
         }
 
+        @Test func theRestOfABodyIsWaitedForHoweverItComes() throws {
+            var side = Wireside()
+            try side.receive(Self.chunked.dropLast(3).utf8)
+            #expect(side.reader.awaited == .rest && side.seen == ["head, ? left"])
+        }
+
+        @Test func aHeadMayGrowToItsBound() throws {
+            var (reader, offset, view) = (RequestReader(), 0, RequestView())
+            let limits = HTTPLimits(headBytesMax: 512, bodyBytesMax: 64)
+            let event = try Array("GET".utf8).withUnsafeBufferPointer { (bytes) throws(HTTPFailure) in
+                try reader.next(bytes, from: &offset, limits, into: &view)
+            }
+            // Four more: the end of the head is what shows that it is too long.
+            guard case .needMore(inputBytesMax: 516) = event else {
+                Issue.record("a head is waited for, and no more")
+                return
+            }
+        }
+
         @Test func aBodyThatNobodyWantsIsPassedOver() throws {
             var side = Wireside()
             side.wantsBodies = false

@@ -64,6 +64,35 @@
             #expect(bench.server.state.limits.keepAliveMilliseconds == 2_000)
         }
 
+        @Test func newSecretsAreKeptOutOfTheLog() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            try replace(bench) { $1.keys = [.init(key: "new-key", secret: "new-secret")] }
+            #expect(bench.server.state.secrets.redacted("is new-secret") == "is (secret)")
+        }
+
+        /// An app of the settings has its secrets as text, and thousands of apps would be held twice.
+        @Test func noMoreThanOneAppIsKeptForTheBanner() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            var settings = ServerSettings()
+            settings.apps = ["one", "two"].map { AppSettings(id: $0, keys: [.init(key: $0, secret: "secret-" + $0)]) }
+            try bench.server.state.shared.replaceSettings(settings)
+            bench.turn(1)
+            #expect(bench.server.state.settings.apps.map(\.id) == ["one"])
+            #expect(bench.server.broker.directory.apps.map(\.isRemoved) == [true, false, false])
+        }
+
+        @Test func newSettingsAreNewOnce() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            let state = LoopState(bench.server.state.shared)
+            #expect(!state.refresh())
+            try replace(bench) { settings, _ in settings.keepAliveSeconds = 2 }
+            #expect(state.refresh() && state.settings.keepAliveSeconds == 2)
+            #expect(!state.refresh())
+        }
+
         @Test func whatNeedsARestartStaysAndIsNamed() throws {
             let bench = try LoopBench()
             bench.turn(2)

@@ -38,6 +38,12 @@
             #expect(app(again, key: "back") == 0 && app(again, id: "bb") == nil && again.apps.count == 3)
         }
 
+        @Test func newAppsGetTheirNumbersInTheOrderOfTheSettings() throws {
+            let shared = Self.shared("a")
+            let next = try shared.replaceApps(["d", "a", "c", "b"].map { Self.settings($0) })
+            #expect(next.apps.map(\.settings.id) == ["a", "d", "c", "b"])
+        }
+
         @Test func anotherAppMayHaveTheKeyOfOneThatWasRemoved() throws {
             let shared = Self.shared("a")
             let next = try shared.replaceApps([Self.settings("b", key: "a-key", aliases: ["a"])])
@@ -72,6 +78,37 @@
                 try fixture.brokers[0].admitPublish(app: fixture.app, events: 3)
             }
             try fixture.brokers[0].admitPublish(app: fixture.app, events: 2)
+        }
+
+        @Test func theRateOfQuestionsAndTheDaysMessagesGoOnToo() throws {
+            let fixture = BrokerFixture {
+                ($0.limits.readRequestsPerSecondMax, $0.limits.messagesPerDayMax) = (1, 5)
+            }
+            let broker = fixture.brokers[0]
+            try broker.admitRead(app: fixture.app)
+            try broker.admitPublish(app: fixture.app, events: 4)
+            try fixture.replace { $0.limits.channelsMax = 7 }
+            #expect(throws: LoopBroker.PublishRefusal.rate(limit: 1)) { try broker.admitRead(app: fixture.app) }
+            #expect(throws: LoopBroker.PublishRefusal.dailyQuota(limit: 5)) {
+                try broker.admitPublish(app: fixture.app, events: 2)
+            }
+            try broker.admitPublish(app: fixture.app, events: 1)
+        }
+
+        @Test func whoWantsEdgesIsToldOnUnderOtherSettings() throws {
+            let fixture = BrokerFixture()
+            let registered = fixture.shared.registerConsumer(queueBytesMax: 1 << 20, wake: {})
+            let consumer = try #require(registered)
+            consumer.setInterest([.occupied], in: fixture.app)
+            try fixture.replace { $0.limits.channelsMax = 7 }
+            fixture.subscribe(fixture.connect(), "open")
+            var numbers: [UInt64] = []
+            consumer.take { edge, _ in numbers.append(edge.number) }
+            #expect(numbers == [1])
+            consumer.setInterest([], in: fixture.app)
+            fixture.subscribe(fixture.connect(), "another")
+            consumer.take { edge, _ in numbers.append(edge.number) }
+            #expect(numbers == [1])
         }
 
         @Test func connectionsOfARemovedAppStayAndHear() throws {

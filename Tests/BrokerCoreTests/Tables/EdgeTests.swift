@@ -1,6 +1,12 @@
 @testable import BrokerCore
 import PusherProtocol
+import Synchronization
 import Testing
+
+/// How often a consumer was woken.
+private final class WakeCount: Sendable {
+    let count = Atomic<Int>(0)
+}
 
 /// What consumers of edges are told, and when it is too much for them.
 @Suite("Edges of channels") struct EdgeTests {
@@ -169,6 +175,66 @@ import Testing
         #expect(queue.push(edge) == .wasEmpty)
         queue.take { _, dropped in #expect(dropped == 2) }
         #expect(queue.dropped == 2 && queue.isEmpty && queue.queuedBytes == 0)
+    }
+
+    @Test func whatIsTooLongForTheQueueIsMissedAtTheNextEdgeAndOnce() throws {
+        let edge = ChannelEdge(app: 0, channel: bytes("open-0"), change: .occupied, number: 1, milliseconds: 0)
+        let listener = try Listener(BrokerFixture(), bytesMax: 3 * edge.queueBytes, [.occupied, .published])
+        let peer = listener.fixture.connect()
+        listener.fixture.subscribe(peer, "open-0")
+        try listener.fixture.publish("e", (1...9).map { "nobody-\($0)" }, data: String(repeating: "d", count: 5_000))
+        listener.fixture.subscribe(peer, "open-1")
+        listener.fixture.subscribe(peer, "open-2")
+        var missing: [UInt64] = []
+        let later = listener.consumer.take { _, lost in missing.append(lost) }
+        #expect(missing.count == 3 && missing.reduce(0, +) == listener.consumer.dropped(.published) && later == 0)
+        #expect(missing[0] == 0 && missing[1] == 9 && missing[2] == 0 && listener.consumer.dropped(.occupied) == 0)
+    }
+
+    @Test func aConsumerIsWokenWhenEdgesWaitThatDidNotBefore() throws {
+        let fixture = BrokerFixture()
+        let wakes = WakeCount()
+        let registered = fixture.shared.registerConsumer(
+            queueBytesMax: 1 << 20, wake: { wakes.count.wrappingAdd(1, ordering: .relaxed) })
+        let consumer = try #require(registered)
+        consumer.setInterest([.occupied], in: fixture.app)
+        let peer = fixture.connect()
+        for name in ["open-0", "open-1"] {
+            fixture.subscribe(peer, name)
+            _ = fixture.brokers[0].takeWakes()
+            #expect(wakes.count.load(ordering: .relaxed) == 1)
+        }
+        consumer.take { _, _ in }
+        fixture.subscribe(peer, "open-2")
+        _ = fixture.brokers[0].takeWakes()
+        #expect(wakes.count.load(ordering: .relaxed) == 2)
+    }
+
+    @Test func anEdgeCountsEachTextItHolds() {
+        let event = ChannelEdge.Event(
+            json: bytes("12345"), name: 0..<1, data: 1..<2, userID: bytes("uvw"), origin: .local)
+        let changes: [(ChannelEdge.Change, texts: Int)] = [
+            (.occupied, 0), (.vacated(.unsubscribed), 0), (.cacheMiss, 0), (.subscriptionCount(7), 0),
+            (.memberAdded(userID: bytes("ab"), userInfo: bytes("{}{}")), 6),
+            (.memberAdded(userID: bytes("ab"), userInfo: nil), 2),
+            (.memberRemoved(userID: bytes("ab"), .disconnected), 2),
+            (.userOnline(userID: bytes("abc")), 3), (.userOffline(userID: bytes("abc")), 3),
+            (.clientEvent(event), 8), (.published(event), 8),
+        ]
+        for (change, texts) in changes {
+            let edge = ChannelEdge(app: 0, channel: bytes("name"), change: change, number: 1, milliseconds: 0)
+            #expect(edge.queueBytes == EdgeQueue.nodeBytes + 4 + texts, "\(edge.kind)")
+        }
+    }
+
+    @Test(arguments: [ChannelEdge.Origin.local, .remote(node: 3)])
+    func anEventKeepsItsOrigin(_ origin: ChannelEdge.Origin) {
+        let json = bytes(Text.event("e", "open", data: "d"))
+        let publication = Publication(
+            json: json, dataBytes: 3, hash: 0, kind: ChannelKind(access: .public), except: .nobody, origin: origin)
+        let event = publication.edge(userID: nil)
+        #expect(event.origin == origin && event.json == json && event.socketID == nil)
+        _ = publication.finish()
     }
 
     @Test func onlyWhoAskedIsTold() throws {
