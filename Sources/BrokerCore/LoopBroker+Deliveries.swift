@@ -18,6 +18,9 @@ extension LoopBroker {
     /// Deliveries to nobody that one call of `nextDelivery` passes over.
     private static let fruitlessMax = 4_096
 
+    /// Bytes of deliveries that wait in the loop's queue.
+    public var queuedBytes: Int { shared.queuedBytes(of: loop) }
+
     /// The next delivery with at least one recipient, or nil: the queue is empty, or this turn has done enough (`hasWork`).
     ///
     /// Deliveries that close connections become effects on the way, a bounded number at a time. Effects.

@@ -67,7 +67,12 @@ final class LoopServer: LoopHandler {
         guard canRead(slot, waiting: bytes.count) else { return 0 }
         let consumed: Int
         switch sessions[slot].phase {
-        case .http: consumed = receiveRequests(slot, bytes)
+        case .http:
+            guard !readThrottle.areDeliveriesBehind else {
+                pause(slot, waiting: bytes.count)
+                return 0
+            }
+            consumed = receiveRequests(slot, bytes)
         case .webSocket: consumed = receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
         }
@@ -158,9 +163,11 @@ final class LoopServer: LoopHandler {
 
     /// Takes deliveries as far as the turn's allowance goes.
     private func fanOut() {
-        var allowance = TurnAllowance()
+        defer { readThrottle.areDeliveriesBehind = broker.queuedBytes > ReadThrottle.queuedBytesMax }
         // While an earlier turn's frames wait for their slice, only answers are made.
-        while !loop.outbox.isFlushing, allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn),
+        guard !loop.outbox.isFlushing else { return }
+        var allowance = TurnAllowance()
+        while allowance.isLeft(arenaBytes: loop.outbox.bytesThisTurn),
             let delivery = broker.nextDelivery()
         {
             let bytes = WebSocketFraming.frame(delivery.message)
@@ -236,6 +243,7 @@ final class LoopServer: LoopHandler {
         // Another connection may have the slot by now.
         let debt = sessions[slot].debt
         guard debt.isPaused, !debt.isReplying, !loop.hasUnsentAnswers(slot) else { return }
+        guard !readThrottle.areDeliveriesBehind || sessions[slot].phase != .http else { return readThrottle.pause(slot) }
         sessions[slot].debt.isPaused = false
         loop.resumeReading(slot)
     }

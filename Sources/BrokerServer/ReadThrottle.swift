@@ -9,6 +9,12 @@ struct ReadThrottle {
     /// The same for a peer that has not yet taken all earlier answers, those among them.
     static let owedBytesMax = 16 << 10
 
+    /// Deliveries that a turn may leave behind: a hundred small events, which go out as one piece to each connection, or a few large ones.
+    static let queuedBytesMax = 32 << 10
+
+    /// More is left behind: who calls by HTTP, and may publish, is not read until it has been taken. Otherwise publishers who are answered while
+    /// a crowd is flushed in slices would outrun it.
+    var areDeliveriesBehind = false
     /// Bytes answered to the peer whose input is being read.
     var answeredBytes = 0
     /// What it may be answered before it is paused.

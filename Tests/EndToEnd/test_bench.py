@@ -70,6 +70,16 @@ def test_every_delivery_is_accounted_for(server, tmp_path, name):
     assert 0 < figures["p50"] <= figures["p99"] <= figures["max"] * 1.001
 
 
+def test_publishers_do_not_outrun_a_crowd_that_reads(tmp_path):
+    """PW-180: eight publishers who wait for each answer, events of 60 KB for 300 clients on one loop, more than it can deliver"""
+    with Broker({"loops": 1, "apps": [app(limits={"eventDataBytes": 100_000})]}) as broker:
+        _, report = bench(broker, tmp_path, "fanout", "--subscribers", "300", "--payload", "60000",
+                          "--rate", "1500", "--publishers", "8")
+    figures = report["figures"]
+    assert figures["published"] == figures["accepted"] == 900
+    assert figures["connections_lost"] == figures["lost"] == figures["duplicated"] == figures["reordered"] == 0
+
+
 def test_api_calls_and_queries(server, tmp_path):
     for more in ([], ["--batch", "5"], ["--query", "channels"], ["--query", "channel"]):
         _, report = bench(server, tmp_path, "rest", "--in-flight", "4", *more)
