@@ -243,7 +243,9 @@ final class LoopServer: LoopHandler {
         // Another connection may have the slot by now.
         let debt = sessions[slot].debt
         guard debt.isPaused, !debt.isReplying, !loop.hasUnsentAnswers(slot) else { return }
-        guard !readThrottle.areDeliveriesBehind || sessions[slot].phase != .http else { return readThrottle.pause(slot) }
+        guard !readThrottle.areDeliveriesBehind || sessions[slot].phase != .http else {
+            return readThrottle.pause(slot)
+        }
         sessions[slot].debt.isPaused = false
         loop.resumeReading(slot)
     }
