@@ -22,12 +22,5 @@
             let untouched = memory.prefix(WebSocketFraming.headroomBytes - headerBytes)
             #expect(untouched.allSatisfy { $0 == 0xEE }, "what the header does not need stays")
         }
-
-        @Test func aMessageWithoutRoomForAHeaderIsOurFault() async {
-            await #expect(processExitsWith: .failure) {
-                var memory = [UInt8](repeating: UInt8(ascii: "x"), count: 126 + 3)
-                memory.withUnsafeMutableBytes { _ = WebSocketFraming.frame(Message(bytes: $0, headroomBytes: 3)) }
-            }
-        }
     }
 #endif
