@@ -144,6 +144,7 @@ import Testing
         let pairs = try (0..<200).map { _ in try loop.pair(script) }
         let caller = try loop.pair(script)
         let (peers, asking) = (pairs.map { Peer($0.peer) }, Peer(caller.peer))
+        defer { script.onReceived = { $1.count } }  // it holds the suite, which holds the script
         script.onReceived = { slot, bytes in
             loop.outbox.send(frame(9, 3_000), to: slot)
             return bytes.count
@@ -200,6 +201,7 @@ import Testing
         let pairs = try (0..<50).map { _ in try loop.pair(script) }
         let peers = pairs.map { Peer($0.peer) }
         var isQueued = false
+        defer { script.onTurn = { false } }  // it holds the suite, which holds the script
         script.onTurn = {
             if !isQueued { fanOut(frame(1), loop, to: pairs.map(\.slot)) }
             isQueued = true
