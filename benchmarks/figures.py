@@ -51,6 +51,8 @@ class Cell:
 
 
 def reference_name(goal: rows.Goal) -> str:
+    if goal.plus:
+        return "alone"
     if goal.server == "starling":
         return goal.row.rsplit("-", 1)[-1] + " users" if goal.row else "1 loop"
     if goal.publish_row:
@@ -81,9 +83,15 @@ def verdicts(results: dict, line: rows.Line) -> list[tuple[str, str, bool | None
     for goal in line.goals:
         factor = number(goal.factor, 2 if goal.server else 2 if goal.factor < 1 else 0)
         text = f"{goal.relation} {factor}" + (f" × {reference_name(goal)}" if goal.server else "")
+        if goal.plus:
+            text = f"{goal.relation} {reference_name(goal)} + {goal.plus:g} {line.unit}"
         theirs = reference(results, line, goal) if goal.server else 1.0
         if ours is None or not theirs:
             out.append((text, "not measured", None))
+            continue
+        if goal.plus:
+            more = ours - goal.factor * theirs
+            out.append((text, f"{more:+.{line.digits}f}", more <= goal.plus))
             continue
         ratio = ours / theirs
         kept = ratio <= goal.factor if goal.relation == "≤" else ratio >= goal.factor

@@ -17,13 +17,26 @@ class Row:
     fixed: float | None = None
     # Publishes a second as a share of what nchan can do at most (row `nchan-maximum`).
     share_of_nchan: float | None = None
+    # What a second load generator, a process of its own, does to the server meanwhile.
+    beside: str = ""
     # What a process that has served before cannot tell again (memory): a running --peer is measured once.
     once_per_process: bool = False
 
 
+# 50,000 occupied channels, of which 500 a second get an event.
+LISTED = "pubsub --channels 50000 --subscribers 1 --channels-per-client 50 --rate 500"
+
 ROWS = [
     Row("fanout-spaced", "starling floor nchan socketify mosquitto redis", "fanout --subscribers 1000 --rate 50"),
     Row("fanout-10000", "starling floor", "fanout --subscribers 10000 --rate 5 --sources 4"),
+    Row(
+        "beside-fanout",
+        "starling",
+        "rest --rate 200 --query channel",
+        beside="fanout --subscribers 10000 --rate 5 --sources 4",
+    ),
+    Row("listing-alone", "starling", LISTED),
+    Row("beside-listing", "starling", LISTED, beside="rest --rate 10 --query channels"),
     Row("fanout-16", "starling socketify floor nchan mosquitto redis", "fanout --subscribers 1000 --in-flight 16"),
     Row("fanout-32", "starling socketify", "fanout --subscribers 1000 --in-flight 32"),
     Row(
@@ -79,7 +92,7 @@ class Goal:
     """`≤ 1.10 × floor`, or without a server a plain number; `row`: compare with another row instead of this one.
 
     `publish_row`: what the server's publish costs there, where nobody hears it, is taken off its figure: what is left are the
-    deliveries, so that no ratio rests on the language that reads its requests. Ours stays whole.
+    deliveries, so that no ratio rests on the language that reads its requests. Ours stays whole. `plus`: so much more, in the line's unit.
     """
 
     relation: str
@@ -87,6 +100,7 @@ class Goal:
     server: str = ""
     row: str = ""
     publish_row: str = ""
+    plus: float = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,6 +144,34 @@ LINES = [
         (most(1.1, "floor"), most(0.72, "nchan")),
     ),
     Line("fanout-10000", "1 × 10,000 subscribers, 5/s", *PER_MILLION, 2, (most(1.05, "floor"),)),
+    Line(
+        "fanout-10000",
+        "1 × 10,000 subscribers, 5/s: the last delivery",
+        "p99.99",
+        "ms",
+        1,
+        (most(1.1, "floor"),),
+        needs_valid=True,
+    ),
+    Line(
+        "beside-fanout",
+        "an API call's p99 beside 1 × 10,000 subscribers, 5/s",
+        "p99",
+        "ms",
+        2,
+        (most(10),),
+        needs_valid=True,
+    ),
+    Line("listing-alone", "50,000 channels, 500 events/s: p99 of a delivery", "p99", "ms", 2, needs_valid=True),
+    Line(
+        "beside-listing",
+        "the same while `GET /channels` lists them 10 times a second",
+        "p99",
+        "ms",
+        2,
+        (Goal("≤", 1, "starling", "listing-alone", plus=5),),
+        needs_valid=True,
+    ),
     Line(
         "fanout-16",
         "1 × 1,000 subscribers, 16 in flight",
@@ -366,6 +408,11 @@ NOTES = [
     (
         "idle: anonymous memory that 10,000 connections in 1,000 channels added; processor time over 10 s in which each client "
         "pings every 120 s."
+    ),
+    (
+        "beside …: two load generators, processes of their own; what one does to the server, the other measures. An API call is "
+        "GET /channels/NAME on a connection of its own, 200 a second from their due time; a list of 50,000 channels has 1.2 MB. "
+        "The last delivery is the 99.99th percentile: of the 10,000 of an event the last one."
     ),
     (
         "leave: 5,000 connections with 10 subscriptions each, of 5,000 channels, vanish at once. Memory is that of a "

@@ -134,15 +134,21 @@ struct ChannelShard: ~Copyable {
         releaseIfUnused(id, hash: table.hash(of: name.span))
     }
 
+    /// Whether the time of a cached event is over.
+    func hasExpired(nowMilliseconds: UInt64) -> Bool {
+        guard let oldestCached, let cache = records[oldestCached].cache else { return false }
+        return cache.expiresMilliseconds <= nowMilliseconds
+    }
+
     /// Drops at most `limit` cached events whose time is over.
-    mutating func expireCache(nowMilliseconds: UInt64, limit: Int) {
-        for _ in 0..<limit {
-            guard let id = oldestCached, let cache = records[id].cache, cache.expiresMilliseconds <= nowMilliseconds
-            else {
-                return
-            }
-            forgetEvent(of: id)
+    /// - Returns: how many they were.
+    @discardableResult
+    mutating func expireCache(nowMilliseconds: UInt64, limit: Int) -> Int {
+        for count in 0..<max(0, limit) {
+            guard hasExpired(nowMilliseconds: nowMilliseconds), let oldestCached else { return count }
+            forgetEvent(of: oldestCached)
         }
+        return max(0, limit)
     }
 
     /// Gives back the memory of records that nobody needs. The last one keeps it until then, and the shard with it: the one

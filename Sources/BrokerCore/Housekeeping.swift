@@ -20,6 +20,18 @@ struct Housekeeping {
     private var next = 0
     /// Shards in one slice of this round.
     private var slice = 0
+    /// Of them, those that are still to be visited.
+    private var left = 0
+
+    /// What came of a visit.
+    enum Visit {
+        /// There is nothing to sweep any more.
+        case over
+        /// The next one is a round later.
+        case done
+        /// There was too much to do: it goes on in the next turn.
+        case unfinished
+    }
     /// Apps whose table of this loop has memory to give back.
     private(set) var tables: [Int] = []
 
@@ -35,25 +47,30 @@ struct Housekeeping {
         if owing.isEmpty, owing.capacity >= Self.keptMax { owing = [] }
     }
 
-    /// Visits the next slice of the shards that are swept.
-    /// - Parameter isDone: says whether there is nothing to sweep any more.
-    mutating func sweep(_ isDone: (Shard) -> Bool) {
-        beginSlice()
-        for _ in 0..<slice where next < sweeping.count {
-            guard isDone(sweeping[next]) else {
-                next += 1
-                continue
-            }
-            sweeping.swapAt(next, sweeping.count - 1)
-            sweeping.removeLast()
-        }
-        if sweeping.isEmpty, sweeping.capacity > Self.keptMax { sweeping = [] }
-    }
+    /// Whether shards of this tick's slice are still to be visited.
+    var isSweeping: Bool { left > 0 }
 
-    /// Sets `slice` for this tick: it does not shrink while shards leave the list, and grows with those that come.
-    private mutating func beginSlice() {
+    /// A tick: the next slice of the shards that are swept is due. It does not shrink while shards leave the list, and grows with those that come.
+    mutating func beginSlice() {
         if next >= sweeping.count { (next, slice) = (0, 0) }
         slice = max(slice, (sweeping.count + Self.ticksPerSweep - 1) / Self.ticksPerSweep)
+        left = min(slice, sweeping.count - next)
+    }
+
+    /// Visits shards of the slice, until one is not finished or it was the last.
+    mutating func sweep(_ visit: (Shard) -> Visit) {
+        while left > 0, next < sweeping.count {
+            switch visit(sweeping[next]) {
+            case .unfinished: return
+            case .done: next += 1
+            case .over:
+                sweeping.swapAt(next, sweeping.count - 1)
+                sweeping.removeLast()
+            }
+            left -= 1
+        }
+        left = 0
+        if sweeping.isEmpty, sweeping.capacity > Self.keptMax { sweeping = [] }
     }
 
     /// Gives each listed table to `body`, once.

@@ -5,8 +5,6 @@ extension LoopBroker {
     /// Above this many connections a channel's count is sent at most every `countIntervalMilliseconds` (PW-181).
     static let countThrottleAbove = 100
     static let countIntervalMilliseconds: UInt64 = 5_000
-    /// Cached events that a tick forgets in one shard, which is locked meanwhile.
-    static let expiriesPerTick = 512
 
     /// Draws the channel's next number and posts one delivery to every loop that has subscribers.
     func post(

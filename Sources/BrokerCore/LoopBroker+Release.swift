@@ -10,12 +10,25 @@ extension LoopBroker {
                 return state.endOwing()
             }
         }
+        housekeeping.beginSlice()
+        sweep()
+    }
+
+    /// The last tick's sweep is not over: `sweep` goes on with it, once a turn.
+    public var isSweeping: Bool { housekeeping.isSweeping }
+
+    /// A bounded part of the tick's sweep: events that are over go, and memory that records have left behind.
+    public func sweep() {
         let now = time.milliseconds
+        var work = slices.sweeps
         housekeeping.sweep { shard in
-            door(to: shard).withLock { (state: inout ChannelShard) -> Bool in
-                state.expireCache(nowMilliseconds: now, limit: Self.expiriesPerTick)
+            guard work > 0 else { return .unfinished }
+            work -= 1
+            return door(to: shard).withLock { (state: inout ChannelShard) -> Housekeeping.Visit in
+                work -= state.expireCache(nowMilliseconds: now, limit: work)
+                if state.hasExpired(nowMilliseconds: now) { return .unfinished }
                 state.releaseUnused()
-                return state.endSweep()
+                return state.endSweep() ? .over : .done
             }
         }
     }

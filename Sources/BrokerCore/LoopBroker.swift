@@ -128,7 +128,9 @@ extension LoopBroker: Sendable {}
 /// How much one slice of some work does; tests do less.
 struct Slices {
     /// Connections that one slice of a termination closes.
-    var terminations = 128
+    var terminations = 32
+    /// Cached events that one slice of a sweep forgets, or shards that it looks at.
+    var sweeps = 256
     /// Changes that one slice of `payOwed` tells.
     var changes = 64
 }

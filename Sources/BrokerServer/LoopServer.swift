@@ -28,7 +28,7 @@ final class LoopServer: LoopHandler {
     var clock = TurnClock()
 
     /// Memberships of closed connections given back in one turn.
-    static let departuresPerTurn = 2_000
+    static let departuresPerTurn = 256
 
     init(state shared: ServerState, loop: EventLoop, number: Int, handles: [LoopHandle]) {
         let isTracing = Log.writes(.debug)
@@ -68,11 +68,8 @@ final class LoopServer: LoopHandler {
         let consumed: Int
         switch sessions[slot].phase {
         case .http:
-            guard !readThrottle.areDeliveriesBehind else {
-                pause(slot, waiting: bytes.count)
-                return 0
-            }
-            consumed = receiveRequests(slot, bytes)
+            consumed =
+                readThrottle.areDeliveriesBehind ? receiveWhileBehind(slot, bytes) : receiveRequests(slot, bytes)
         case .webSocket: consumed = receiveFrames(slot, bytes)
         case .ending, .free: return bytes.count
         }
@@ -141,15 +138,16 @@ final class LoopServer: LoopHandler {
         if !later.postponed.isEmpty { answerPostponed() }
         fanOut()
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
+        if broker.isSweeping { broker.sweep() }
         applyEffects()
         if broker.hasNotes { log.writeNotes(sessions) }
         let mayAdvance = !later.lists.isEmpty && advanceLists()
         later.lists.endTurn()
         let mayResume = readThrottle.endTurn()
-        return broker.hasWork || mayAdvance || mayResume || !later.postponed.isEmpty
+        return broker.hasWork || broker.isSweeping || mayAdvance || mayResume || !later.postponed.isEmpty
     }
 
-    func hasWork() -> Bool { broker.hasWork }
+    func hasWork() -> Bool { broker.hasWork || broker.isSweeping }
 
     func tick() {
         syncTime()
@@ -163,7 +161,7 @@ final class LoopServer: LoopHandler {
 
     /// Takes deliveries as far as the turn's allowance goes.
     private func fanOut() {
-        defer { readThrottle.areDeliveriesBehind = broker.queuedBytes > ReadThrottle.queuedBytesMax }
+        defer { readThrottle.noteDeliveries(queuedBytes: broker.queuedBytes) }
         // While an earlier turn's frames wait for their slice, only answers are made.
         guard !loop.outbox.isFlushing else { return }
         var allowance = TurnAllowance()
@@ -219,6 +217,21 @@ final class LoopServer: LoopHandler {
         return false
     }
 
+    /// Requests while many deliveries wait: questions and handshakes are answered as ever, publishes as long as the crowd can bear them.
+    @inline(never)
+    private func receiveWhileBehind(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
+        let queuedBytes = broker.queuedBytes
+        // Only who begins to ask has said what he wants.
+        let isQuestion = sessions[slot].reader.awaited == .request && bytes.first != UInt8(ascii: "P")
+        if readThrottle.holdsBack(sessions[slot].debt, queuedBytes: isQuestion ? 0 : queuedBytes) {
+            pause(slot, waiting: bytes.count)
+            return 0
+        }
+        let consumed = receiveRequests(slot, bytes)
+        readThrottle.noteAhead(&sessions[slot].debt, bytes: broker.queuedBytes - queuedBytes)
+        return consumed
+    }
+
     /// Whether the peer may be answered once more in this turn. If not, it is paused; `waiting` bytes of its input are left.
     func canAnswerMore(_ slot: UInt32, waiting: Int) -> Bool {
         guard waiting > 0, sessions[slot].debt.isReplying || readThrottle.isExhausted(broker.answeredBytes) else {
@@ -243,7 +256,7 @@ final class LoopServer: LoopHandler {
         // Another connection may have the slot by now.
         let debt = sessions[slot].debt
         guard debt.isPaused, !debt.isReplying, !loop.hasUnsentAnswers(slot) else { return }
-        guard !readThrottle.areDeliveriesBehind || sessions[slot].phase != .http else {
+        if sessions[slot].phase == .http, readThrottle.holdsBack(debt, queuedBytes: broker.queuedBytes) {
             return readThrottle.pause(slot)
         }
         sessions[slot].debt.isPaused = false

@@ -11,10 +11,15 @@ struct ReadThrottle {
 
     /// Deliveries that a turn may leave behind: a hundred small events, which go out as one piece to each connection, or a few large ones.
     static let queuedBytesMax = 32 << 10
+    /// When more is left behind, each HTTP connection may let it grow by so much, or by one publish, and is then held back until it has been
+    /// taken. Otherwise publishers who are answered while a crowd is flushed in slices would outrun it.
+    static let aheadBytesMax = 4 << 10
+    /// More than this is left behind: no publish is read, so that one connection for each publish outruns nobody either.
+    static let heldBackBytes = 256 << 10
 
-    /// More is left behind: who calls by HTTP, and may publish, is not read until it has been taken. Otherwise publishers who are answered while
-    /// a crowd is flushed in slices would outrun it.
-    var areDeliveriesBehind = false
+    private(set) var areDeliveriesBehind = false
+    /// Tells what a connection went ahead in an earlier time of many deliveries from what it does in this one.
+    private var period: UInt16 = 0
     /// Bytes answered to the peer whose input is being read.
     var answeredBytes = 0
     /// What it may be answered before it is paused.
@@ -47,6 +52,28 @@ struct ReadThrottle {
 
     /// Whether the peer has been answered enough, `more` bytes that are on their way among them.
     func isExhausted(_ more: Int) -> Bool { answeredBytes + more > allowance }
+
+    // MARK: Publishing no faster than deliveries are taken
+
+    /// What a turn has left behind.
+    @inline(__always)
+    mutating func noteDeliveries(queuedBytes: Int) {
+        let wereBehind = areDeliveriesBehind
+        areDeliveriesBehind = queuedBytes > Self.queuedBytesMax
+        if wereBehind, !areDeliveriesBehind { period &+= 1 }
+    }
+
+    /// Whether an HTTP connection is not read for now.
+    /// - Parameter queuedBytes: deliveries that wait; 0 when the connection does not publish.
+    func holdsBack(_ debt: AnswerDebt, queuedBytes: Int) -> Bool {
+        guard areDeliveriesBehind else { return false }
+        return queuedBytes > Self.heldBackBytes || debt.ahead(in: period) >= Self.aheadBytesMax
+    }
+
+    /// By how much a connection that was read has let the deliveries grow. What other loops do meanwhile may count for it, or against.
+    func noteAhead(_ debt: inout AnswerDebt, bytes: Int) { debt.goAhead(bytes, in: period) }
+
+    // MARK: Pauses
 
     mutating func pause(_ slot: UInt32) { new.append(slot) }
 

@@ -119,6 +119,14 @@ public final class Server {
         Log.info(
             "tables of names", ("longest_probe", tables.longestProbe), ("overlong_probes", tables.overlongProbes),
             ("held_bytes", tables.heldBytes))
+        for (number, handle) in state.handles.enumerated() {
+            handle.submit { loop in
+                Log.info(
+                    "loop", ("number", number), ("connections", loop.connectionCount),
+                    ("turns", Int(truncatingIfNeeded: loop.statistics.turns)),
+                    ("longest_turn_microseconds", Int(truncatingIfNeeded: loop.takeLongestTurn() / 1_000)))
+            }
+        }
     }
 
     /// Takes no more clients, sends every client away with 4200 over the grace period, and ends when they are gone (PW-037).

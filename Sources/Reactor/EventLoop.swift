@@ -24,6 +24,9 @@ public final class EventLoop {
     var watchers: [Watcher] = []
     var wheel: TimerWheel
     var due = DueCalls()
+    private var meter = TurnMeter()
+    /// Taken from the kernel and not served yet: the next turn begins with them.
+    private var batch = 0..<0
     var isStopping = false
 
     /// Test seam: the time every turn takes instead of the clock's.
@@ -62,6 +65,9 @@ public final class EventLoop {
         return copy
     }
 
+    /// The longest turn since the last call, in nanoseconds: so long may a peer have waited for the loop to look at it.
+    public func takeLongestTurn() -> UInt64 { meter.take() }
+
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
 
@@ -80,12 +86,14 @@ public final class EventLoop {
     /// One turn.
     /// - Returns: whether the next turn may sleep.
     func runTurn(_ handler: any LoopHandler, mayWait: Bool) -> Bool {
-        let count = wait(handler, mayWait: mayWait)
-        now = manualTime ?? MonotonicTime.now()
+        if batch.isEmpty { batch = 0..<wait(handler, mayWait: mayWait) }
+        let start = manualTime ?? MonotonicTime.now()
+        meter.begins(at: start, after: now)
+        now = start
         table.statistics.turns &+= 1
         if !due.adopted.isEmpty { announceAdopted(handler) }
         if !due.rereads.isEmpty { rereadSecured(handler) }
-        serve(count, handler)
+        let count = serve(handler)
         for job in handle.takeJobs() { job(self) }
         if !table.caughtUp.isEmpty { deliverCaughtUp(handler) }
         replayInput(handler)
@@ -103,7 +111,7 @@ public final class EventLoop {
         if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         let isOwing = outbox.entryCount > 0 || !table.overflowing.isEmpty || !table.caughtUp.isEmpty
-        return !(hasMore || isOwing || due.areWaiting || isStopping)
+        return !(hasMore || isOwing || due.areWaiting || isStopping || !batch.isEmpty)
     }
 
     /// Decides about sleep and asks the kernel.
@@ -119,13 +127,19 @@ public final class EventLoop {
     }
 
     private func millisecondsToNextTick() -> CInt {
+        let time = manualTime ?? MonotonicTime.now()
+        meter.sleeps(at: time)
         guard manualTime == nil else { return 0 }
-        let left = wheel.nextTickTime.nanosecondsSince(MonotonicTime.now())
+        let left = wheel.nextTickTime.nanosecondsSince(time)
         return CInt(min(100, (left + 999_999) / 1_000_000))
     }
 
-    private func serve(_ count: Int, _ handler: any LoopHandler) {
-        for index in 0..<count {
+    /// Serves the batch, or the beginning of it that is work enough for a turn. What is left is stale at worst: a connection that has closed is
+    /// told by its generation, one that has been read meanwhile by EAGAIN.
+    /// - Returns: how many events were served.
+    private func serve(_ handler: any LoopHandler) -> Int {
+        let (first, framesMax) = (batch.lowerBound, outbox.frameCount + table.options.answersPerTurn)
+        for index in batch {
             let (token, mask) = epoll.event(index)
             switch token.slot {
             case EventToken.wake.slot:
@@ -136,7 +150,13 @@ public final class EventLoop {
             default: serveConnection(token, mask, handler)
             }
             if outbox.bytesThisTurn > table.options.arenaBytesSoftMax { flushOutbox(handler, sends: .max) }
+            if due.closing.count >= table.options.closesPerTurn || outbox.frameCount >= framesMax {
+                batch = index + 1..<batch.upperBound
+                return index + 1 - first
+            }
         }
+        defer { batch = 0..<0 }
+        return batch.count
     }
 
     private func serveConnection(_ token: EventToken, _ mask: UInt32, _ handler: any LoopHandler) {

@@ -22,7 +22,11 @@ public struct LoopOptions: Sendable {
     public var acceptsPerTurn = 64
     /// Ended streams the handler is told of per turn.
     public var endsPerTurn = 64
-    /// Events taken from the kernel per turn.
+    /// Connections that may close in a turn, and frames that its events may be answered with, before the rest of the events waits for the next:
+    /// when thousands are reset or subscribe at once, deliveries go out between.
+    public var closesPerTurn = 128
+    public var answersPerTurn = 1_024
+    /// Events taken from the kernel at once.
     public var eventsPerTurn = 1_024
     /// Arena bytes after which a turn is flushed early, between two events.
     public var arenaBytesSoftMax = 4 * 1_024 * 1_024

@@ -21,10 +21,11 @@
 
         private func answers(_ bench: LoopBench) -> Int { bench.text.ranges(of: "HTTP/1.1 204 ").count }
 
-        @Test func aCallerWaitsWhileDeliveriesAreLeftBehind() throws {
+        @Test func aCallerWhoWentAheadWaitsWhileDeliveriesAreLeftBehind() throws {
             let bench = try LoopBench()
             bench.turn(2)
-            bench.server.readThrottle.areDeliveriesBehind = true
+            bench.server.readThrottle.noteDeliveries(queuedBytes: 100_000)
+            bench.server.readThrottle.noteAhead(&bench.server.sessions[bench.slot].debt, bytes: 5_000)
             bench.send(Self.call)
             // Behind no longer, which it finds out in this turn, after it has read.
             bench.turn(1)
@@ -33,6 +34,20 @@
             // Resumed, and heard in the turn that follows.
             bench.turn(2)
             #expect(answers(bench) == 1 && !bench.server.sessions[bench.slot].debt.isPaused)
+        }
+
+        /// A turn leaves so much behind; then the peer asks. What it publishes goes to nobody, so it goes ahead of nobody.
+        @Test(arguments: [
+            ("GET", 10 << 20, 1), ("HEAD", 10 << 20, 1), ("POST", ReadThrottle.heldBackBytes, 1), ("GET", 100_000, 1),
+        ])
+        func whoOnlyAsksIsAnsweredHoweverMuchIsBehind(method: String, queued: Int, answered: Int) throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            bench.server.readThrottle.noteDeliveries(queuedBytes: queued)
+            let body = method == "POST" ? Array(#"{"name":"e","channel":"c","data":"d"}"#.utf8) : []
+            bench.send(bench.call(method, method == "POST" ? "/events" : "/channels/c", body: body))
+            bench.turn(1)
+            #expect(bench.text.ranges(of: "HTTP/1.1 200 ").count == answered)
         }
 
         @Test func whoTakesTheAnswersGetsThemAll() throws {

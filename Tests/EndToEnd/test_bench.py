@@ -132,6 +132,28 @@ def test_connections_lost_make_a_run_faulty(tmp_path):
     assert "FAULTY: 20 connections lost, 20 pusher:error frames (--allow connections_lost,errors" in text.splitlines()[-1]
 
 
+def test_two_runs_that_meet_begin_together(server, tmp_path):
+    """The second has a crowd to connect first: by its own clock the first would have been over by then."""
+    meet = tmp_path / "meet"
+    meet.mkdir()
+    crowd = subprocess.Popen(
+        [BINARY, "bench", "fanout", "--subscribers", "200", "--connect-rate", "200", "--rate", "20", "--port",
+         str(server.port), "--warmup", "0.1", "--duration", "0.5", "--quiet", "--meet", str(meet), "--json",
+         str(tmp_path / "crowd.json")], stdout=subprocess.PIPE)
+    _, probe = bench(server, tmp_path, "rest", "--rate", "50", "--query", "channel", "--meet", str(meet))
+    crowd.communicate(timeout=60)
+    crowd = json.loads((tmp_path / "crowd.json").read_text())
+    assert len(list(meet.iterdir())) == 2
+    assert probe["figures"]["accepted"] > 10 and crowd["figures"]["deliveries"] > 200
+    for report in (probe, crowd):
+        assert not [reason for reason in report["invalid"] if "second run" in reason]
+
+
+def test_a_run_that_meets_nobody_is_invalid(server, tmp_path):
+    status, report = bench(server, tmp_path, "rest", "--rate", "50", "--query", "channel", "--meet", "/nowhere")
+    assert status == 1 and "no second run came to /nowhere" in report["invalid"]
+
+
 def test_idle_clients_ping(server, tmp_path):
     _, report = bench(server, tmp_path, "idle", "--connections", "100", "--ping-interval", "0.5")
     assert report["figures"]["pings"] == report["figures"]["pongs"] > 50
@@ -282,6 +304,20 @@ def test_a_goal_is_judged_by_medians_of_the_same_row(ours, theirs, expected):
     assert [table.verdict_text(one) for one in figures.verdicts(results, line)] == [expected]
 
 
+@pytest.mark.parametrize("alone, ours, expected", [
+    ([10, 2, 3], [8, 9, 7], "≤ alone + 5 ms: +5.0 reached"),
+    ([3], [8.1], "≤ alone + 5 ms: +5.1 **missed**"),
+    ([3], [2], "≤ alone + 5 ms: -1.0 reached"),
+    ([], [2], "≤ alone + 5 ms: not measured"),
+])
+def test_a_goal_may_be_so_much_more_than_another_row(alone, ours, expected):
+    results = results_of(starling=[])
+    for row, values in (("listing-alone", alone), ("beside-listing", ours)):
+        results["rows"][row] = {"starling": [{"valid": True, "figures": {"p99": value}} for value in values]}
+    line = rows.Line("beside-listing", "", "p99", "ms", 1, (rows.Goal("≤", 1, "starling", "listing-alone", plus=5),))
+    assert [table.verdict_text(one) for one in figures.verdicts(results, line)] == [expected]
+
+
 @pytest.mark.parametrize("publish, ours, expected", [
     (10, 1.6, "≤ 0.85 × uWebSockets: 0.80 reached"),  # 10 CPU-s per 10,000 publishes: 1 of the 3 per million deliveries
     (10, 1.8, "≤ 0.85 × uWebSockets: 0.90 **missed**"),
@@ -316,7 +352,8 @@ def test_the_readme_lets_ratios_lead_and_names_the_processor_of_the_rest():
     for part, has_ratio in ((ratios, True), (absolute, False)):
         for line in part.splitlines():
             if "✓" in line or "missed" in line:
-                assert (" × " in line.replace("1 × 1", "").replace("channels × ", "")) == has_ratio, line
+                is_ratio = " × " in line.replace("1 × 1", "").replace("channels × ", "") or "≤ alone + " in line
+                assert is_ratio == has_ratio, line
 
 
 def test_invalid_runs_are_told_and_do_not_count_where_they_mean_nothing():

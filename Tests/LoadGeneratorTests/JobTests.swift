@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import LoadGenerator
@@ -14,6 +15,20 @@ import Testing
         #expect(pacer.take(now: 1_035, before: 1_040) == .over)
         #expect(pacer.take(now: 1_039, before: 1_041) == .later(1_040))
         #expect(pacer.take(now: 1_040, before: 1_041) == .now(1_040))
+    }
+
+    @Test func nobodyBeginsBeforeTheOtherIsThere() throws {
+        var name = Array("/tmp/meetXXXXXX".utf8CString)
+        try #require(mkdtemp(&name) != nil)
+        let directory = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let place = MeetingPlace(directory: directory)
+        #expect(!place.wait(seconds: 0.01))
+        // The second of two.
+        close(open(directory + "/other", O_CREAT | O_WRONLY, 0o600))
+        #expect(place.wait(seconds: 0.01))
+        #expect(!MeetingPlace(directory: directory + "/nowhere").wait(seconds: 0.01))
+        for file in ["/other", "/\(getpid())"] { unlink(directory + file) }
+        rmdir(directory)
     }
 
     // MARK: Dialing

@@ -56,6 +56,61 @@ import Testing
         #expect(script.closes.map(\.why) == [.local])
     }
 
+    @Test func whenManyAreGoneAtOnceATurnClosesAFewAndTheNextGoesOnWithTheRest() throws {
+        let loop = try EventLoop.manual { $0.closesPerTurn = 8 }
+        let script = Script()
+        let pairs = try (0..<50).map { _ in try loop.pair(script) }
+        // Input that nobody has read makes the close of this end a reset.
+        for pair in pairs { loop.outbox.send([1, 2, 3], to: pair.slot) }
+        loop.turns(1, script)
+        var turnsWithoutMore = 0
+        for pair in pairs { Peer(pair.peer).close() }
+        for turn in 0..<7 {
+            let before = script.closes.count
+            let mayWait = loop.runTurn(script, mayWait: false)
+            #expect(script.closes.count - before == (turn < 6 ? 8 : 2), "turn \(turn)")
+            if mayWait { turnsWithoutMore += 1 }
+        }
+        #expect(Set(script.closes.map(\.slot)) == Set(pairs.map(\.slot)) && script.closes.count == 50)
+        #expect(turnsWithoutMore <= 1, "what is left of a batch does not wait for an event")
+    }
+
+    @Test func whenManyAskAtOnceATurnAnswersAFewAndNobodyIsAskedTwiceBeforeTheRest() throws {
+        let loop = try EventLoop.manual { $0.answersPerTurn = 8 }
+        let script = Script()
+        let pairs = try (0..<50).map { _ in try loop.pair(script) }
+        let peers = pairs.map { Peer($0.peer) }
+        var (asked, thisTurn): ([UInt32: Int], Int) = ([:], 0)
+        script.onReceived = { slot, bytes in
+            asked[slot, default: 0] += 1
+            thisTurn += 1
+            loop.outbox.send([9, 9], to: slot)
+            return bytes.count
+        }
+        for peer in peers { _ = peer.send([1]) }
+        for turn in 0..<7 {
+            thisTurn = 0
+            let mayWait = loop.runTurn(script, mayWait: false)
+            #expect(thisTurn == (turn < 6 ? 8 : 2), "turn \(turn)")
+            #expect(mayWait == (turn == 6))
+            // Those who were answered ask again at once.
+            for (pair, peer) in zip(pairs, peers) where asked[pair.slot] == 1 { _ = peer.send([1]) }
+        }
+        #expect(asked.count == 50 && asked.values.allSatisfy { $0 == 1 })
+    }
+
+    @Test func theLongestTurnIsRememberedUntilItIsAskedFor() {
+        var meter = TurnMeter()
+        func time(_ microseconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: microseconds * 1_000) }
+        meter.begins(at: time(10), after: time(4))
+        meter.sleeps(at: time(13))
+        meter.begins(at: time(500), after: time(10))
+        #expect(meter.take() == 6_000, "sleep is no part of a turn")
+        meter.begins(at: time(502), after: time(500))
+        #expect(meter.take() == 2_000)
+        #expect(meter.take() == 0)
+    }
+
     @Test func whenManyLeaveAtOnceEachTurnTakesLeaveOfAFewAndServesTheOthers() throws {
         let loop = try EventLoop.manual { $0.endsPerTurn = 8 }
         let script = Script()

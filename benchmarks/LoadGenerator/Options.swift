@@ -40,6 +40,8 @@ struct Options: Sendable {
     var pingInterval = 45.0
     /// leave: connections a second that are tried meanwhile.
     var probeRate = 500.0
+    /// Where another run says that it is ready; empty: there is none.
+    var meetingPlace = ""
     var startRate = 10.0
     var rateFactor = 1.25
 

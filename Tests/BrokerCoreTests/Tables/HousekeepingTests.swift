@@ -81,10 +81,12 @@
             for shard in 0..<shards { work.listForSweep(Housekeeping.Shard(app: UInt32(shard), number: 0)) }
             var (visited, ticks): (Set<UInt32>, Int) = ([], 0)
             while visited.count < shards, ticks < 1_000 {
+                work.beginSlice()
                 work.sweep { shard in
                     visited.insert(shard.app)
-                    return isDone(Int(shard.app))
+                    return isDone(Int(shard.app)) ? .over : .done
                 }
+                #expect(!work.isSweeping)
                 ticks += 1
             }
             return ticks
@@ -97,6 +99,50 @@
             #expect(ticks(of: shards) { _ in true } <= most)
             #expect(ticks(of: shards) { !$0.isMultiple(of: 3) } <= most)
             if shards >= 1_000 { #expect(ticks(of: shards) { _ in true } > most / 2, "in slices, not at once") }
+        }
+
+        /// Each visit does one part of four.
+        @Test func aShardWithMuchToDoKeepsItsPlaceUntilItIsDone() {
+            var work = Housekeeping()
+            for shard in 0..<64 { work.listForSweep(Housekeeping.Shard(app: UInt32(shard), number: 0)) }
+            var (visits, sweeps): ([Int], Int) = (Array(repeating: 0, count: 64), 0)
+            for _ in 0..<Housekeeping.ticksPerSweep {
+                work.beginSlice()
+                repeat {
+                    work.sweep { shard in
+                        visits[Int(shard.app)] += 1
+                        if visits[Int(shard.app)] < 4 { return .unfinished }
+                        return shard.app.isMultiple(of: 2) ? .over : .done
+                    }
+                    sweeps += 1
+                } while work.isSweeping
+            }
+            #expect(visits.allSatisfy { $0 == 4 }, "each is visited to its end once a round")
+            #expect(sweeps > 64 * 3, "a sweep ends with an unfinished visit")
+        }
+
+        @Test func aSweepForgetsSoManyEventsAndTheTicksSweepForgetsAll() throws {
+            let fixture = BrokerFixture {
+                $0.limits.cacheSeconds = 1
+                $0.limits.cacheChannelsMax = 100_000
+            }
+            let broker = fixture.brokers[0]
+            broker.slices.sweeps = 10
+            for number in 0..<5_000 { try fixture.publish("e", ["cache-\(number)"]) }
+            fixture.pass(milliseconds: 1_001)
+            func held() -> Int { fixture.app.registry.shards.reduce(0) { $0 + $1.withLock { $0.cachedCount } } }
+            var (before, most) = (held(), 0)
+            #expect(before == 5_000)
+            for _ in 0..<Housekeeping.ticksPerSweep {
+                broker.tick()
+                while true {
+                    let now = held()
+                    (before, most) = (now, max(most, before - now))
+                    guard broker.isSweeping else { break }
+                    broker.sweep()
+                }
+            }
+            #expect(held() == 0 && most == 9, "a look at the shard counts too")
         }
 
         @Test(arguments: 0..<8) func theShardsOfManyAppsAreFoundAmongEachOther(seed: Int) {
