@@ -9,12 +9,13 @@ let modules: [(name: String, mayImport: [String])] = [
     ("Arguments", []),
     ("Crypto", ["COpenSSL"]),
     ("Reactor", ["CLinux", "Telemetry"]),
+    ("TLS", ["COpenSSL", "Reactor"]),
     ("PusherProtocol", ["Wire", "Crypto"]),
     ("BrokerCore", ["PusherProtocol", "Wire", "Crypto"]),
     ("Configuration", ["Arguments", "BrokerCore", "PusherProtocol", "Telemetry", "Wire"]),
     (
         "BrokerServer",
-        ["Configuration", "BrokerCore", "PusherProtocol", "Reactor", "Crypto", "Wire", "Telemetry", "CLinux"]
+        ["Configuration", "BrokerCore", "PusherProtocol", "Reactor", "Crypto", "TLS", "Wire", "Telemetry", "CLinux"]
     ),
 ]
 
@@ -29,6 +30,7 @@ let tests: [(name: String, mayImport: [String])] = [
     ("TelemetryTests", ["Telemetry"]),
     ("ArgumentsTests", ["Arguments", "TestSupport"]),
     ("ReactorTests", ["Reactor", "CLinux", "TestSupport"]),
+    ("TLSTests", ["TLS", "COpenSSL", "Reactor", "CLinux", "TestSupport"]),
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     (
@@ -59,7 +61,7 @@ let package = Package(
     targets: [
         .target(name: "CLinux"),
         .target(name: "CBuild"),
-        .systemLibrary(name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
             name: "starling", dependencies: ["BrokerServer", "Configuration", "LoadGenerator", "Reactor", "CBuild"],
             swiftSettings: strict),

@@ -4,7 +4,7 @@
 /// A connection's life; who moves it stands at the arrow, the flags that are set in brackets.
 ///
 /// ```
-///  free ──accept, adopt, connect──▶ open ──at once, or its layer's handshake──▶ served [announced]
+///  free ──accept, adopt, connect──▶ open ──at once; at its first byte [undecided]; or its layer's handshake──▶ served [announced]
 ///   ▲                                 │                                            │
 ///   │                                 │    handler: finish (in good order), finishWithFrame (last words instead of the backlog)
 ///   │                                 │    peer's FIN [endSeen] ──endOfStream──▶ handler: finish
@@ -47,6 +47,10 @@ struct ConnectionState {
         static let adopted = Flags(rawValue: 2_048)
         /// Answers are among this turn's frames.
         static let answered = Flags(rawValue: 1_024)
+        /// Its first byte is awaited, which tells whether it gets a layer; it is `readPaused` so long.
+        static let undecided = Flags(rawValue: 4_096)
+        /// `undecided`, and there is no place for its handshake: it is not read.
+        static let waiting = Flags(rawValue: 8_192)
     }
 
     /// Offset that stands for "not known" in `backlogBoundary`.
@@ -82,6 +86,8 @@ struct ConnectionState {
     /// Events asked of epoll.
     var interest: UInt32 = 0
     var flags: Flags = []
+    /// While `undecided`: who accepted it.
+    var listener: UInt16 = 0
 
     /// Whether answers are in the backlog.
     var owesAnswers: Bool { backlog != nil && Int32(bitPattern: answerMark &- drained) > 0 }

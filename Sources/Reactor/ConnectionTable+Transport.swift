@@ -53,7 +53,7 @@ extension ConnectionTable {
     private mutating func settleRecords(
         _ slot: UInt32, _ transport: SecureTransport, _ outcome: FlushOutcome
     ) -> FlushOutcome {
-        let held = transport.layer.outgoing.count
+        let held = transport.layer.outgoingCount
         backlogs.count(recordBytes: held, instead: transport.countedBytes)
         transport.countedBytes = held
         return outcome == .sent && held > 0 ? .backlogged : outcome

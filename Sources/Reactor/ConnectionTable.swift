@@ -104,6 +104,7 @@ struct ConnectionTable: ~Copyable {
     /// reading from it. The descriptor is the caller's to close.
     mutating func kill(_ slot: UInt32, _ outbox: Outbox) {
         freeBacklog(slot)
+        if self[slot].flags.isSuperset(of: [.secured, .announced]) { statistics.secured -= 1 }
         releaseTransport(slot)
         self[slot].flags.remove([.open, .sealed])
         self[slot].generation &+= 1

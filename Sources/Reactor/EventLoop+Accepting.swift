@@ -13,11 +13,14 @@ struct Acceptor {
     struct Listening {
         var descriptor: CInt
         let tag: Int
+        /// What a connection with a layer begins with; nil: anything.
+        let layerByte: UInt8?
         /// Makes the layer of an accepted connection; nil: plain.
-        let makeLayer: (() -> any RecordLayer)?
+        let makeLayer: (() -> (any RecordLayer)?)?
         /// Taken out of epoll until the next tick, because accepting failed.
         var isDisarmed = false
         var isOpen: Bool { descriptor >= 0 }
+        func isLayered(firstByte: UInt8) -> Bool { layerByte == nil || layerByte == firstByte }
     }
 
     mutating func stopListening() {
@@ -36,12 +39,19 @@ struct Acceptor {
 
 extension EventLoop {
     /// Serves a listener: its connections come as `opened(_, _, listener: tag)`.
-    /// - Parameter makeLayer: makes the layer of each connection, which is opened when its handshake is done; nil: plain.
-    public func listen(on listener: consuming Listener, tag: Int, makeLayer: (() -> any RecordLayer)? = nil) {
+    /// - Parameters:
+    ///   - layerByte: connections that begin with this byte have a layer and are opened when its handshake is done; the others are plain and
+    ///     opened with their first byte. nil: all have one.
+    ///   - makeLayer: makes the layer of a connection whose first byte is here, and for which there is a place among the handshakes that run;
+    ///     nil: all are plain, and opened at once.
+    public func listen(
+        on listener: consuming Listener, tag: Int, layerByte: UInt8? = nil,
+        makeLayer: (() -> (any RecordLayer)?)? = nil
+    ) {
         let descriptor = listener.release()
         // Accepted sockets inherit these, which saves three system calls per client in a reconnect storm.
         _ = clinux_set_stream_options(descriptor, table.options.userTimeoutMilliseconds, table.options.unsentLowBytes)
-        acceptor.listeners.append(Acceptor.Listening(descriptor: descriptor, tag: tag, makeLayer: makeLayer))
+        acceptor.listeners.append(Acceptor.Listening(descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer))
         arm(acceptor.listeners.count - 1)
     }
 
@@ -112,7 +122,7 @@ extension EventLoop {
             var address = clinux_address()
             let answer = clinux_accept(acceptor.listeners[index].descriptor, &address)
             guard answer < 0 else {
-                accepted(answer, PeerAddress(address), acceptor.listeners[index], handler)
+                accepted(answer, PeerAddress(address), index, handler)
                 continue
             }
             switch -answer {
@@ -127,7 +137,7 @@ extension EventLoop {
     }
 
     private func accepted(
-        _ descriptor: CInt, _ peer: PeerAddress, _ listener: Acceptor.Listening, _ handler: any LoopHandler
+        _ descriptor: CInt, _ peer: PeerAddress, _ index: Int, _ handler: any LoopHandler
     ) {
         table.statistics.accepted &+= 1
         let slot: UInt32
@@ -136,12 +146,9 @@ extension EventLoop {
             table.statistics.acceptErrors &+= 1
             return
         }
-        if let makeLayer = listener.makeLayer {
-            table.secure(slot, SecureTransport(makeLayer(), peer: peer, listener: listener.tag))
-            return beginHandshake(slot, handler)
-        }
+        guard acceptor.listeners[index].makeLayer == nil else { return awaitFirstByte(slot, listener: index) }
         table[slot].flags.insert(.announced)
-        handler.opened(slot, peer: peer, listener: listener.tag)
+        handler.opened(slot, peer: peer, listener: acceptor.listeners[index].tag)
     }
 
     /// The machine is short. Out of descriptors, the reserve lets us tell the clients that wait instead of leaving them hanging; then the
@@ -156,12 +163,14 @@ extension EventLoop {
     private func refuseWaiting(_ listener: Acceptor.Listening) {
         guard acceptor.reserve >= 0 else { return }
         clinux_close(acceptor.reserve)
-        // Behind a layer plain words would be garbage.
-        let words = listener.makeLayer == nil ? table.options.refusal : []
         for _ in 0..<table.options.acceptsPerTurn {
             var address = clinux_address()
             let descriptor = clinux_accept(listener.descriptor, &address)
             guard descriptor >= 0 else { break }
+            // Behind a layer plain words would be garbage.
+            let first = listener.makeLayer == nil ? nil : clinux_peek_byte(descriptor)
+            let isPlain = first.map { $0 >= 0 && !listener.isLayered(firstByte: UInt8($0)) } ?? true
+            let words = isPlain ? table.options.refusal : []
             _ = words.withUnsafeBytes { clinux_send(descriptor, $0.baseAddress, $0.count) }
             _ = clinux_shutdown_write(descriptor)
             // Unread input would turn our close into a reset, and the client would never see the answer.

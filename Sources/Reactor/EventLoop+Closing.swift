@@ -11,8 +11,10 @@ extension EventLoop {
 
     func close(_ slot: UInt32, _ why: TransportClose) {
         guard table[slot].isOpen() else { return }
+        let isInHandshake = table[slot].flags.contains(.secured) && !table[slot].flags.contains(.announced)
         clinux_close(table[slot].descriptor)  // which also takes it out of epoll
         table.kill(slot, outbox)
+        if isInHandshake { freePlace(slot, isDone: false) }
         due.closing.append((slot, why))
     }
 

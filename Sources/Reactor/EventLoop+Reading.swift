@@ -27,8 +27,9 @@ extension EventLoop {
     func readable(_ slot: UInt32, _ mask: UInt32, _ handler: any LoopHandler) {
         let flags = table[slot].flags
         if flags.contains(.endSeen) || (flags.contains(.readPaused) && !flags.contains(.finishing)) {
-            // Either its layer cannot write before it is fed; or it was not asked for input, so this is EPOLLERR or EPOLLHUP, which cannot
-            // be masked.
+            // Its first byte is here; or its layer cannot write before it is fed; or it was not asked for input, so this is EPOLLERR or
+            // EPOLLHUP, which cannot be masked.
+            if flags.contains(.undecided) { return decide(slot, handler) }
             if flags.contains(.secured), !flags.contains(.endSeen), feedPaused(slot, handler) { return }
             guard mask & (EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 else { return }
             // A local socket's peer that is gone hangs up too; the handler hears of the end in its turn.

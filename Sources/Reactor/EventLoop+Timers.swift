@@ -43,11 +43,8 @@ extension EventLoop {
         table[slot].deadlineTick = 0
         table.statistics.timersFired &+= 1
         // The linger time of one that finishes, or a handshake's.
-        let isOurs = table[slot].flags.contains(.finishing) || !table[slot].flags.contains(.announced)
-        if isOurs {
-            if !table[slot].flags.contains(.announced) { table.statistics.handshakesFailed &+= 1 }
-            return close(slot, .timeout)
-        }
+        if table[slot].flags.contains(.finishing) { return close(slot, .timeout) }
+        guard table[slot].flags.contains(.announced) else { return handshakeTimedOut(slot, handler) }
         handler.timerFired(slot)
     }
 }

@@ -3,12 +3,10 @@ internal import Glibc
 
 /// What the loop does for a connection whose bytes pass a layer: the handshake, reading records, the goodbye.
 extension EventLoop {
-    /// What one recv asks for: a record of TLS and a little, so that a layer never holds much that is not opened.
-    private static let recordRoom = 17 * 1_024
     /// Such recvs in a turn.
     private static let receivesMax = 4
 
-    /// Begins the handshake, in which the peer has `LoopOptions.handshakeMilliseconds`; `opened` comes after it.
+    /// Begins the handshake of an adopted connection, in which the peer has `LoopOptions.handshakeMilliseconds`; `opened` comes after it.
     func beginHandshake(_ slot: UInt32, _ handler: any LoopHandler) {
         arm(slot, after: UInt64(table.options.handshakeMilliseconds) * 1_000_000)
         // A client speaks first.
@@ -22,12 +20,15 @@ extension EventLoop {
         guard !table[slot].flags.contains(.announced) else { return true }
         guard let transport = table.transport(slot), transport.layer.isEstablished else {
             guard count != -Int(EAGAIN) else { return false }
-            table.statistics.handshakesFailed &+= 1
-            failed(slot, CInt(truncatingIfNeeded: -min(0, count)))
+            let isBroken = table.transport(slot)?.layer.hasFailed == true || count == -Int(EPROTO)
+            giveUp(slot, isBroken ? .broken : .gone, handler, code: CInt(truncatingIfNeeded: -min(0, count)))
             return false
         }
         table[slot].flags.insert(.announced)
         table[slot].deadlineTick = 0
+        table.statistics.handshakes &+= 1
+        table.statistics.secured += 1
+        freePlace(slot, isDone: true)
         updateInterest(slot)
         handler.opened(slot, peer: transport.peer, listener: transport.listener)
         let flags = table[slot].flags
@@ -43,6 +44,13 @@ extension EventLoop {
     func receiveSecured(_ slot: UInt32, _ target: UnsafeMutableRawBufferPointer) -> Int {
         guard let transport = table.transport(slot) else { return -Int(EPROTO) }
         var (count, receives) = (0, 0)
+        // Of one that rests nothing can be opened before the socket is asked.
+        if transport.layer.isEstablished, !transport.mayHoldMore, transport.layer.incomingCount == 0 {
+            let answer = feed(slot, transport)
+            receives = answer == Self.recordRoom ? 1 : Self.receivesMax
+            guard answer > 0 else { return answer }
+        }
+        transport.mayHoldMore = false
         while count < target.count {
             switch transport.layer.open(into: UnsafeMutableRawBufferPointer(rebasing: target[count...])) {
             case .bytes(let opened):
@@ -51,11 +59,11 @@ extension EventLoop {
                 count += opened
                 continue
             case .needsInput:
-                guard receives < Self.receivesMax else { break }
+                // What is left in the socket is told of again, and so is an end or an error.
+                guard receives < Self.receivesMax else { return count > 0 ? count : -Int(EAGAIN) }
                 let answer = feed(slot, transport)
-                receives += 1
+                receives = answer == Self.recordRoom ? receives + 1 : Self.receivesMax
                 if answer > 0 { continue }
-                // An end or an error is told by the next recv again.
                 return count > 0 ? count : answer
             case .ended:
                 if count > 0 { break }
@@ -66,6 +74,7 @@ extension EventLoop {
             break
         }
         // The socket does not tell of what is left in the layer, nor of an end that was opened.
+        transport.mayHoldMore = true
         if count > 0 { due.rereads.append(token(slot)) }
         return count > 0 ? count : -Int(EAGAIN)
     }
@@ -99,6 +108,7 @@ extension EventLoop {
     func feedPaused(_ slot: UInt32, _ handler: any LoopHandler) -> Bool {
         guard let transport = table.transport(slot), transport.awaitsInput else { return false }
         let count = feed(slot, transport)
+        transport.mayHoldMore = true
         if count > 0 {
             if transport.layer.incomingCount > Int(table[slot].inputBytesMax) { close(slot, .overflow) }
             settleSecured(slot, handler)

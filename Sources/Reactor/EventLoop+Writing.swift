@@ -160,6 +160,8 @@ extension EventLoop {
         if let transport = table.transport(slot) {
             isReading = isReading || !flags.contains(.announced) || transport.awaitsInput
             isWriting = transport.hasOutgoing || isWriting && !transport.awaitsInput
+        } else if flags.contains(.undecided) {
+            isReading = !flags.contains(.waiting)
         }
         var wanted: UInt32 = 0
         if isReading && !flags.contains(.endSeen) { wanted |= EPOLLIN.rawValue }

@@ -7,7 +7,7 @@ internal import CLinux
 /// Level-triggered, one `recv` per readable socket and turn, one `send` per connection and turn.
 ///
 /// Large, because a turn's stages are its methods, a file for each; they share the table, the outbox and the handler's turn. What has rules of
-/// its own is a value (`Acceptor`, `Epoll`, `TimerWheel`, `DueCalls`, `FlushProgress`).
+/// its own is a value (`Acceptor`, `Handshakes`, `Epoll`, `TimerWheel`, `DueCalls`, `FlushProgress`).
 public final class EventLoop {
     /// The door for other threads.
     public let handle: LoopHandle
@@ -21,6 +21,7 @@ public final class EventLoop {
     let receiveBuffer: UnsafeMutablePointer<UInt8>
     let epoll: Epoll
     var acceptor = Acceptor()
+    var handshakes = Handshakes()
     var watchers: [Watcher] = []
     var wheel: TimerWheel
     var due = DueCalls()
@@ -103,6 +104,7 @@ public final class EventLoop {
         if isTick {
             table.tick = wheel.tick
             rearmListeners()
+            renewPlaces(handler)
             handler.tick()
         }
         // Whoever is served between two slices costs about as much as four sends: a fan-out gets half of the time at least.

@@ -16,6 +16,18 @@ public enum TransportClose: Equatable, Sendable {
     case error(CInt)
 }
 
+/// Why a connection ended before it was opened.
+public enum HandshakeFailure: Equatable, Sendable {
+    /// It took longer than `LoopOptions.handshakeMilliseconds`.
+    case timeout
+    /// It waited for its peer while others waited for its place.
+    case stalled
+    /// The peer closed or reset the connection.
+    case gone
+    /// The layer says no.
+    case broken
+}
+
 /// What a loop tells its owner. Every call comes on the loop's own thread, and never from inside a call into the loop.
 public protocol LoopHandler: AnyObject {
     /// A connection was accepted (`listener`: the tag given to `listen`) or adopted (the tag given to `adopt`).
@@ -48,6 +60,10 @@ public protocol LoopHandler: AnyObject {
     /// ends the connection (`finish`, `abort`); one that it leaves open is closed with `.overflow`.
     func inputRefused(_ slot: UInt32)
 
+    /// A connection that was accepted, and has said something, was not opened. No other call tells of it.
+    /// - Parameter layer: nil: it had none yet.
+    func handshakeFailed(_ why: HandshakeFailure, peer: PeerAddress, listener: Int, layer: (any RecordLayer)?)
+
     /// The last call for the slot; the number may stand for another connection from the next turn on (see `EventLoop.holdSlot`).
     func closed(_ slot: UInt32, _ why: TransportClose)
 
@@ -65,5 +81,6 @@ extension LoopHandler {
     /// Says nothing, so that the connection is closed.
     public func inputRefused(_: UInt32) {}
     public func answersTaken(_: UInt32) {}
+    public func handshakeFailed(_: HandshakeFailure, peer: PeerAddress, listener: Int, layer: (any RecordLayer)?) {}
     public func backlogAllowance(_ slot: UInt32) -> Int { 0 }
 }

@@ -34,7 +34,7 @@ public struct LoopOptions: Sendable {
     /// others are served between.
     public var sendsPerTurn = 256
     /// How long the handshake of a connection's layer may take.
-    public var handshakeMilliseconds: UInt32 = 10_000
+    public var handshakeMilliseconds: UInt32 = 5_000
     /// What a client is told when the process has no descriptor for it; behind a layer nothing is said.
     public var refusal: [UInt8] = []
     /// The length of the message that starts with these bytes of our own output, or nil when its end cannot be told from them. A backlog that is
@@ -64,7 +64,8 @@ public struct LoopStatistics: Sendable, Equatable {
     /// Failed accepts of any kind.
     public var acceptErrors: UInt64 = 0
     public var closed: UInt64 = 0
-    /// Connections closed because their layer's handshake failed or took too long.
+    /// Connections whose layer's handshake was done; and those closed because it failed or took too long.
+    public var handshakes: UInt64 = 0
     public var handshakesFailed: UInt64 = 0
     /// Events for a connection that was already gone.
     public var staleEvents: UInt64 = 0
@@ -84,8 +85,9 @@ public struct LoopStatistics: Sendable, Equatable {
     /// Now: unsent bytes held for slow peers, and unconsumed input bytes held.
     public var backlogBytes: Int = 0
     public var inputBytes: Int = 0
-    /// Now: open connections.
+    /// Now: open connections, and those of them whose layer's handshake is done.
     public var connections: Int = 0
+    public var secured: Int = 0
 
     public init() {}
 }

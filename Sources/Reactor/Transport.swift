@@ -8,7 +8,7 @@ internal import Glibc
 /// backlog ─── plaintext ─▶ seal ─▶ outgoing ─▶ send(2)
 /// ```
 /// The backlog holds plaintext, because it is shortened to whole messages when a peer is too slow; of sealed records only the rest of the
-/// last one waits here. A plain connection has no layer and pays for none.
+/// last `seal` waits here. A plain connection has no layer and pays for none.
 public protocol RecordLayer: AnyObject {
     /// Whether plaintext may pass: the handshake is done.
     var isEstablished: Bool { get }
@@ -16,24 +16,37 @@ public protocol RecordLayer: AnyObject {
     /// Takes bytes from the socket. Kept until opened: what one read brought, and the beginning of a record.
     func feed(_ bytes: UnsafeRawBufferPointer)
 
-    /// Bytes fed and not opened.
+    /// Bytes fed and not opened; not those of a record that has only begun.
     var incomingCount: Int { get }
+
+    /// Nothing more can be opened or sealed.
+    var hasFailed: Bool { get }
 
     /// Opens what has been fed, and takes the handshake on. It may make records to send ("read wants write"), as the first of a handshake.
     func open(into plaintext: UnsafeMutableRawBufferPointer) -> RecordOpening
 
-    /// Makes one record, a full one if there are bytes enough.
-    /// - Returns: bytes taken; 0 when nothing can be sealed before more is fed ("write wants read").
+    /// Makes records, full ones but for the last. Is called when `outgoing` is empty; how much is sealed at once is the layer's to decide, and
+    /// what the kernel then does not take waits in it.
+    /// - Parameter plaintext: never empty.
+    /// - Returns: bytes taken; 0 when nothing can be sealed before more is fed ("write wants read"), or ever (`hasFailed`).
     func seal(_ plaintext: UnsafeRawBufferPointer) -> Int
 
-    /// Records made that the kernel has not taken; valid until the next call.
+    /// Records made that the kernel has not taken, the first of them; valid until the next call of any layer of the loop.
     var outgoing: UnsafeRawBufferPointer { get }
+
+    /// How many bytes of them there are in all.
+    var outgoingCount: Int { get }
 
     /// The kernel has taken the first bytes of `outgoing`.
     func sent(_ count: Int)
 
     /// Makes the record that says that no more will come (TLS: close_notify).
     func sayGoodbye()
+}
+
+extension RecordLayer {
+    public var hasFailed: Bool { false }
+    public var outgoingCount: Int { outgoing.count }
 }
 
 /// What was opened.
@@ -57,6 +70,8 @@ final class SecureTransport {
     /// The layer could not seal before it is fed: to wait for the socket to take bytes would be to wait for nothing.
     var awaitsInput = false
     var hasSaidGoodbye = false
+    /// What was fed has not been opened to the point where it wants more; no event of the socket tells.
+    var mayHoldMore = false
     /// Of `outgoing`, what the ledger of backlogs knows of.
     var countedBytes = 0
 
@@ -64,7 +79,7 @@ final class SecureTransport {
         (self.layer, self.peer, self.listener) = (layer, peer, listener)
     }
 
-    var hasOutgoing: Bool { !layer.outgoing.isEmpty }
+    var hasOutgoing: Bool { layer.outgoingCount > 0 }
 }
 
 @available(*, unavailable) extension SecureTransport: Sendable {}
@@ -85,7 +100,10 @@ struct SecureSink<Base: ByteSink>: ByteSink {
             let sealed = transport.layer.seal(UnsafeRawBufferPointer(rebasing: plaintext[taken...]))
             precondition(sealed >= 0 && sealed <= count - taken, "a layer sealed bytes that are not there")
             transport.awaitsInput = sealed == 0
-            if sealed == 0 { return taken > 0 ? taken : -Int(EAGAIN) }
+            if sealed == 0 {
+                if transport.layer.hasFailed { return -Int(EPROTO) }
+                return taken > 0 ? taken : -Int(EAGAIN)
+            }
             taken += sealed
         }
     }
@@ -98,6 +116,7 @@ struct SecureSink<Base: ByteSink>: ByteSink {
             let taken = self.base.send(descriptor, base, count)
             guard taken >= 0 else { return taken }
             transport.layer.sent(taken)
+            // The rest of it, or what stood behind it, is offered again when the socket takes bytes.
             if taken < count { return -Int(EAGAIN) }
         }
         return 0

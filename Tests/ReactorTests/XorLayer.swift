@@ -22,7 +22,7 @@ final class XorLayer: RecordLayer {
     private var key: UInt8 = 0x55
     private var incoming: [UInt8] = []
     private var opened: [UInt8] = []
-    private var hasFailed = false
+    private(set) var hasFailed = false
     private var isAsking = false
     private let out: UnsafeMutableRawBufferPointer
     private var (outStart, outEnd) = (0, 0)

@@ -67,6 +67,15 @@ static inline ssize_t clinux_receive(int descriptor, void *buffer, size_t capaci
     return count < 0 ? -errno : count;
 }
 
+/// The first byte that waits, 0...255, without taking it.
+static inline int clinux_peek_byte(int descriptor) {
+    uint8_t byte;
+    ssize_t count;
+    do count = recv(descriptor, &byte, 1, MSG_PEEK);
+    while (count < 0 && errno == EINTR);
+    return count == 1 ? byte : -1;
+}
+
 static inline ssize_t clinux_send(int descriptor, const void *bytes, size_t count) {
     ssize_t taken;
     do taken = send(descriptor, bytes, count, MSG_NOSIGNAL);

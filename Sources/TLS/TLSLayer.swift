@@ -1,0 +1,184 @@
+internal import COpenSSL
+public import Reactor
+
+/// TLS of one connection. Holds no buffer while it rests: what passes is in the loop's `TLSRoom`, and only what could not pass (the rest of a
+/// record that the kernel did not take, records that were not asked for) is kept here. Loop thread only.
+///
+/// Because the BIO never refuses to write, no call of OpenSSL's is ever half done, and none has to be repeated with the same bytes. Each call
+/// whose outcome is judged finds the thread's error queue empty, or another connection's error would be taken for its own.
+///
+///     handshaking ──▶ established ──their close_notify──▶ ended
+///          └───────────────┴──── any error ──▶ failed: OpenSSL is asked nothing more
+public final class TLSLayer: RecordLayer {
+    /// Plaintext that one `SSL_write` takes: eight full records, which leave in one `send`.
+    static let sealBytesMax = 8 * 16_384
+    /// Records of its own that a peer may make us owe (alerts, mostly) without taking any.
+    static let owedBytesMax = 512 * 1_024
+
+    let ssl: OpaquePointer
+    private let room: TLSRoom
+    /// OpenSSL's callbacks refer to it without a reference; a client has none.
+    private let context: TLSContext?
+    private var keptInput = ByteRoom()
+    private var keptOutput = ByteRoom()
+    public private(set) var isEstablished = false
+    private var hasEnded = false
+    private var hasSaidGoodbye = false
+    /// Why it failed.
+    public private(set) var failure: TLSFailure?
+
+    init?(accepting context: TLSContext, in room: TLSRoom) {
+        guard let ssl = Self.make(context.contexts[0], room) else { return nil }
+        SSL_set_accept_state(ssl)
+        (self.ssl, self.room, self.context) = (ssl, room, context)
+    }
+
+    /// The other side, which speaks first.
+    /// - Parameter host: what the server is asked for and, if the context trusts somebody, has to be.
+    public init?(connecting client: TLSClientContext, to host: String?, in room: TLSRoom) {
+        guard let ssl = Self.make(client.context, room) else { return nil }
+        SSL_set_connect_state(ssl)
+        (self.ssl, self.room, context) = (ssl, room, nil)
+        guard let host else { return }
+        let isNamed = copenssl_set_server_name(ssl, host) == 1 && (!client.isChecking || SSL_set1_host(ssl, host) == 1)
+        OpenSSL.require(isNamed, "SSL_set1_host")
+    }
+
+    private static func make(_ context: OpaquePointer, _ room: TLSRoom) -> OpaquePointer? {
+        ERR_clear_error()
+        guard let ssl = SSL_new(context) else { return nil }
+        BIO_up_ref(room.bio)
+        // One reference is for both directions when they are the same.
+        SSL_set_bio(ssl, room.bio, room.bio)
+        return ssl
+    }
+
+    deinit {
+        room.leave(self)
+        SSL_free(ssl)
+        keptInput.free()
+        keptOutput.free()
+    }
+
+    public var hasFailed: Bool { failure != nil }
+
+    // MARK: Reading
+
+    public func feed(_ bytes: UnsafeRawBufferPointer) {
+        room.enter(self)
+        room.input.append(bytes, slack: true)
+    }
+
+    public var incomingCount: Int {
+        keptInput.count + (room.isCurrent(self) ? room.input.count : 0) + Int(SSL_pending(ssl))
+    }
+
+    /// For the BIO: what was kept is older than what is in the room.
+    func readRecords(_ target: UnsafeMutableRawPointer, _ count: Int) -> Int {
+        guard keptInput.count > 0 else { return room.input.take(into: target, max: count) }
+        let taken = keptInput.take(into: target, max: count)
+        if keptInput.count == 0 { keptInput.free() }
+        return taken
+    }
+
+    public func open(into plaintext: UnsafeMutableRawBufferPointer) -> RecordOpening {
+        guard failure == nil else { return .failed }
+        guard !hasEnded else { return .ended }
+        room.enter(self)
+        if !isEstablished {
+            ERR_clear_error()
+            let answer = SSL_do_handshake(ssl)
+            guard answer == 1 else { return judge(answer) }
+            isEstablished = true
+        }
+        var count = 0
+        ERR_clear_error()
+        let answer = SSL_read_ex(ssl, plaintext.baseAddress, plaintext.count, &count)
+        guard answer == 1 else { return judge(answer) }
+        return .bytes(count)
+    }
+
+    private func judge(_ answer: CInt) -> RecordOpening {
+        switch SSL_get_error(ssl, answer) {
+        case SSL_ERROR_WANT_READ:
+            guard outgoingCount <= Self.owedBytesMax else { return fail(.record) }
+            return .needsInput
+        case SSL_ERROR_ZERO_RETURN:
+            hasEnded = true
+            return .ended
+        default: return fail(TLSFailure(openSSL: OpenSSL.takeError()))
+        }
+    }
+
+    private func fail(_ why: TLSFailure) -> RecordOpening {
+        failure = why
+        ERR_clear_error()
+        return .failed
+    }
+
+    // MARK: Writing
+
+    public func seal(_ plaintext: UnsafeRawBufferPointer) -> Int {
+        // To write nothing would count as an error of the connection's.
+        guard isEstablished, failure == nil, !hasSaidGoodbye, plaintext.count > 0 else { return 0 }
+        room.enter(self)
+        var count = 0
+        ERR_clear_error()
+        let answer = SSL_write_ex(ssl, plaintext.baseAddress, min(plaintext.count, Self.sealBytesMax), &count)
+        guard answer == 1 else {
+            _ = fail(TLSFailure(openSSL: OpenSSL.takeError()))
+            return 0
+        }
+        return count
+    }
+
+    public var outgoing: UnsafeRawBufferPointer {
+        if keptOutput.count > 0 { return keptOutput.bytes }
+        return room.isCurrent(self) ? room.output.bytes : UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    public var outgoingCount: Int { keptOutput.count + (room.isCurrent(self) ? room.output.count : 0) }
+
+    public func sent(_ count: Int) {
+        guard keptOutput.count > 0 else { return room.output.drop(count) }
+        keptOutput.drop(count)
+        if keptOutput.count == 0 { keptOutput.free() }
+    }
+
+    /// Once, after the handshake, and not after an error: else OpenSSL takes it amiss, or sends what means nothing.
+    public func sayGoodbye() {
+        guard isEstablished, failure == nil, !hasSaidGoodbye else { return }
+        hasSaidGoodbye = true
+        room.enter(self)
+        ERR_clear_error()
+        // 0: ours is said. Theirs is not waited for.
+        _ = SSL_shutdown(ssl)
+        ERR_clear_error()
+    }
+
+    // MARK: Sharing the room
+
+    /// Another connection gets the room: what is left there of this one moves here.
+    func takeOver() {
+        keptInput.append(room.input.bytes, slack: false)
+        room.input.drop(room.input.count)
+        keptOutput.append(room.output.bytes, slack: false)
+        room.output.drop(room.output.count)
+    }
+
+    // MARK: For tests and figures
+
+    /// No memory but OpenSSL's own.
+    var holdsNothing: Bool { keptInput.count == 0 && keptOutput.count == 0 }
+
+    /// `TLSv1.3 TLS_AES_128_GCM_SHA256`.
+    public var spoken: String {
+        let cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? "-"
+        return "\(String(cString: SSL_get_version(ssl))) \(cipher)"
+    }
+
+    /// The peer had a ticket, and no certificate was shown.
+    public var isResumed: Bool { SSL_session_reused(ssl) == 1 }
+}
+
+@available(*, unavailable) extension TLSLayer: Sendable {}
