@@ -15,6 +15,8 @@ public final class EventLoop {
     public let outbox = Outbox()
     /// The monotonic clock, read once per turn.
     public internal(set) var now: MonotonicTime
+    /// How it spends its time.
+    public internal(set) var timings = LoopTimings()
 
     var table: ConnectionTable
     /// Every connection's bytes are received into it.
@@ -59,8 +61,13 @@ public final class EventLoop {
     public var statistics: LoopStatistics {
         var copy = table.statistics
         copy.frames = outbox.framesTotal
+        copy.backlogMemoryBytes = table.backlogs.usedBytes
         return copy
     }
+
+    /// A message was queued that has been under way since the moment of a `LoopTimings.stamp`: it is measured when the last of this turn's
+    /// messages are with the kernel, or in backlogs.
+    public func noteQueued(since stamp: UInt32) { timings.noteQueued(stamp) }
 
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
@@ -82,6 +89,8 @@ public final class EventLoop {
     func runTurn(_ handler: any LoopHandler, mayWait: Bool) -> Bool {
         let count = wait(handler, mayWait: mayWait)
         now = manualTime ?? MonotonicTime.now()
+        timings.endTurn(at: now, isFlushed: !outbox.isFlushing)
+        timings.beginTurn(at: now)
         table.statistics.turns &+= 1
         if !due.adopted.isEmpty { announceAdopted(handler) }
         if !due.rereads.isEmpty { rereadSecured(handler) }
@@ -120,7 +129,9 @@ public final class EventLoop {
 
     private func millisecondsToNextTick() -> CInt {
         guard manualTime == nil else { return 0 }
-        let left = wheel.nextTickTime.nanosecondsSince(MonotonicTime.now())
+        let pause = MonotonicTime.now()
+        timings.endTurn(at: pause, isFlushed: !outbox.isFlushing)
+        let left = wheel.nextTickTime.nanosecondsSince(pause)
         return CInt(min(100, (left + 999_999) / 1_000_000))
     }
 
