@@ -38,9 +38,10 @@ public struct LoadedSettings: Sendable {
     }
 
     static func load(
-        flags: FlagParser.Result, environment: [String: String], readFile: ReadFile
+        flags: FlagParser.Result, environment: [String: String], readsNamedFiles: Bool = true, readFile: ReadFile
     ) -> Result<LoadedSettings, ConfigurationFailure> {
         var loader = Loader(flags: flags, environment: environment)
+        loader.readsFiles = readsNamedFiles
         loader.run(readFile)
         return loader.result
     }

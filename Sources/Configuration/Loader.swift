@@ -23,6 +23,8 @@ struct Loader {
     var emptyApps: Origin?
     /// Variables that nobody reads, but that look like ones which say who an app is.
     var misnamed: [(origin: Origin, meant: String)] = []
+    /// The files that options name are looked into.
+    var readsFiles = true
     /// What first named the app of `STARLING_APP_*` variables and flags.
     var namedOrigin: Origin?
 
@@ -51,6 +53,7 @@ struct Loader {
         finishApps()
         followForeignLimits()
         check()
+        checkTLS(readFile)
     }
 
     var result: Result<LoadedSettings, ConfigurationFailure> {

@@ -26,6 +26,7 @@ public struct ServerSettings: Sendable, Equatable {
     public static let automaticHost = "auto"
     /// 0 lets the kernel pick a free port; 0...65535.
     public var port = 6001
+    public var tls = TLSSettings()
     /// Threads that run an event loop; 0 means one per core; 0...64.
     public var loops = 0
     /// Stands before `/app/…` and `/apps/…`; empty, or `/…` without a slash at its end.

@@ -89,7 +89,7 @@ import Testing
                 "\(name) in the page")
             #expect(list.contains("\(prefix)\(key) = "), "\(name) in show")
             #expect(
-                document.contains("\"\(key.hasPrefix("limits.") ? String(key.dropFirst(7)) : key)\":"),
+                document.contains("\"\(key.split(separator: ".").last ?? "")\":"),
                 "\(name) in JSON")
         }
         for row in Option.server { check(row.key, row.flag, row.variable, row.field.isBoolean, "", row.name) }
@@ -117,6 +117,7 @@ import Testing
             case .limit(_, let range): String(range.lowerBound + 1)
             case .list: "a,b"
             case .keys: "k2:s2,k3:s3"
+            case .certificates: "x:x"
             case .words(_, let words, _): words[1]
             }
         }
@@ -125,10 +126,12 @@ import Testing
             // Half an app is another one: the other parts of the identity are given as variables.
             let whole =
                 ["app-id", "app-key", "app-secret"].contains(name)
-                ? ["STARLING_APP_KEY": "k", "STARLING_APP_SECRET": "s"] : [:]
+                ? ["STARLING_APP_KEY": "k", "STARLING_APP_SECRET": "s"]
+                : name.hasPrefix("tls-") ? ["STARLING_TLS_CERTIFICATE": "x", "STARLING_TLS_KEY": "x"] : [:]
             let result =
                 isFlag
-                ? load(["\(flag)=\(text)"], env: whole) : load(env: whole.merging([variable: text]) { $1 })
+                ? load(["\(flag)=\(text)"], env: whole, others: ["x": pem])
+                : load(env: whole.merging([variable: text]) { $1 }, others: ["x": pem])
             let origins = (try? result.get()).map { $0.origins.merging($0.appOrigins[0]) { $1 } }
             let expected: Origin = isFlag ? .flag(flag) : .environment(variable)
             if name == "production" || name == "backlog-total-bytes" { return }
@@ -293,7 +296,10 @@ import Testing
             "\"adapter\": { \"driver\": \"redis\" }",
             "adapter.driver: \"redis\" is not supported here (local); refusing to start single-node by accident"
         ),
-        ("\"ssl\": { \"certPath\": \"x\"}", "ssl.certPath: " + Unsupported.tls),
+        (
+            "\"ssl\": { \"certPath\": \"x\", \"keyPath\": \"config.json\"}",
+            "tls.certificate: \"x\" cannot be read: No such file or directory"
+        ),
         (
             "\"appManager\": { \"driver\": \"mysql\" }",
             "appManager.driver: \"mysql\" is not supported here (array); refusing to start without those apps"

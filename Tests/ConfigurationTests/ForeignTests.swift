@@ -62,9 +62,14 @@ import Testing
         Row("SOKETI_EVENT_MAX_BATCH_SIZE", "5", ("batch-events", "5")),
         Row("SOKETI_PRESENCE_MAX_MEMBERS", "5", ("presence-members", "5")),
         Row("SOKETI_PRESENCE_MAX_MEMBER_SIZE", "3", ("presence-member-bytes", "4096")),
-        Row("SOKETI_SSL_CERT", "/c.pem", says: "env SOKETI_SSL_CERT: " + Unsupported.tls),
-        Row("SOKETI_SSL_KEY", "/k.pem", says: "env SOKETI_SSL_KEY: " + Unsupported.tls),
-        Row("SOKETI_SSL_PASS", "x"), Row("SOKETI_SSL_CA", "x"),
+        Row(
+            "SOKETI_SSL_CERT", "/c.pem",
+            says: "env SOKETI_SSL_CERT: tls.key is missing; a certificate and its key are given together"),
+        Row(
+            "SOKETI_SSL_KEY", "/k.pem",
+            says: "env SOKETI_SSL_KEY: tls.certificate is missing; a certificate and its key are given together"),
+        Row("SOKETI_SSL_PASS", "x", says: "env SOKETI_SSL_PASS: warning: " + Unsupported.passphrase),
+        Row("SOKETI_SSL_CA", "x", says: "env SOKETI_SSL_CA: warning: " + Unsupported.clientCertificates),
         Row(
             "SOKETI_WEBHOOKS_BATCHING", "true",
             says: "env SOKETI_WEBHOOKS_BATCHING: warning: webhooks come in a later release; ignored"),

@@ -124,7 +124,8 @@ import Testing
               "readyFile": "/r", "shutdownGraceSeconds": 3, "pongTimeoutSeconds": 31, "backlogBytes": 262145, "backlogTotalBytes": 268435457, "inputTotalBytes": 25165825,
               "messageBytes": 65537, "requestBodyBytes": 1048577, "requestHeadBytes": 8193, "keepAliveSeconds": 76, "connections": 7,
               "apiReserve": 65, "trustProxy": true, "memoryThresholdPercent": 84, "publicHost": "h", "publicPort": 443,
-              "publicScheme": "https", /* apps */
+              "publicScheme": "https", "tls": { "certificate": "x", "key": "x", "keyPassphraseFile": "p", "port": 6443,
+                "only": true, "certificates": [ { "certificate": "x", "key": "x" } ] }, /* apps */
               "apps": [ { "id": "i", "aliases": ["2", "3"], "key": "k", "secret": "s", "keys": [{"key": "k2", "secret": "s2"}],
                 "enabled": true, "requireTLS": true, "strictProtocol": true, "allowedOrigins": ["*"], "clientEvents": true,
                 "subscriptionCount": true, "watchlist": false, "authorizedConnections": true, "authorizationTimeoutSeconds": 31,
@@ -135,7 +136,8 @@ import Testing
                   "backendEventsPerSecond": 14, "readRequestsPerSecond": 15, "messagesPerDay": 16, "watchlist": 17,
                   "cacheSeconds": 18, "cacheChannels": 65 } } ] }
             """
-        let configuration = try load(file: file).get()
+        let named = ["x": pem, "p": "hush"]
+        let configuration = try load(file: file, others: named).get()
         #expect(configuration.warnings.isEmpty)
         let settings = configuration.settings
         // Every row of the table was given, and by the file.
@@ -154,7 +156,7 @@ import Testing
             app.keys.map(\.key) == ["k", "k2"] && app.limits.messagesPerDayMax == 16 && app.limits.cacheSeconds == 18)
         // What is shown with its secrets is a file that gives the same settings.
         let again = NativeFile.document(configuration, showsSecrets: true).printed()
-        #expect(try load(file: again).get().settings == settings)
+        #expect(try load(file: again, others: named).get().settings == settings)
     }
 }
 

@@ -170,7 +170,10 @@ struct Commands {
             return .health(target)
         }
         flags.given.removeAll { $0.name == "timeout" }
-        switch LoadedSettings.load(flags: flags, environment: environment, readFile: readFile) {
+        // Who asks may be another user than the one that may read keys.
+        switch LoadedSettings.load(
+            flags: flags, environment: environment, readsNamedFiles: false, readFile: readFile)
+        {
         case .failure(let failure): return .text(.failure(failure))
         case .success(let configuration):
             let settings = configuration.settings

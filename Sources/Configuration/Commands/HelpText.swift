@@ -111,6 +111,7 @@ extension Option {
         case .integer, .limit: "N"
         case .numbers(_, let numbers): numbers.map(String.init).joined(separator: "|")
         case .list, .keys: "A,B,…"
+        case .certificates: "CERTIFICATE:KEY,…"
         case .words(_, let words, _): words.joined(separator: "|")
         }
     }
@@ -118,7 +119,7 @@ extension Option {
     /// ` (default 6001)`; nothing for empty ones.
     fileprivate func defaultNote(_ defaults: Settings) -> String {
         switch field.read(defaults) {
-        case .text(""), .list([]), .keys([]): ""
+        case .text(""), .list([]), .keys([]), .certificates: ""
         case .text(let text): " [\(text)]"
         case .limit(nil): " [unlimited]"
         case .limit(let number?), .integer(let number): " [\(number)\(unit.isEmpty ? "" : " " + unit)]"

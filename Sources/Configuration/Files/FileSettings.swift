@@ -16,7 +16,10 @@ struct FileSettings {
         String($0.dropFirst(7))
     }
 
-    private static let serverNames = serverByKey.keys.sorted() + ["apps"] + SoketiNames.marks.sorted()
+    private static let sections = Set(Option.server.compactMap(\.section))
+    private static let serverNames =
+        serverByKey.keys.filter { !$0.contains(".") }.sorted() + sections.sorted() + ["apps"]
+        + SoketiNames.marks.sorted()
     private static let appNames = appByKey.keys.filter { !$0.hasPrefix("limits.") }.sorted() + ["limits"]
 
     /// `base` holds what is weaker than the file.
@@ -42,18 +45,63 @@ struct FileSettings {
             }
             for (index, element) in elements.enumerated() { app(element, "apps[\(index)]") }
             if elements.isEmpty { emptyApps = source.origin(at: member.value.offset) }
+        case let name where Self.sections.contains(name): section(member)
         default:
-            guard let option = Self.serverByKey[member.key] else {
+            guard !member.key.contains("."), let option = Self.serverByKey[member.key] else {
                 let hint = serverHint(member.key)
                 return problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted)\(hint)")
             }
-            switch option.field.parse(member.value) {
-            case .success(let value):
-                option.field.write(value, to: &settings)
-                origins[option.name] = source.origin(at: member.value.offset)
-            case .failure(let error):
-                problems.error(source.place(error.offset ?? member.value.offset), "\(member.key): \(error.text)")
+            server(option, member.value)
+        }
+    }
+
+    /// The members of an object such as `tls`.
+    private mutating func section(_ member: Node.Member) {
+        let name = member.key
+        guard case .object(let members) = member.value.content else {
+            return problems.error(
+                source.place(member.value.offset), "\(name): must be an object, not \(member.value.kindName)")
+        }
+        for inner in members {
+            guard !inner.key.contains("."), let option = Self.serverByKey["\(name).\(inner.key)"] else {
+                let known = Option.server.filter { $0.section == name }.map(\.member)
+                let hint = problems.hint(inner.key, in: known)
+                problems.error(source.place(inner.keyOffset), "unknown key \(inner.key.quoted) in \(name)\(hint)")
+                continue
             }
+            server(option, inner.value)
+        }
+    }
+
+    private mutating func server(_ option: Option<ServerSettings>, _ node: Node) {
+        if case .certificates = option.field { return certificates(option, node) }
+        switch option.field.parse(node) {
+        case .success(let value):
+            option.field.write(value, to: &settings)
+            origins[option.name] = source.origin(at: node.offset)
+        case .failure(let error):
+            problems.error(source.place(error.offset ?? node.offset), "\(option.key): \(error.text)")
+        }
+    }
+
+    /// Each member's place is kept beside that of the list: a pair is checked when all is known.
+    private mutating func certificates(_ option: Option<ServerSettings>, _ node: Node) {
+        if case .string(_, isInterpolated: true) = node.content, case .success(let value) = option.field.parse(node) {
+            option.field.write(value, to: &settings)
+            return origins[option.name] = source.origin(at: node.offset)
+        }
+        let elements = textObjects(node, option.key, ["certificate", "key", "keyPassphraseFile"])
+        let pairs = elements.map { element in
+            func text(_ name: String) -> String { element.texts[name]?.text ?? "" }
+            return TLSSettings.Pair(
+                certificate: text("certificate"), key: text("key"), keyPassphraseFile: text("keyPassphraseFile"))
+        }
+        option.field.write(.certificates(pairs), to: &settings)
+        origins[option.name] = source.origin(at: node.offset)
+        for (index, element) in elements.enumerated() {
+            let path = "\(option.key)[\(index)]"
+            origins[path] = source.origin(at: element.offset)
+            for (name, text) in element.texts { origins["\(path).\(name)"] = source.origin(at: text.offset) }
         }
     }
 
@@ -61,6 +109,9 @@ struct FileSettings {
     /// soketi's.
     private func serverHint(_ key: String) -> String {
         if Self.appByKey[key] != nil { return "; it belongs into an element of \"apps\"" }
+        if let option = Self.serverByKey[key], let section = option.section {
+            return "; write \(option.member.quoted) into the object \(section.quoted)"
+        }
         let head = String(key.prefix { $0 != "." })
         guard SoketiNames.marks.contains(head) else { return problems.hint(key, in: Self.serverNames) }
         return head == "cors"
@@ -119,20 +170,38 @@ struct FileSettings {
     }
 
     private mutating func keys(_ node: Node, _ label: String, _ draft: inout AppDraft) {
-        guard case .array(let elements) = node.content else {
-            return problems.error(
-                source.place(node.offset), "\(label).keys: must be an array of objects, not \(node.kindName)")
+        guard case .array = node.content else { return _ = textObjects(node, label + ".keys", ["key", "secret"]) }
+        for element in textObjects(node, label + ".keys", ["key", "secret"]) {
+            let (key, secret) = (element.texts["key"]?.text ?? "", element.texts["secret"]?.text ?? "")
+            draft.moreKeys.append(AppSettings.Key(key: key, secret: secret))
+            draft.keyOrigins.append(source.origin(at: element.offset))
         }
+        draft.origins["app-keys"] = source.origin(at: node.offset)
+    }
+
+    /// An object whose members are texts, each with where it stands.
+    private struct TextObject {
+        var offset: Int
+        var texts: [String: (text: String, offset: Int)] = [:]
+    }
+
+    /// The elements of a list of such objects. What cannot be one is told and left out.
+    private mutating func textObjects(_ node: Node, _ label: String, _ names: [String]) -> [TextObject] {
+        guard case .array(let elements) = node.content else {
+            problems.error(source.place(node.offset), "\(label): must be an array of objects, not \(node.kindName)")
+            return []
+        }
+        var objects: [TextObject] = []
         for (index, element) in elements.enumerated() {
-            let path = "\(label).keys[\(index)]"
+            let path = "\(label)[\(index)]"
             guard case .object(let members) = element.content else {
                 problems.error(source.place(element.offset), "\(path): must be an object, not \(element.kindName)")
                 continue
             }
-            var pair = AppSettings.Key(key: "", secret: "")
+            var object = TextObject(offset: element.offset)
             for member in members {
-                guard member.key == "key" || member.key == "secret" else {
-                    let hint = problems.hint(member.key, in: ["key", "secret"])
+                guard names.contains(member.key) else {
+                    let hint = problems.hint(member.key, in: names)
                     problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted) in \(path)\(hint)")
                     continue
                 }
@@ -142,11 +211,10 @@ struct FileSettings {
                         "\(path).\(member.key): must be text, not \(member.value.kindName)")
                     continue
                 }
-                if member.key == "key" { pair.key = text } else { pair.secret = text }
+                object.texts[member.key] = (text, member.value.offset)
             }
-            draft.moreKeys.append(pair)
-            draft.keyOrigins.append(source.origin(at: element.offset))
+            objects.append(object)
         }
-        draft.origins["app-keys"] = source.origin(at: node.offset)
+        return objects
     }
 }

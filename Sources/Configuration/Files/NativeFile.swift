@@ -12,11 +12,18 @@ enum NativeFile {
             showsOrigins ? .object([("value", json), ("origin", .string(origin.description))]) : json
         }
         var members: [(String, JSONText)] = []
+        var sections: [String: [(String, JSONText)]] = [:]
         for option in Option.server {
             let origin = configuration.origins[option.name] ?? .builtIn
             if onlyGiven, origin == .builtIn { continue }
-            members.append((option.key, value(option.field.read(configuration.settings).json(), origin)))
+            let text = value(option.field.read(configuration.settings).json(), origin)
+            if let section = option.section {
+                sections[section, default: []].append((option.member, text))
+            } else {
+                members.append((option.key, text))
+            }
         }
+        for (name, inner) in sections.sorted(by: { $0.key < $1.key }) { members.append((name, .object(inner))) }
         var apps: [JSONText] = []
         for (index, draft) in drafts(configuration).enumerated() {
             var plain: [(String, JSONText)] = []

@@ -157,7 +157,10 @@ enum Unsupported {
     static let metrics = "the separate metrics port comes in a later release"
     static let cors =
         "the HTTP API allows every origin by CORS; which pages may connect is \"allowedOrigins\" of each app (--allowed-origins)"
-    static let tls = "TLS is not supported here; put a TLS proxy in front, set --trust-proxy, and unset this"
+    static let passphrase =
+        "a passphrase is read from a file only: write it into one and set --tls-key-passphrase-file; not taken over"
+    static let clientCertificates =
+        "clients are not asked for certificates, and a chain belongs into the certificate's own file; not taken over"
 }
 
 extension ForeignFamily.Conversion {

@@ -29,11 +29,30 @@ struct SoketiFile {
     init(_ node: Node, _ source: SourceText) {
         self.source = source
         walk(node, path: "")
-        native = Node(content: .object(server + appsMember), offset: node.offset)
+        native = Node(content: .object(Self.nested(server) + appsMember), offset: node.offset)
     }
 
     /// The same settings as a document of ours, without `everyApp`.
     private(set) var native = Node(content: .null, offset: 0)
+
+    /// Our dotted keys as members of their sections.
+    private static func nested(_ members: [Node.Member]) -> [Node.Member] {
+        var top = members.filter { !$0.key.contains(".") }
+        for member in members {
+            let parts = member.key.split(separator: ".", maxSplits: 1).map(String.init)
+            guard parts.count == 2 else { continue }
+            let inner = Node.Member(key: parts[1], keyOffset: member.keyOffset, value: member.value)
+            if let index = top.firstIndex(where: { $0.key == parts[0] }),
+                case .object(let others) = top[index].value.content
+            {
+                top[index].value.content = .object(others + [inner])
+            } else {
+                let section = Node(content: .object([inner]), offset: member.value.offset)
+                top.append(Node.Member(key: parts[0], keyOffset: member.keyOffset, value: section))
+            }
+        }
+        return top
+    }
 
     private var appsMember: [Node.Member] { apps.map { [.init(key: "apps", keyOffset: $0.offset, value: $0)] } ?? [] }
 
@@ -141,6 +160,7 @@ struct SoketiFile {
 
     private mutating func apply(_ effect: ForeignFamily.Effect, _ path: String, _ member: Node.Member) {
         if case .elsewhere(let text) = effect {
+            if member.value.plainText == "" { return }
             return problems.warning(source.place(member.keyOffset), "\(path): \(text)")
         }
         guard let text = member.value.plainText else {

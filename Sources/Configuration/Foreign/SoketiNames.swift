@@ -26,8 +26,10 @@ enum SoketiNames {
         "cache.driver": .driver(supported: ["memory"], otherwise: "to keep the cache in memory by accident"),
         "queue.driver": .driver(supported: ["sync"], otherwise: "to start without that queue"),
         "rateLimiter.driver": .driver(supported: ["local"], otherwise: "to limit per process by accident"),
-        "ssl.certPath": .refused(Unsupported.tls),
-        "ssl.keyPath": .refused(Unsupported.tls),
+        "ssl.certPath": .server("tls-certificate"),
+        "ssl.keyPath": .server("tls-key"),
+        "ssl.passphrase": .elsewhere(Unsupported.passphrase),
+        "ssl.caPath": .elsewhere(Unsupported.clientCertificates),
         "metrics.enabled": .later(Unsupported.metrics),
         "webhooks.batching.enabled": .later(Unsupported.webhooks),
         "cors.credentials": .elsewhere(Unsupported.cors),
@@ -66,7 +68,6 @@ enum SoketiNames {
         "queue.redis": ["concurrency", "clusterMode"],
         "queue.sqs": ["region", "queueUrl", "endpoint", "processBatch", "batchSize", "pollingWaitTimeMs"],
         "rateLimiter.redis": ["clusterMode"],
-        "ssl": ["passphrase", "caPath"],
         "webhooks.batching": ["duration"],
     ]
 
@@ -144,6 +145,6 @@ enum SoketiNames {
     /// What a file of soketi begins with and one of ours does not.
     static let marks: Set<String> = {
         let heads = Set(leaves.map { String($0.prefix { $0 != "." }) })
-        return heads.subtracting(Option.server.map(\.key))
+        return heads.subtracting(Option.server.map { $0.section ?? $0.key })
     }()
 }

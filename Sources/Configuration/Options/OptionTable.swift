@@ -3,6 +3,7 @@ import BrokerCore
 /// Under which heading an option is listed.
 enum OptionGroup: String, Sendable, CaseIterable {
     case listener = "Listener"
+    case tls = "TLS"
     case process = "Process"
     case limits = "Limits of the process"
     case publicAddress = "Public address (printed snippets only)"
@@ -36,6 +37,9 @@ struct Option<Settings: Sendable>: Sendable {
     var isReloadable = false
     let help: String
 
+    /// What the key stands under: `tls` for `tls.port`, `nil` at the top. `member` is its name there.
+    var section: String? { key.contains(".") ? String(key.prefix { $0 != "." }) : nil }
+    var member: String { section.map { String(key.dropFirst($0.count + 1)) } ?? key }
     var flag: String { "--" + name }
     var variable: String { "STARLING_" + name.screaming }
     /// Names a file that holds the value, for secrets.
@@ -49,24 +53,52 @@ extension String {
 
 extension Option where Settings == ServerSettings {
     /// The options of the whole process, in the order of the reference page.
-    static let server: [Option] = [
+    static let server: [Option] =
+        [
+            .init(
+                name: "host", key: "host", field: .text(\.host), group: .listener,
+                help:
+                    "Address to listen on; auto: 127.0.0.1 and ::1 while the built-in app is in use outside a container, "
+                    + "otherwise :: (IPv6 and IPv4)"),
+            .init(
+                name: "port", key: "port", field: .integer(\.port, 0...65_535), group: .listener, shortFlag: "p",
+                help: "TCP port; 0 picks a free one"),
+            .init(
+                name: "path-prefix", key: "pathPrefix", field: .text(\.pathPrefix), group: .listener,
+                isReloadable: true, help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
+            .init(
+                name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
+                isReloadable: true,
+                help:
+                    "Believe what a proxy in front says of its client: X-Forwarded-Proto, Forwarded, X-Forwarded-Ssl, "
+                    + "X-Forwarded-Scheme; for the log also X-Forwarded-For"
+            ),
+        ] + tls + process
+
+    private static let tls: [Option] = [
         .init(
-            name: "host", key: "host", field: .text(\.host), group: .listener,
-            help: "Address to listen on; auto: 127.0.0.1 and ::1 while the built-in app is in use outside a container, "
-                + "otherwise :: (IPv6 and IPv4)"),
+            name: "tls-certificate", key: "tls.certificate", field: .text(\.tls.standard.certificate), group: .tls,
+            isReloadable: true, help: "File with the certificate and its chain, in PEM; turns TLS on"),
         .init(
-            name: "port", key: "port", field: .integer(\.port, 0...65_535), group: .listener, shortFlag: "p",
-            help: "TCP port; 0 picks a free one"),
+            name: "tls-key", key: "tls.key", field: .text(\.tls.standard.key), group: .tls, isReloadable: true,
+            help: "File with its private key, in PEM"),
         .init(
-            name: "path-prefix", key: "pathPrefix", field: .text(\.pathPrefix), group: .listener,
-            isReloadable: true, help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
+            name: "tls-key-passphrase-file", key: "tls.keyPassphraseFile",
+            field: .text(\.tls.standard.keyPassphraseFile), group: .tls, isReloadable: true,
+            help: "File whose first line decrypts the key"),
         .init(
-            name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
+            name: "tls-certificates", key: "tls.certificates", field: .certificates(\.tls.further), group: .tls,
             isReloadable: true,
-            help:
-                "Believe what a proxy in front says of its client: X-Forwarded-Proto, Forwarded, X-Forwarded-Ssl, "
-                + "X-Forwarded-Scheme; for the log also X-Forwarded-For"
-        ),
+            help: "Further pairs, chosen by the host that a client asks for (as text: certificate:key,…)"),
+        .init(
+            name: "tls-port", key: "tls.port", field: .integer(\.tls.portNumber, -1...65_535), group: .tls,
+            help: "Port that has TLS alone; -1: the other port serves both, 0 picks a free one"),
+        .init(
+            name: "tls-only", key: "tls.only", field: .boolean(\.tls.isOnly), group: .tls,
+            help: "Answer plain HTTP with a sentence and nothing else"),
+    ]
+
+    private static let process: [Option] = [
         .init(
             name: "loops", key: "loops", field: .integer(\.loops, 0...64), group: .process, unit: "threads",
             help: "Event loop threads; 0: one per core"),

@@ -10,6 +10,7 @@ enum OptionValue: Sendable, Equatable {
     case limit(Int?)
     case list([String])
     case keys([AppSettings.Key])
+    case certificates([TLSSettings.Pair])
 
     /// As in a configuration file. Secrets are hidden unless asked for.
     func json(showingSecrets: Bool = false) -> JSONText {
@@ -26,6 +27,15 @@ enum OptionValue: Sendable, Equatable {
                         ("key", .string(pair.key)),
                         ("secret", .string(showingSecrets ? pair.secret : OptionValue.redacted)),
                     ])
+                })
+        case .certificates(let pairs):
+            .array(
+                pairs.map { pair in
+                    let members = [
+                        ("certificate", pair.certificate), ("key", pair.key),
+                        ("keyPassphraseFile", pair.keyPassphraseFile),
+                    ]
+                    return .object(members.filter { !$0.1.isEmpty }.map { ($0.0, .string($0.1)) })
                 })
         }
     }
@@ -47,6 +57,7 @@ enum Field<Settings: Sendable>: Sendable {
     case limit(any WritableKeyPath<Settings, Int?> & Sendable, ClosedRange<Int>)
     case list(any WritableKeyPath<Settings, [String]> & Sendable, of: ListElement)
     case keys(any WritableKeyPath<Settings, [AppSettings.Key]> & Sendable)
+    case certificates(any WritableKeyPath<Settings, [TLSSettings.Pair]> & Sendable)
     /// The array stands in the middle: the enum keeps its tag in the outer words of a payload, where a leak checker would
     /// no longer know a pointer.
     case words(read: @Sendable (Settings) -> String, [String], write: @Sendable (inout Settings, String) -> Void)
@@ -67,6 +78,7 @@ enum Field<Settings: Sendable>: Sendable {
         case .limit(let path, _): .limit(settings[keyPath: path])
         case .list(let path, _): .list(settings[keyPath: path])
         case .keys(let path): .keys(settings[keyPath: path])
+        case .certificates(let path): .certificates(settings[keyPath: path])
         case .words(let read, _, _): .text(read(settings))
         }
     }
@@ -81,6 +93,7 @@ enum Field<Settings: Sendable>: Sendable {
         case (.limit(let path, _), .limit(let number)): settings[keyPath: path] = number
         case (.list(let path, _), .list(let texts)): settings[keyPath: path] = texts
         case (.keys(let path), .keys(let keys)): settings[keyPath: path] = keys
+        case (.certificates(let path), .certificates(let pairs)): settings[keyPath: path] = pairs
         case (.words(_, _, let write), .text(let text)): write(&settings, text)
         default: preconditionFailure("a value of another kind than its field: our parser made it")
         }
@@ -106,6 +119,7 @@ enum Field<Settings: Sendable>: Sendable {
         case .limit(_, let range): "-1 (unlimited) or a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .list: "a list of texts"
         case .keys: "a list of {\"key\": …, \"secret\": …}"
+        case .certificates: "a list of {\"certificate\": …, \"key\": …, \"keyPassphraseFile\": …}"
         case .words(_, let words, _): words.joined(separator: ", ")
         }
     }
@@ -142,10 +156,20 @@ extension Field {
                 keys.append(.init(key: pair[..<colon].trimmed, secret: pair[colon...].dropFirst().trimmed))
             }
             return .success(.keys(keys))
+        case .certificates:
+            var pairs: [TLSSettings.Pair] = []
+            for pair in text.split(separator: ",") {
+                let paths = pair.split(separator: ":", omittingEmptySubsequences: false).map(\.trimmed)
+                guard paths.count == 2, !paths.contains("") else {
+                    return refusal("certificate:key pairs of paths separated by commas")
+                }
+                pairs.append(.init(certificate: paths[0], key: paths[1]))
+            }
+            return .success(.certificates(pairs))
         }
     }
 
-    /// A value from a file, for all fields but `keys`, whose problems have places of their own.
+    /// A value from a file, for all fields but `keys` and `certificates`, whose problems have places of their own.
     func parse(_ node: Node) -> Result<OptionValue, ValueError> {
         switch (self, node.content) {
         case (.text, .string(let text, _)), (.secret, .string(let text, _)): return .success(.text(text))

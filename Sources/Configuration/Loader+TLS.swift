@@ -1,0 +1,158 @@
+import Arguments
+
+/// What shows of TLS before anything is decoded: what is missing, what contradicts, and files that are not there or hold something else.
+extension Loader {
+    mutating func checkTLS(_ readFile: LoadedSettings.ReadFile) {
+        let tls = settings.tls
+        let names = TLSNames(
+            certificate: tlsPlace("tls-certificate"), key: tlsPlace("tls-key"),
+            passphrase: tlsPlace("tls-key-passphrase-file"))
+        if tls.standard != TLSSettings.Pair() { check(tls.standard, names, readFile) }
+        for (index, pair) in tls.further.enumerated() { check(pair, furtherNames(index), readFile) }
+        if !tls.isOn { checkWithoutCertificate() }
+        if let port = tls.port, port != 0, Int(port) == settings.port {
+            problems.error(
+                origins["tls-port"] ?? .builtIn,
+                "tls.port: \(port) is the port of plain HTTP; leave tls.port out, and that one serves both")
+        }
+    }
+
+    /// One pair's three members: what each is called and where it was given.
+    private struct TLSNames {
+        typealias Place = (name: String, origin: Origin)
+        let certificate, key, passphrase: Place
+    }
+
+    private func tlsPlace(_ option: String) -> TLSNames.Place {
+        (Self.serverByName[option]?.key ?? option, origins[option] ?? .builtIn)
+    }
+
+    /// A member of the file has a place of its own; of a flag or a variable the whole list has one.
+    private func furtherNames(_ index: Int) -> TLSNames {
+        let list = tlsPlace("tls-certificates")
+        func place(_ member: String) -> TLSNames.Place {
+            let path = "\(list.name)[\(index)]"
+            guard case .file = list.origin else { return ("\(path).\(member)", list.origin) }
+            let element = origins[path] ?? list.origin
+            return ("\(path).\(member)", origins["\(path).\(member)"] ?? element)
+        }
+        return TLSNames(
+            certificate: place("certificate"), key: place("key"), passphrase: place("keyPassphraseFile"))
+    }
+
+    private mutating func checkWithoutCertificate() {
+        let needs = "needs a certificate; give tls.certificate and tls.key (--tls-certificate, --tls-key)"
+        if settings.tls.portNumber != TLSSettings.noPort {
+            problems.error(origins["tls-port"] ?? .builtIn, "tls.port: \(needs)")
+        }
+        if settings.tls.isOnly { problems.error(origins["tls-only"] ?? .builtIn, "tls.only: \(needs)") }
+    }
+
+    private mutating func check(_ pair: TLSSettings.Pair, _ names: TLSNames, _ readFile: LoadedSettings.ReadFile) {
+        let given = [names.certificate.origin, names.key.origin, names.passphrase.origin].first { $0 != .builtIn }
+        for (path, place, other) in [
+            (pair.certificate, names.certificate, names.key), (pair.key, names.key, names.certificate),
+        ]
+        where path.isEmpty {
+            let origin = other.origin == .builtIn ? given : other.origin
+            problems.error(
+                (origin ?? .builtIn).place(), "\(place.name) is missing; a certificate and its key are given together")
+        }
+        guard readsFiles else { return }
+        if !pair.certificate.isEmpty, let text = pem(pair.certificate, names.certificate, readFile) {
+            checkCertificate(text, names.certificate)
+        }
+        if !pair.key.isEmpty, let text = pem(pair.key, names.key, readFile) {
+            checkKey(text, hasPassphrase: !pair.keyPassphraseFile.isEmpty, names.key)
+        }
+        if !pair.keyPassphraseFile.isEmpty { checkPassphrase(pair.keyPassphraseFile, names.passphrase, readFile) }
+    }
+
+    // MARK: Files
+
+    /// No file of PEM that is meant is larger.
+    private static let pemBytesMax = 1 << 20
+
+    private mutating func bytes(_ path: String, _ place: TLSNames.Place, _ readFile: LoadedSettings.ReadFile)
+        -> [UInt8]?
+    {
+        guard path != "-" else {
+            problems.error(place.origin.place(), "\(place.name): must be a file; it is read again when it changes")
+            return nil
+        }
+        switch readFile(path) {
+        case .success(let bytes) where bytes.count <= Self.pemBytesMax: return bytes
+        case .success:
+            problems.error(
+                place.origin.place(), "\(place.name): \(path.quoted) is larger than \(Self.pemBytesMax) bytes")
+        case .failure(let error):
+            problems.error(place.origin.place(), "\(place.name): \(path.quoted) cannot be read: \(error.text)")
+        }
+        return nil
+    }
+
+    private mutating func pem(_ path: String, _ place: TLSNames.Place, _ readFile: LoadedSettings.ReadFile) -> PEMText?
+    {
+        guard let bytes = bytes(path, place, readFile) else { return nil }
+        // A certificate in DER is a SEQUENCE (X.690 §8.9), which no line of PEM begins like.
+        guard bytes.first != 0x30 else {
+            problems.error(
+                place.origin.place(), "\(place.name): \(path.quoted) is in DER, and PEM is needed (openssl converts it)"
+            )
+            return nil
+        }
+        return PEMText(path: path, text: String(decoding: bytes, as: UTF8.self))
+    }
+
+    private mutating func checkCertificate(_ pem: PEMText, _ place: TLSNames.Place) {
+        guard !pem.hasCertificate else { return }
+        let swapped = pem.hasKey ? "; it holds a key, so the two may be swapped" : ""
+        problems.error(place.origin.place(), "\(place.name): \(pem.path.quoted) holds no certificate in PEM\(swapped)")
+    }
+
+    private mutating func checkKey(_ pem: PEMText, hasPassphrase: Bool, _ place: TLSNames.Place) {
+        guard pem.hasKey else {
+            let swapped = pem.hasCertificate ? "; it holds a certificate, so the two may be swapped" : ""
+            return problems.error(
+                place.origin.place(), "\(place.name): \(pem.path.quoted) holds no private key in PEM\(swapped)")
+        }
+        guard pem.isEncrypted, !hasPassphrase else { return }
+        problems.error(
+            place.origin.place(),
+            "\(place.name): the key in \(pem.path.quoted) is encrypted; write its passphrase into a file "
+                + "and give keyPassphraseFile (--tls-key-passphrase-file)")
+    }
+
+    private mutating func checkPassphrase(_ path: String, _ place: TLSNames.Place, _ readFile: LoadedSettings.ReadFile)
+    {
+        guard let bytes = bytes(path, place, readFile) else { return }
+        let length = bytes.firstIndex { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") } ?? bytes.count
+        guard (1...TLSSettings.passphraseBytesMax).contains(length) else {
+            return problems.error(
+                place.origin.place(),
+                "\(place.name): the first line of \(path.quoted) must be the passphrase, "
+                    + "1 to \(TLSSettings.passphraseBytesMax) bytes")
+        }
+    }
+}
+
+extension TLSSettings {
+    /// What OpenSSL takes (PEM_BUFSIZE). The passphrase is the first line of its file, without the line's end.
+    public static let passphraseBytesMax = 1_024
+}
+
+/// What a file of PEM seems to hold (RFC 7468 §2).
+private struct PEMText {
+    let path: String
+    let text: String
+
+    var hasCertificate: Bool {
+        ["-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----", "-----BEGIN X509 CERTIFICATE-----"]
+            .contains { text.contains($0) }
+    }
+    var hasKey: Bool { text.contains("PRIVATE KEY-----") }
+    /// In PKCS #8, or in the older form of OpenSSL.
+    var isEncrypted: Bool {
+        text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED")
+    }
+}
