@@ -15,11 +15,8 @@ public final class Server {
         public var text: String
     }
 
-    /// Descriptors that are neither clients' nor the reserve: listeners, epoll sets, wake-ups, standard streams.
+    /// Descriptors that are neither clients' nor the reserve: listeners, epoll sets, wake-ups, standard streams, all of the metrics.
     private static let ownDescriptors = 32
-
-    /// The loop of the metrics: its own, one for each client, and the one that counts descriptors.
-    private static let metricsDescriptors = 20
 
     /// A loop's own: epoll set, wake-up, one listener an address.
     private static let descriptorsPerLoop = 4
@@ -52,7 +49,7 @@ public final class Server {
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
         let descriptors = Int(clamping: limit.soft)
-        let used = Self.ownDescriptors + (settings.metrics.isEnabled ? Self.metricsDescriptors : 0) + (Self.descriptorsPerLoop + plan.hosts.count - 1) * loopCount
+        let used = Self.ownDescriptors + (Self.descriptorsPerLoop + plan.hosts.count - 1) * loopCount
         let room = descriptors - used - settings.apiReserve
         Self.warnOfRoom(settings, room: room, descriptors: descriptors)
         let fits = max(1, min(room, settings.connectionsMax ?? .max))

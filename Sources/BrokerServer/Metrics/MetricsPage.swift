@@ -1,5 +1,6 @@
 internal import BrokerCore
 internal import PusherProtocol
+internal import Reactor
 internal import Telemetry
 
 /// The metrics page as a function: numbers in, text out.

@@ -8,7 +8,7 @@ internal import Wire
 /// The listener for Prometheus, and for those who ask how the process is: `/metrics`, `/usage`, `/ready`, `/live`, `/up`, `/`.
 ///
 /// On a loop and thread of its own, so that a page of any size costs the broker's loops nothing but a copy of their numbers, and a scraper
-/// that does not read holds up nobody. What such scrapers can hold is bounded: 16 connections, one answer each, five seconds from the
+/// that does not read holds up nobody. What such scrapers can hold is bounded: 8 connections, one answer each, five seconds from the
 /// connection to its end. Loop thread only.
 final class MetricsServer: LoopHandler {
     private let loop: EventLoop
@@ -25,7 +25,7 @@ final class MetricsServer: LoopHandler {
         var waiting: [(slot: UInt32, omitsBody: Bool)] = []
     }
 
-    private static let connectionsMax = 16
+    private static let connectionsMax = 8
     private static let patienceMilliseconds: UInt32 = 5_000
     /// How long loops may take to tell their numbers.
     private static let roundMilliseconds: UInt32 = 1_000
