@@ -122,7 +122,9 @@ struct DeliveryInbox: ~Copyable {
     ) -> Step {
         guard recipients.count > 0 else { return .nobody }
         return .deliver(
-            LoopBroker.Delivery(message: DeliveryNode.message(of: node), recipients: recipients, except: except))
+            LoopBroker.Delivery(
+                message: DeliveryNode.message(of: node), recipients: recipients, except: except,
+                app: Int(node.pointee.channel.app), stamp: node.pointee.stamp))
     }
 
     /// The slot of a connection that is still the one that was meant; `.max` otherwise.

@@ -10,6 +10,8 @@ struct DeliveryNode {
     var kind: DeliveryKind
     /// Bytes before the text, which are not the broker's: 0 without a text.
     var headroomBytes: UInt8
+    /// `BrokerTime.stamp` of the publish; 0 for what is no event.
+    var stamp: UInt32
 
     /// The headroom and the text.
     static func message(of node: UnsafeMutablePointer<DeliveryNode>) -> Message {
@@ -38,7 +40,8 @@ struct DeliveryPool {
 
     /// Makes a node that carries `json`.
     mutating func make(
-        _ kind: DeliveryKind, to channel: LocalChannelID, sequence: UInt64, connection: ConnectionTag, json: Span<UInt8>
+        _ kind: DeliveryKind, to channel: LocalChannelID, sequence: UInt64, connection: ConnectionTag, json: Span<UInt8>,
+        stamp: UInt32 = 0
     ) -> UnsafeMutablePointer<DeliveryNode> {
         let headroom = json.isEmpty ? 0 : headroomBytes
         let total = headroom + json.count
@@ -46,7 +49,7 @@ struct DeliveryPool {
         node.initialize(
             to: DeliveryNode(
                 next: nil, sequence: sequence, channel: channel, connection: connection, byteCount: UInt32(total),
-                kind: kind, headroomBytes: UInt8(truncatingIfNeeded: headroom)))
+                kind: kind, headroomBytes: UInt8(truncatingIfNeeded: headroom), stamp: stamp))
         json.withUnsafeBytes { source in
             guard let base = source.baseAddress else { return }
             (UnsafeMutableRawPointer(node + 1) + headroom).copyMemory(from: base, byteCount: source.count)

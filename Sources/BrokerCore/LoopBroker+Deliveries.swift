@@ -8,6 +8,10 @@ extension LoopBroker {
         public let recipients: UnsafeBufferPointer<UInt32>
         /// A slot among them that gets nothing; `.max` for none.
         public let except: UInt32
+        /// Whose it is, by number.
+        public let app: Int
+        /// `BrokerTime.stamp` of the publish; 0 when it is no event.
+        public let stamp: UInt32
     }
 
     /// True while deliveries or departures wait.

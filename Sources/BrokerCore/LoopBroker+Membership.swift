@@ -63,11 +63,13 @@ extension LoopBroker {
             roster.count >= app.settings.limits.presenceMembersMax
         {
             joined.refusal = .presenceFull(limit: app.settings.limits.presenceMembersMax)
+            meter.hit(.presenceMembers)
             return joined
         }
         if role == .channel, record.subscriberCount == 0, !app.channels.acquire(limit: app.settings.limits.channelsMax)
         {
             joined.refusal = .tooManyChannels(limit: app.settings.limits.channelsMax ?? 0)
+            meter.hit(.channels)
             return joined
         }
         var isNewMember = false
@@ -82,6 +84,7 @@ extension LoopBroker {
         }
         record.loops.add(channel, loop: loop)
         record.subscriberCount += 1
+        if role == .channel { meter.subscribed(record.kind, isFirst: record.subscriberCount == 1) }
         if role == .user, record.subscriberCount == 1 { postStatus(&record, name: name, online: true) }
         tellOfJoin(record, app: app, name: name, role: role, newMember: isNewMember ? identity : nil)
         joined.sequence = record.sequence
@@ -154,6 +157,7 @@ extension LoopBroker {
     ) {
         if record.loops.remove(loop: loop) { record.roster?.forgetView(of: loop) }
         record.subscriberCount -= 1
+        if role == .channel { meter.unsubscribed(record.kind, isLast: record.subscriberCount == 0) }
         if member != .max, let gone = record.roster?.leave(member) {
             if record.subscriberCount > 0 {
                 encodeMemberRemoved(name: name, userID: gone.userID)

@@ -9,14 +9,15 @@ extension LoopBroker {
     /// Draws the channel's next number and posts one delivery to every loop that has subscribers.
     func post(
         _ json: [UInt8], to record: inout ChannelRecord, except: Publication.Exclusion = .nobody,
-        as kind: DeliveryKind = .fanOut
+        as kind: DeliveryKind = .fanOut, stamp: UInt32 = 0
     ) {
         record.sequence += 1
         let sequence = record.sequence
         record.loops.forEach { entry in
             let excluded = entry.loop == except.loop ? except.connection : .none
             shared.queues[entry.loop].pointee.push(
-                pool.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json.span))
+                pool.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json.span,
+                    stamp: stamp))
             effects.wakes |= 1 << UInt64(entry.loop)
         }
     }

@@ -17,10 +17,12 @@ extension LoopBroker {
         if let limit = limits.backendEventsPerSecondMax,
             !app.backendEvents.acquire(events, window: second, limit: limit)
         {
+            meter.hit(.backendEventsPerSecond)
             throw .rate(limit: limit)
         }
         if acquireMessages(events, app: app) { return }
         if limits.backendEventsPerSecondMax != nil { app.backendEvents.release(events, window: second) }
+        meter.hit(.messagesPerDay)
         throw .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
     }
 
@@ -29,6 +31,7 @@ extension LoopBroker {
         guard let limit = app.settings.limits.readRequestsPerSecondMax,
             !app.readRequests.acquire(1, window: time.milliseconds / 1_000, limit: limit)
         else { return }
+        meter.hit(.readRequestsPerSecond)
         throw .rate(limit: limit)
     }
 
@@ -85,7 +88,7 @@ extension LoopBroker {
             if publication.member != .max {
                 publication.sign(userID: state.records[id].roster?.userID(of: publication.member) ?? [])
             }
-            post(publication.json, to: &state.records[id], except: publication.except)
+            post(publication.json, to: &state.records[id], except: publication.except, stamp: time.stamp)
             if isWatched { tell(of: publication, channel: name, in: state.records[id], app: app) }
             return Audience(
                 subscriptions: state.records[id].subscriberCount, users: state.records[id].roster?.count ?? 0)
@@ -156,10 +159,14 @@ extension LoopBroker {
             throw .dataTooLarge(bytes: dataBytes, bytesMax: limits.clientEventBytesMax)
         }
         guard acquireClientEvent(from: &memberships[slot], limit: limits.clientEventsPerSecondMax) else {
+            meter.hit(.clientEventsPerSecond)
             throw .rate(limit: limits.clientEventsPerSecondMax ?? 0)
         }
         guard !shared.isOverloaded else { throw .overloaded }
-        guard acquireMessages(1, app: app) else { throw .dailyQuota(limit: limits.messagesPerDayMax ?? 0) }
+        guard acquireMessages(1, app: app) else {
+            meter.hit(.messagesPerDay)
+            throw .dailyQuota(limit: limits.messagesPerDayMax ?? 0)
+        }
         return (memberships[slot].subscriptions[known].member, kind)
     }
 
@@ -179,6 +186,7 @@ extension LoopBroker {
             sender: socketID, member: member, except: .init(loop: loop, connection: sender))
         let audience = deliver(&publication, to: name, app: app)
         precondition(audience.subscriptions > 0, "a record lives while a loop counts in it")
+        appMeters.row(app.index).pointee.clientEvents &+= 1
         scratch.json = publication.finish()
     }
 

@@ -125,6 +125,7 @@ extension LoopBroker {
         }
         let limit = app.settings.limits.channelsPerConnectionMax
         guard memberships[slot].channelCount < limit else {
+            meter.hit(.channelsPerConnection)
             throw .tooManySubscriptions(limit: limit)
         }
         let joined = join(

@@ -46,6 +46,10 @@ public final class LoopBroker {
     var pool: DeliveryPool
     /// Storage used again by every command.
     var scratch = Scratch()
+    /// What the apps have done here.
+    var appMeters = AppMeters()
+    /// What else is counted.
+    public internal(set) var meter = BrokerMeter()
 
     public init(shared: SharedBroker, loop: Int) {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")
@@ -73,7 +77,9 @@ public final class LoopBroker {
     /// Takes a place in the app's connection quota.
     /// - Returns: false when the app is full (PW-011).
     public func acquireConnectionQuota(of app: App) -> Bool {
-        app.connections.acquire(limit: app.settings.limits.connectionsMax)
+        if app.connections.acquire(limit: app.settings.limits.connectionsMax) { return true }
+        meter.hit(.connections)
+        return false
     }
 
     /// Opens a connection that was admitted and holds its place in the quota, and answers `connection_established` (PW-001…PW-005). Effects.
@@ -84,6 +90,7 @@ public final class LoopBroker {
     public func open(slot: UInt32, app: App, random: UInt32) {
         let id = shared.socketIDs.socketID(loop: loop, slot: slot, random: random)
         memberships.open(slot, app: app, socketID: id, hashing: shared.hashing)
+        appMeters.row(app.index).pointee.opened &+= 1
         effects.frame(to: slot) {
             ServerFrame.connectionEstablished(
                 socketID: id, activityTimeoutSeconds: app.settings.activityTimeoutSeconds, to: &$0)
@@ -96,6 +103,7 @@ public final class LoopBroker {
         let app = memberships[slot].app
         memberships.close(slot)
         directory.apps[app].connections.release()
+        appMeters.row(app).pointee.closed &+= 1
     }
 
     @inline(__always)

@@ -15,8 +15,8 @@ struct ConnectionLog: ~Copyable {
     let isTracing: Bool
     /// The head of the request that is being answered; its bytes are valid so long.
     var asking = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
-    /// Refusals of this loop, logged or not.
-    private(set) var counts = RefusalCounts()
+    /// What is counted of this loop's connections; refusals whether they are logged or not.
+    var counts = ConnectionCounts()
 
     init(state: LoopState, broker: LoopBroker, isTracing: Bool) {
         (self.state, self.broker, self.isTracing) = (state, broker, isTracing)
@@ -29,7 +29,7 @@ struct ConnectionLog: ~Copyable {
     /// App, socket id, peer, method and path come from the connection and from `asking`. The reason is the full one, also under
     /// `--production`; it must hold no secret and no expected signature.
     mutating func refused(_ refusal: Refusal, _ slot: UInt32, _ peer: PeerAddress) {
-        counts.add(refusal.kind)
+        counts.refusals.add(refusal.kind, code: refusal.code)
         guard let suppressed = state.shared.refusals.admit(refusal.kind) else { return }
         var fields: [LogField] = [("kind", refusal.kind.name)]
         if let code = refusal.code { fields.append(("code", code)) }
@@ -90,7 +90,7 @@ struct ConnectionLog: ~Copyable {
         }
         for (raw, count) in broker.effects.notes.leftOut.enumerated() where count > 0 {
             guard let kind = Notes.Kind(rawValue: UInt8(raw)).flatMap(RefusalKind.init) else { continue }
-            counts.add(kind, count)
+            counts.refusals.add(kind, count)
             state.shared.refusals.leaveOut(count, of: kind)
         }
         broker.effects.notes.clear()

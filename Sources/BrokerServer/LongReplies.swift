@@ -15,6 +15,11 @@ struct LongReplies {
         /// The head has been sent, without a length. Until then the list may still turn out to be short.
         var isOpen = false
         var list: LongReply
+        /// Of its app on this loop.
+        var meter: UnsafeMutablePointer<AppMeter>?
+
+        /// Counts what of it is sent.
+        func count(_ bytes: Int) { meter?.pointee.responseBytes &+= UInt64(truncatingIfNeeded: bytes) }
 
         /// Writes the head of a reply whose length is not known.
         mutating func writeHead(_ date: HTTPDate, to out: inout [UInt8]) {

@@ -104,22 +104,37 @@ extension LoopServer {
         clock.readWall()
         (request.unixSeconds, request.milliseconds) = (clock.unixSeconds, loop.now.nanoseconds / 1_000_000)
         scratch.reply.reset()
+        defer { routes.forget() }
+        var isAnswered = true
         do throws(Refusal) {
             switch try routes.answer(request, &scratch.reply) {
             case .reply: respond(slot, request)
             case .body: return true
-            case .later: postpone(slot, request)
+            case .later:
+                isAnswered = false
+                postpone(slot, request)
             case .list(let list, let app): try respond(slot, request, with: list, of: app)
             case .webSocket(let key): try openWebSocket(slot, request, key: key)
             }
         } catch {
             refuse(slot, error, keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
         }
+        if isAnswered { countCall(request) }
         applyEffects()
         return false
     }
 
+    /// Counts a call of the API that was answered, whatever the answer.
+    @inline(__always)
+    private func countCall(_ request: RequestView) {
+        guard let app = routes.api.askedApp else { return }
+        let meter = broker.meter(of: app)
+        meter.pointee.requests &+= 1
+        meter.pointee.requestBytes &+= UInt64(truncatingIfNeeded: request.head.headBytes &+ request.body.count)
+    }
+
     private func respond(_ slot: UInt32, _ request: RequestView) {
+        log.counts.http.add(routes.asked, status: scratch.reply.status)
         sendReply(slot, keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
     }
 
@@ -127,6 +142,9 @@ extension LoopServer {
     func sendReply(_ slot: UInt32, keepAlive: Bool, omitBody: Bool) {
         let keepAlive = keepAlive && !scratch.reply.closes
         scratch.writeReply(unixSeconds: clock.unixSeconds, keepAlive: keepAlive, omitBody: omitBody)
+        if let app = routes.api.askedApp {
+            broker.meter(of: app).pointee.responseBytes &+= UInt64(truncatingIfNeeded: scratch.bytes.count)
+        }
         sendAnswer(slot)
         if !keepAlive { end(slot, .answered, .finish(.none)) }
     }
@@ -211,7 +229,7 @@ extension LoopServer {
     ) throws(Refusal) {
         var one = LongReplies.Entry(
             slot: slot, isChunked: request.head.minorVersion >= 1, keepAlive: request.head.keepAlive,
-            omitsBody: request.head.method == .head, list: list)
+            omitsBody: request.head.method == .head, list: list, meter: broker.meter(of: app.index))
         // Those that came before have the first claim on the allowance.
         let isTooLong = later.lists.isEmpty && later.lists.make(&one.list, with: broker)
         if one.list.isWhole {
@@ -221,6 +239,7 @@ extension LoopServer {
         guard later.lists.hasRoom(for: one.list) else {
             throw Refusal.http(503, "Too many long lists are being sent; try again soon").about(app)
         }
+        log.counts.http.add(routes.asked, status: 200)
         if isTooLong, open(&one) { return endList(slot, keepAlive: one.keepAlive) }
         sessions[slot].debt.replyNumber = later.lists.begin(one)
     }
@@ -229,6 +248,7 @@ extension LoopServer {
     /// - Returns: whether that was all.
     private func open(_ one: inout LongReplies.Entry) -> Bool {
         scratch.write(unixSeconds: clock.unixSeconds) { date, out in one.writeHead(date, to: &out) }
+        one.count(scratch.bytes.count)
         sendAnswer(one.slot)
         return one.omitsBody
     }
@@ -276,6 +296,7 @@ extension LoopServer {
         swap(&scratch.reply.body, &one.list.text)
         sessions[one.slot].debt.replyNumber = 0
         sendReply(one.slot, keepAlive: one.keepAlive, omitBody: one.omitsBody)
+        one.count(scratch.bytes.count)
         if one.keepAlive { readThrottle.pause(one.slot) }
         return .ended
     }
@@ -284,6 +305,7 @@ extension LoopServer {
     private func sendPiece(_ one: inout LongReplies.Entry) -> Bool {
         var isLast = false
         scratch.write { isLast = one.writePiece(bytesMax: ReadThrottle.answerBytesMax, to: &$0) }
+        one.count(scratch.bytes.count)
         loop.outbox.send(scratch.bytes, to: one.slot)
         _ = sessions[one.slot].deadline.ended(
             now: milliseconds, keepAliveMilliseconds: state.limits.keepAliveMilliseconds)

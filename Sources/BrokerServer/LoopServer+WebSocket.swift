@@ -12,11 +12,13 @@ extension LoopServer {
     /// The handshake, then `connection_established` or the refusal (Pusher protocol §1.2, §1.4).
     func openWebSocket(_ slot: UInt32, _ request: RequestView, key: Range<Int>) throws(Refusal) {
         sendHandshake(slot, request)
+        log.counts.http.add(.webSocket, status: 101)
         let query = APIQuery(request.slice(request.head.query).span)
         let app = try routes.admission.decide(request, query, key: key)
         try routes.admission.acquirePlaces(of: app, broker)
         broker.open(slot: slot, app: app, random: Randomness.uint32())
-        sessions[slot].becomeWebSocket(milliseconds: milliseconds, seconds: seconds)
+        sessions[slot].becomeWebSocket(
+            milliseconds: milliseconds, seconds: seconds, meter: broker.meter(of: app.index))
         if let client = log.forwardedPeer() { sessions[slot].peer = client }
         armHeartbeat(slot, app)
         log.connected(slot, sessions[slot].peer, query)
@@ -84,9 +86,11 @@ extension LoopServer {
         case .needMore: break
         case .message(.inPlace(let range), _):
             let text = UnsafeBufferPointer(rebasing: bytes[range])
+            countMessage(slot, text.count)
             broker.receive(slot: slot, message: text.span)
         case .message(.assembled, _):
             let text = sessions[slot].receiver.assembly
+            countMessage(slot, text.count)
             broker.receive(slot: slot, message: text.span)
         case .ping(let range):
             // Before the pong, what earlier messages of this read answered.
@@ -101,6 +105,13 @@ extension LoopServer {
             applyEffects()
             end(slot, .closeFrame(code: code), .finish(.echo(code: code)))
         }
+    }
+
+    @inline(__always)
+    private func countMessage(_ slot: UInt32, _ bytes: Int) {
+        guard let meter = sessions[slot].meter else { return }
+        meter.pointee.messages &+= 1
+        meter.pointee.messageBytes &+= UInt64(truncatingIfNeeded: bytes)
     }
 
     /// Counts the fragments of a message that is not whole.
@@ -157,6 +168,7 @@ extension LoopServer {
         switch refusal.answer {
         case .status(let status, let headers, let closes):
             scratch.reply.set(error: status, refusal.text, headers: headers, closes: closes)
+            log.counts.http.add(routes.asked, status: status)
             sendReply(slot, keepAlive: keepAlive, omitBody: omitBody)
         case .error(let code):
             end(slot, .closed(with: code), .finish(.error(code, reason: refusal.text)))
@@ -199,6 +211,7 @@ extension LoopServer {
             let lifetime = seconds &- sessions[slot].beganSeconds
             log.disconnected(slot, sessions[slot].peer, lifetimeSeconds: lifetime, cause)
         }
+        log.counts.closes.add(cause)
         broker.close(slot: slot)
         state.shared.releaseWebSocket()
     }

@@ -24,7 +24,7 @@ final class LoopServer: LoopHandler {
     var readThrottle = ReadThrottle()
     /// Answers that take more than a turn.
     var later = LaterAnswers()
-    private var upkeep = Upkeep()
+    private var upkeep: Upkeep
     var clock = TurnClock()
 
     /// Memberships of closed connections given back in one turn.
@@ -32,6 +32,7 @@ final class LoopServer: LoopHandler {
 
     init(state shared: ServerState, loop: EventLoop, number: Int, handles: [LoopHandle]) {
         let isTracing = Log.writes(.debug)
+        upkeep = Upkeep(board: shared.meters.boards[number])
         state = LoopState(shared)
         (self.loop, self.handles) = (loop, handles)
         broker = LoopBroker(shared: shared.broker, loop: number)
@@ -47,7 +48,9 @@ final class LoopServer: LoopHandler {
     func syncTime() {
         guard clock.begins(loop.now) else { return }
         broker.setTime(
-            BrokerTime(milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: clock.unixSeconds))
+            BrokerTime(
+                milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: clock.unixSeconds,
+                stamp: LoopTimings.stamp(of: loop.now)))
     }
 
     func setTimer(_ slot: UInt32, afterMilliseconds milliseconds: UInt32) {
@@ -144,10 +147,11 @@ final class LoopServer: LoopHandler {
         let mayAdvance = !later.lists.isEmpty && advanceLists()
         later.lists.endTurn()
         let mayResume = readThrottle.endTurn()
+        if upkeep.board.isAsked { tellNumbers() }
         return broker.hasWork || broker.isSweeping || mayAdvance || mayResume || !later.postponed.isEmpty
     }
 
-    func hasWork() -> Bool { broker.hasWork || broker.isSweeping }
+    func hasWork() -> Bool { broker.hasWork || broker.isSweeping || upkeep.board.isAsked }
 
     func tick() {
         syncTime()
@@ -171,11 +175,14 @@ final class LoopServer: LoopHandler {
             let bytes = WebSocketFraming.frame(delivery.message)
             allowance.spend(recipients: delivery.recipients.count, frameBytes: bytes.count)
             let frame = loop.outbox.frame(bytes)
+            var connections = delivery.recipients.count
             if delivery.except == .max {
                 loop.outbox.queue(frame, to: delivery.recipients)
-            } else {
-                loop.outbox.queue(frame, to: delivery.recipients, except: delivery.except)
+            } else if loop.outbox.queue(frame, to: delivery.recipients, except: delivery.except) {
+                connections -= 1
             }
+            broker.count(delivery, connections: connections, frameBytes: bytes.count)
+            if delivery.stamp != 0 { loop.noteQueued(since: delivery.stamp) }
         }
     }
 
@@ -197,6 +204,9 @@ final class LoopServer: LoopHandler {
                 let frame = WebSocketFraming.frame(message)
                 readThrottle.answeredBytes += frame.count
                 loop.outbox.send(frame, to: slot)
+                guard let meter = sessions[slot].meter else { return }
+                meter.pointee.answers &+= 1
+                meter.pointee.answerBytes &+= UInt64(truncatingIfNeeded: frame.count)
             },
             close: { slot, code in closeWebSocket(slot, code) })
         broker.effects.giveBack(work)
@@ -276,6 +286,18 @@ final class LoopServer: LoopHandler {
         }
     }
 
+    /// Copies this loop's numbers for whoever scrapes.
+    @inline(never)
+    private func tellNumbers() {
+        var report = LoopReport()
+        report.statistics = loop.statistics
+        (report.turns, report.lag, report.sends) = (loop.timings.turns, loop.timings.lag, loop.timings.sends)
+        (report.counts, report.broker) = (log.counts, broker.meter)
+        (report.apps, report.otherApps) = broker.appCounts(upTo: upkeep.board.appsMax)
+        upkeep.board.tell(report)
+        state.shared.meters.told()
+    }
+
     /// After many clients have left, their memory goes back to the machine. Not while the server drains, when slots are remembered.
     private func releaseMemory() {
         sessions.releaseUnused()
@@ -294,6 +316,7 @@ final class LoopServer: LoopHandler {
 
 /// What a tick looks after besides the broker.
 private struct Upkeep {
+    let board: MeterBoard
     var drain = Drain()
     var trimming = TrimPolicy()
 }

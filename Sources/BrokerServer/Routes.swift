@@ -10,6 +10,8 @@ struct Routes {
     let api: SignedAPI
     let admission: Admission
     var operations: Operations
+    /// What the request that is being answered asks for.
+    private(set) var asked = HTTPCounts.Name.unreadable
 
     init(state: LoopState, broker: LoopBroker, isTracing: Bool) {
         self.state = state
@@ -22,6 +24,8 @@ struct Routes {
     mutating func answer(_ request: RequestView, _ reply: inout HTTPReply) throws(Refusal) -> Answer {
         let input = request.bytes
         let route = Route.parse(request.head.path, in: input.span, prefix: state.pathPrefix)
+        asked = HTTPCounts.Name(route)
+        api.askedApp = nil
         if case .unknown(let hint) = route {
             throw .http(404, "404 NOT FOUND: \(hint)", isHandshake: request.head.upgradesToWebSocket)
         }
@@ -37,6 +41,12 @@ struct Routes {
         case .terminateByKey(let user): return try api.answerTerminateByKey(request, user: user, &reply)
         case .unknown: preconditionFailure("what is unknown was refused above")
         }
+    }
+
+    /// The request has been answered.
+    mutating func forget() {
+        asked = .unreadable
+        api.askedApp = nil
     }
 
     @inline(__always)

@@ -12,7 +12,8 @@ extension Server {
         if isSeen { writeBanner() }
         guard !isSeen || isatty(STDERR_FILENO) != 1 else { return }
         Log.info(
-            "listening", ("address", listening.addresses.joined(separator: ",")), ("apps", appCount),
+            "listening", ("address", listening.addresses.joined(separator: ",")),
+            ("metrics", metrics?.address ?? "none"), ("apps", appCount),
             ("connections", webSocketsMax), ("loops", loopCount), ("version", version), ("pid", getpid()))
     }
 

@@ -15,7 +15,7 @@ public final class Server {
         public var text: String
     }
 
-    /// Descriptors that are neither clients' nor the reserve: listeners, epoll sets, wake-ups, standard streams.
+    /// Descriptors that are neither clients' nor the reserve: listeners, epoll sets, wake-ups, standard streams, all of the metrics.
     private static let ownDescriptors = 32
 
     /// A loop's own: epoll set, wake-up, one listener an address.
@@ -25,16 +25,21 @@ public final class Server {
     private let threads: [LoopThread]
     private let signals: SignalSource
     let listening: Listening
+    /// Where the metrics are; nil: nowhere.
+    let metrics: MetricsListening?
     /// The port that is listened on; the kernel's choice when the settings said 0.
     public var port: UInt16 { listening.port }
+    /// The port of the metrics; nil: they are not served.
+    public var metricsPort: UInt16? { metrics?.port }
     var settings: ServerSettings { state.newest.snapshot.settings }
     var webSocketsMax: Int { state.webSocketsMax }
     var appCount: Int { state.broker.apps.count }
     /// Loops that serve.
     let loopCount: Int
     /// Opens the listeners and starts the loops; returns when all of them serve.
-    public init(_ configuration: consuming LoadedSettings) throws(StartFailure) {
+    public init(_ configuration: consuming LoadedSettings, build: BuildInformation) throws(StartFailure) {
         let settings = configuration.settings
+        let areMetricsWanted = configuration.areMetricsWanted
         Log.level = settings.logLevel
         Self.warn(configuration.warnings)
         let plan = ListenPlan(
@@ -51,15 +56,21 @@ public final class Server {
         let broker = SharedBroker(
             settings: settings.apps, loopCount: loopCount, secrets: Self.secrets(),
             headroomBytes: WebSocketFraming.headroomBytes)
-        let secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
+        let secrets = SecretFilter(secrets: settings.secrets)
         state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets)
+        let backlogs: BacklogLedger
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
             listening = try Listening(plan, port: UInt16(clamping: settings.port), loops: loopCount)
-            threads = try LoopStartup(state, listening, options: Self.loopOptions(state)).start()
+            let options = Self.loopOptions(state)
+            threads = try LoopStartup(state, listening, options: options).start()
+            backlogs = options.backlogs
         } catch {
             throw Self.failure(error, settings, plan)
+        }
+        metrics = try Self.metrics(state, areWanted: areMetricsWanted) { [port = Int(listening.port)] in
+            MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, port: port)
         }
         state.isServing = true
     }
@@ -80,6 +91,25 @@ public final class Server {
         options.refusal = SentMessage.refusal
         options.inputBytesMax = max(settings.requestHeadBytesMax, settings.messageBytesMax) + 64
         return options
+    }
+
+    /// Serves the metrics. That nobody asked for them is no reason not to start: another broker on this machine may have the port.
+    private static func metrics(
+        _ state: ServerState, areWanted: Bool, _ makeFacts: () -> MetricsFacts
+    ) throws(StartFailure) -> MetricsListening? {
+        let settings = state.newest.snapshot.settings.metrics
+        guard settings.isEnabled else { return nil }
+        do throws(IOError) { return try MetricsListening(settings, state, makeFacts) } catch {
+            let place = "\(settings.host):\(settings.port)"
+            guard areWanted else {
+                Log.warning(
+                    "no metrics", ("address", place), ("reason", error.description),
+                    ("advice", "another broker may have the port: choose one with --metrics-port, or say --no-metrics-enabled"))
+                return nil
+            }
+            throw StartFailure(
+                exitCode: 69, text: "cannot serve the metrics on \(place): \(error); choose another port with --metrics-port")
+        }
     }
 
     private static func failure(_ error: IOError, _ settings: ServerSettings, _ plan: ListenPlan) -> StartFailure {
@@ -143,6 +173,7 @@ public final class Server {
         flushed.wait()
         for handle in state.handles { handle.stop() }
         for thread in threads { thread.join() }
+        metrics?.stop()
         state.refusals.tellOverdue(all: true)
         Log.info("stopped")
     }

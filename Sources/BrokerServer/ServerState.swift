@@ -18,11 +18,13 @@ final class ServerState: Sendable {
     private let draining = Atomic<Bool>(false)
     private let serving = Atomic<Bool>(false)
     private let loopHandles = Mutex<[LoopHandle]>([])
+    let meters: Meters
 
     init(settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int, secrets: SecretFilter) {
         snapshots = Mutex((SettingsSnapshot(settings, apps: broker.directory, secrets: secrets), 0))
         self.broker = broker
         self.webSocketsMax = webSocketsMax
+        meters = Meters(loops: broker.loopCount)
         refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
         // Whatever the total, one request of the largest legal size must fit.
         let largest = max(settings.requestHeadBytesMax + settings.requestBodyBytesMax, settings.messageBytesMax)
@@ -44,7 +46,7 @@ final class ServerState: Sendable {
     /// - Throws: when there is no number left for a new app; then nothing has changed.
     @discardableResult
     func replaceSettings(_ settings: ServerSettings) throws(AppDirectory.NumbersUsedUp) -> [String] {
-        let secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
+        let secrets = SecretFilter(secrets: settings.secrets)
         let waiting = try snapshots.withLock {
             (state: inout (newest: SettingsSnapshot, number: Int)) throws(AppDirectory.NumbersUsedUp) -> [String] in
             let apps = try broker.replaceApps(settings.apps)

@@ -1,3 +1,4 @@
+internal import BrokerCore
 internal import Reactor
 internal import Wire
 
@@ -20,6 +21,8 @@ struct Session {
     var debt = AnswerDebt()
     /// Whom the log names: the TCP peer, or the client a trusted proxy speaks for.
     var peer = PeerAddress()
+    /// Where what it does is counted, while `webSocket`: its app's numbers on this loop, which outlive it.
+    private(set) var meter: UnsafeMutablePointer<AppMeter>?
     /// When it was upgraded, in seconds of the loop's clock.
     private(set) var beganSeconds: UInt32 = 0
 
@@ -34,7 +37,8 @@ struct Session {
     }
 
     /// A WebSocket client was let in.
-    mutating func becomeWebSocket(milliseconds: UInt32, seconds: UInt32) {
+    mutating func becomeWebSocket(milliseconds: UInt32, seconds: UInt32, meter: UnsafeMutablePointer<AppMeter>? = nil) {
+        self.meter = meter
         phase = .webSocket
         heartbeat = Heartbeat(now: milliseconds)
         beganSeconds = seconds

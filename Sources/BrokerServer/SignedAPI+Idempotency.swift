@@ -67,7 +67,8 @@ extension SignedAPI {
                 if !repeated.isEmpty { try acquireRead(app) }
                 let new = batch.events.indices.filter { !repeated.contains($0) }
                 if !new.isEmpty {
-                    try acquirePublish(app, events: new.reduce(0) { $0 + batch.events[$1].channels.count })
+                    try acquirePublish(
+                        app, events: new.reduce(0) { $0 + batch.events[$1].channels.count }, isBatch: true)
                 }
             } catch {
                 broker.abandon(claimed)

@@ -31,7 +31,7 @@ extension SignedAPI {
     private func publish(
         _ event: PublishRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App, _ reply: inout HTTPReply
     ) throws(APIError) {
-        try acquirePublish(app, events: event.channels.count)
+        try acquirePublish(app, events: event.channels.count, isBatch: false)
         if isTracing { ConnectionLog.published(event, body, app) }
         guard !event.info.isEmpty else {
             for index in event.channels.indices { broker.publish(app: app, event, channel: index, body: body.span) }
@@ -67,7 +67,7 @@ extension SignedAPI {
     private func publish(
         _ batch: BatchRequest, _ body: UnsafeBufferPointer<UInt8>, _ app: App, _ reply: inout HTTPReply
     ) throws(APIError) {
-        try acquirePublish(app, events: batch.events.reduce(0) { $0 + $1.channels.count })
+        try acquirePublish(app, events: batch.events.reduce(0) { $0 + $1.channels.count }, isBatch: true)
         if isTracing { for event in batch.events { ConnectionLog.published(event, body, app) } }
         var reports: [ChannelReport?] = []
         for event in batch.events { reports.append(publish(batched: event, body, app)) }

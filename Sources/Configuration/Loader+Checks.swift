@@ -6,6 +6,7 @@ extension Loader {
     mutating func check() {
         checkAddress()
         checkPublicPort()
+        checkMetrics()
         checkApps()
         checkSizes()
         checkCredentials()

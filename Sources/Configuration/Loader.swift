@@ -122,20 +122,22 @@ struct Loader {
     /// `STARLING_APP_SECRET_FILE` names a file that holds the secret (Docker and Kubernetes secrets).
     private mutating func readSecretFiles(_ readFile: LoadedSettings.ReadFile) {
         for option in Option.app where option.field.isSecret {
-            let name = option.fileVariable
-            guard let variable = variables[name], let source = read(variable.value, variable.origin, readFile) else {
-                continue
-            }
-            guard variables[option.variable] == nil else {
-                problems.error(variable.origin.place(), "\(option.variable) is set too; give one of them")
-                continue
-            }
-            guard firstInvalidUTF8(in: source.bytes) == nil else {
-                problems.error(variable.origin.place(), "the file is not valid UTF-8")
-                continue
-            }
-            variables.set(option.variable, String(decoding: source.bytes, as: UTF8.self).trimmed, variable.origin)
+            readSecretFile(option.fileVariable, for: option.variable, readFile)
         }
+        for option in Option.server where option.field.isSecret {
+            readSecretFile(option.fileVariable, for: option.variable, readFile)
+        }
+    }
+
+    private mutating func readSecretFile(_ name: String, for target: String, _ readFile: LoadedSettings.ReadFile) {
+        guard let variable = variables[name], let source = read(variable.value, variable.origin, readFile) else { return }
+        guard variables[target] == nil else {
+            return problems.error(variable.origin.place(), "\(target) is set too; give one of them")
+        }
+        guard firstInvalidUTF8(in: source.bytes) == nil else {
+            return problems.error(variable.origin.place(), "the file is not valid UTF-8")
+        }
+        variables.set(target, String(decoding: source.bytes, as: UTF8.self).trimmed, variable.origin)
     }
 
     // MARK: Variables
@@ -182,7 +184,12 @@ struct Loader {
 
     private static let nativeNames =
         Option.server.map(\.variable) + Option.app.map(\.variable) + MetaOption.all.compactMap(\.variable)
-        + Option.app.filter(\.field.isSecret).map(\.fileVariable) + ["STARLING_ENV"]
+        + secretFiles.map(\.file) + ["STARLING_ENV"]
+
+    /// The variables that name a file, and those of the secrets in them.
+    static let secretFiles: [(file: String, variable: String)] =
+        Option.app.filter(\.field.isSecret).map { ($0.fileVariable, $0.variable) }
+        + Option.server.filter(\.field.isSecret).map { ($0.fileVariable, $0.variable) }
 
     /// Every variable that somebody asks for.
     private static let readNames = Set(nativeNames + ["PORT"] + ForeignFamily.all.flatMap { $0.variables.map(\.name) })

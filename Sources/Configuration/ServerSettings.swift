@@ -65,6 +65,7 @@ public struct ServerSettings: Sendable, Equatable {
     /// `/accept-traffic` answers 500 above this share of the memory limit; 1...100.
     public var memoryThresholdPercent = 85
     public var publicAddress = PublicAddress()
+    public var metrics = MetricsSettings()
     /// Never empty in a checked configuration and never more than `AppDirectory.appsMax`; keys, ids and aliases are unique over all of them.
     public var apps: [AppSettings] = []
     /// No app was configured, so `apps` holds the built-in one with its well-known credentials.

@@ -1,5 +1,11 @@
 internal import COpenSSL
 
+/// Which libraries this process runs with.
+public enum Libraries {
+    /// `3.0.17`, of the libcrypto that is linked. Any thread.
+    public static var openSSLVersion: String { String(cString: OpenSSL_version(OPENSSL_VERSION_STRING)) }
+}
+
 /// The algorithms, fetched once: an implicit fetch per digest costs more than hashing a short message.
 enum OpenSSL {
     // SAFETY: an EVP_MD is immutable once fetched, is reference-counted atomically, and these are never freed.

@@ -32,6 +32,9 @@ public final class BacklogLedger: Sendable {
         return min(classCount - 1, 1 + 4 * doubling + quarter)
     }
 
+    /// Memory held by all backlogs of the process, what loops have in hand among it. Any thread.
+    public var reservedBytes: Int { budget.reservedBytes }
+
     var isPressed: Bool { budget.reservedBytes > pressureBytes }
     var isStrained: Bool { budget.reservedBytes > strainBytes }
 

@@ -23,6 +23,7 @@ extension EventLoop {
     func fireTimers(_ handler: any LoopHandler) -> Bool {
         let passed = wheel.passedTick(at: now)
         guard wheel.tick < passed else { return false }
+        timings.ticked(lateNanoseconds: now.nanosecondsSince(wheel.nextTickTime))
         while wheel.tick < passed {
             for entry in wheel.step() { fire(entry, handler) }
         }

@@ -15,6 +15,8 @@ public final class EventLoop {
     public let outbox = Outbox()
     /// The monotonic clock, read once per turn.
     public internal(set) var now: MonotonicTime
+    /// How it spends its time.
+    public internal(set) var timings = LoopTimings()
 
     var table: ConnectionTable
     /// Every connection's bytes are received into it.
@@ -25,7 +27,6 @@ public final class EventLoop {
     var watchers: [Watcher] = []
     var wheel: TimerWheel
     var due = DueCalls()
-    private var meter = TurnMeter()
     /// Taken from the kernel and not served yet: the next turn begins with them.
     private var batch = 0..<0
     var isStopping = false
@@ -63,11 +64,16 @@ public final class EventLoop {
     public var statistics: LoopStatistics {
         var copy = table.statistics
         copy.frames = outbox.framesTotal
+        copy.backlogMemoryBytes = table.backlogs.usedBytes
         return copy
     }
 
     /// The longest turn since the last call, in nanoseconds: so long may a peer have waited for the loop to look at it.
-    public func takeLongestTurn() -> UInt64 { meter.take() }
+    public func takeLongestTurn() -> UInt64 { timings.takeLongestTurn() }
+
+    /// A message was queued that has been under way since the moment of a `LoopTimings.stamp`: it is measured when the last of this turn's
+    /// messages are with the kernel, or in backlogs.
+    public func noteQueued(since stamp: UInt32) { timings.noteQueued(stamp) }
 
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
@@ -88,9 +94,9 @@ public final class EventLoop {
     /// - Returns: whether the next turn may sleep.
     func runTurn(_ handler: any LoopHandler, mayWait: Bool) -> Bool {
         if batch.isEmpty { batch = 0..<wait(handler, mayWait: mayWait) }
-        let start = manualTime ?? MonotonicTime.now()
-        meter.begins(at: start, after: now)
-        now = start
+        now = manualTime ?? MonotonicTime.now()
+        timings.endTurn(at: now, isFlushed: !outbox.isFlushing)
+        timings.beginTurn(at: now)
         table.statistics.turns &+= 1
         if !due.adopted.isEmpty { announceAdopted(handler) }
         if !due.rereads.isEmpty { rereadSecured(handler) }
@@ -130,7 +136,7 @@ public final class EventLoop {
 
     private func millisecondsToNextTick() -> CInt {
         let time = manualTime ?? MonotonicTime.now()
-        meter.sleeps(at: time)
+        timings.endTurn(at: time, isFlushed: !outbox.isFlushing)
         guard manualTime == nil else { return 0 }
         let left = wheel.nextTickTime.nanosecondsSince(time)
         return CInt(min(100, (left + 999_999) / 1_000_000))

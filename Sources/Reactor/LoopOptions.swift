@@ -84,6 +84,8 @@ public struct LoopStatistics: Sendable, Equatable {
     public var flushedConnections: UInt64 = 0
     /// Now: unsent bytes held for slow peers, and unconsumed input bytes held.
     public var backlogBytes: Int = 0
+    /// Now: the memory that is held for them.
+    public var backlogMemoryBytes: Int = 0
     public var inputBytes: Int = 0
     /// Now: open connections, and those of them whose layer's handshake is done.
     public var connections: Int = 0

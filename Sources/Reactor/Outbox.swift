@@ -67,7 +67,7 @@ public final class Outbox {
 
     /// Gives the frame to one connection. Closed, finishing and overflowed connections are skipped.
     public func queue(_ frame: UInt32, to slot: UInt32) {
-        withUnsafePointer(to: slot) { queue(frame, to: UnsafeBufferPointer(start: $0, count: 1), except: .max) }
+        withUnsafePointer(to: slot) { _ = queue(frame, to: UnsafeBufferPointer(start: $0, count: 1), except: .max) }
     }
 
     /// Gives the frame to every connection of a dense list. About a nanosecond each; no allocation, no reference counting.
@@ -78,8 +78,11 @@ public final class Outbox {
     /// The same but for one connection (the publisher's `socket_id`).
     ///
     /// The hot loop: everything it touches is in locals; growth happens before it, gaps leave it.
-    public func queue(_ frame: UInt32, to slots: UnsafeBufferPointer<UInt32>, except: UInt32) {
-        guard var slot = slots.baseAddress else { return }
+    /// - Returns: whether the one was among them.
+    @discardableResult
+    public func queue(_ frame: UInt32, to slots: UnsafeBufferPointer<UInt32>, except: UInt32) -> Bool {
+        guard var slot = slots.baseAddress else { return false }
+        var hasSkipped = false
         assert(frame < frameCount, "a frame of an earlier turn")
         entries.reserve(slots.count)
         let stop = slot + slots.count
@@ -91,7 +94,10 @@ public final class Outbox {
             let number = slot.pointee
             slot += 1
             assert(number < slotCapacity, "a slot the loop never made")
-            if number == except { continue }
+            if number == except {
+                hasSkipped = true
+                continue
+            }
             let index = dirty[Int(number)]
             if index < Self.refusing {
                 let entry = list + Int(index)
@@ -107,6 +113,7 @@ public final class Outbox {
             }
         }
         entries.count = Int(count)
+        return hasSkipped
     }
 
     /// `frame` and `queue` for a message of one connection.

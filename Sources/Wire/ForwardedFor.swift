@@ -6,10 +6,10 @@ public enum ForwardedFor {
     /// - Parameter head: a request's head, from its first byte to the empty line.
     /// - Returns: the entry without quotes and brackets, and its port (0: none); nil when no entry can be an address.
     public static func lastNode(inHead head: Span<UInt8>) -> (host: String, port: UInt16)? {
-        if let list = lastValue(of: "x-forwarded-for", in: head) {
+        if let list = HTTPText.lastValue(of: "x-forwarded-for", inHead: head) {
             return HTTPText.lastItem(of: list, in: head).flatMap { node($0, head) }
         }
-        guard let list = lastValue(of: "forwarded", in: head), let element = HTTPText.lastItem(of: list, in: head)
+        guard let list = HTTPText.lastValue(of: "forwarded", inHead: head), let element = HTTPText.lastItem(of: list, in: head)
         else {
             return nil
         }
@@ -23,22 +23,6 @@ public enum ForwardedFor {
             start = end + 1
         }
         return nil
-    }
-
-    /// The value of the last line with this name, which is written in lower case.
-    private static func lastValue(of name: StaticString, in head: Span<UInt8>) -> Range<Int>? {
-        var found: Range<Int>?
-        var start = 0
-        while start < head.count {
-            // The parser has seen to it that each line ends with CR LF.
-            let end = head.firstOffset(of: 0x0D, in: start..<head.count)
-            let colon = head.firstOffset(of: UInt8(ascii: ":"), in: start..<end)
-            if colon < end, HTTPText.equals(start..<colon, name, in: head) {
-                found = HTTPText.trimmed(colon + 1..<end, in: head)
-            }
-            start = end + 2
-        }
-        return found
     }
 
     /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`, each also in quotes.

@@ -11,9 +11,9 @@ let build = BuildInformation(version: "0.1.0", commit: String(cString: starling_
 func serve(_ configuration: consuming LoadedSettings) {
     let readyFile = configuration.settings.readyFile
     do throws(Server.StartFailure) {
-        let server = try Server(configuration)
+        let server = try Server(configuration, build: build)
         server.announce(version: build.version)
-        if let reason = ProcessEnvironment.announce(port: server.port, in: readyFile) {
+        if let reason = ProcessEnvironment.announce(port: server.port, metricsPort: server.metricsPort, in: readyFile) {
             server.warn(ofFile: readyFile, reason)
         }
         server.run()

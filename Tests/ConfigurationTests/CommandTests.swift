@@ -234,7 +234,6 @@ import Testing
         #expect(
             result.standardOutput == """
                 // Made by: starling config import --from soketi s.json
-                // s.json:2:61: metrics.enabled: the separate metrics port comes in a later release
                 // s.json:6:43: appManager.array.apps[0].webhooks: webhooks come in a later release; none is sent
                 // s.json:6:68: unknown soketi option "appManager.array.apps[0].colour"; not taken over
                 {
@@ -242,6 +241,9 @@ import Testing
                   "logLevel": "debug",
                   "shutdownGraceSeconds": 5,
                   "messageBytes": 126976,
+                  "metrics": {
+                    "enabled": true
+                  },
                   "apps": [
                     {
                       "id": "7",

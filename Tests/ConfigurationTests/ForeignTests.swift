@@ -74,13 +74,16 @@ import Testing
             "SOKETI_WEBHOOKS_BATCHING", "true",
             says: "env SOKETI_WEBHOOKS_BATCHING: warning: webhooks come in a later release; ignored"),
         Row("SOKETI_WEBHOOKS_BATCHING_DURATION", "50"),
-        Row("SOKETI_METRICS_ENABLED", "0"),
+        Row("SOKETI_METRICS_ENABLED", "0", ("metrics-enabled", "false")),
+        Row("SOKETI_METRICS_ENABLED", "true", ("metrics-enabled", "true")),
+        Row("SOKETI_METRICS_DRIVER", "prometheus"), Row("SOKETI_METRICS_HOST", "::1", ("metrics-host", "\"::1\"")),
+        Row("SOKETI_METRICS_SERVER_PORT", "9602", ("metrics-port", "9602")),
+        Row("SOKETI_METRICS_PROMETHEUS_PREFIX", "chat_", ("metrics-prefix", "\"chat_\"")),
         Row(
-            "SOKETI_METRICS_ENABLED", "1",
-            says: "env SOKETI_METRICS_ENABLED: warning: the separate metrics port comes in a later release; ignored"),
-        Row("SOKETI_METRICS_DRIVER", "prometheus"), Row("SOKETI_METRICS_HOST", "x"),
-        Row("SOKETI_METRICS_SERVER_PORT", "9601"),
-        Row("SOKETI_METRICS_PROMETHEUS_PREFIX", "soketi_"),
+            "SOKETI_METRICS_PROMETHEUS_PREFIX", "9",
+            says:
+                "env SOKETI_METRICS_PROMETHEUS_PREFIX: metrics.prefix: must be at most 64 of A-Z a-z 0-9 _, and not begin with a digit, not \"9\""
+        ),
         Row("SOKETI_ADAPTER_DRIVER", "local"),
         Row("SOKETI_ADAPTER_DRIVER", "cluster", says: "env SOKETI_ADAPTER_DRIVER=cluster: " + single),
         Row("SOKETI_ADAPTER_DRIVER", "redis", says: "env SOKETI_ADAPTER_DRIVER=redis: " + single),

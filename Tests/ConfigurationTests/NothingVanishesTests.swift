@@ -97,7 +97,7 @@ import Testing
     }
 
     static let soketiNamesInOurFile = [
-        ("\"metrics\": {}", "unknown key \"metrics\"; only soketi has it, and a file with \"apps\" is not soketi's"),
+        ("\"ssl\": {}", "unknown key \"ssl\"; only soketi has it, and a file with \"apps\" is not soketi's"),
         ("\"debug\": true", "unknown key \"debug\"; only soketi has it, and a file with \"apps\" is not soketi's"),
         (
             "\"appManager.driver\": \"array\"",

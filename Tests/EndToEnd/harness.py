@@ -45,7 +45,9 @@ def credentials(name: str) -> dict:
 def daemon_environment(**variables: str) -> dict:
     """The whole environment of a Starling process: `variables`, and what the sanitizers need (Tests/run)."""
     names = ("PATH", "ASAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS")
-    environment = {name: os.environ[name] for name in names if name in os.environ} | variables
+    # Any port, because many brokers run at once.
+    metrics = {"STARLING_METRICS_PORT": "0"}
+    environment = {name: os.environ[name] for name in names if name in os.environ} | metrics | variables
     # For the daemon alone: Python must not load it.
     preloads = [text for text in (os.environ.get("STARLING_PRELOAD"), variables.get("LD_PRELOAD")) if text]
     return environment | ({"LD_PRELOAD": ":".join(preloads)} if preloads else {})
@@ -77,7 +79,8 @@ class Broker:
         limit = time.monotonic() + DEADLINE * 3
         while time.monotonic() < limit:
             if ready.exists() and ready.read_text().endswith("\n"):
-                self.port = json.loads(ready.read_text())["port"]
+                said = json.loads(ready.read_text())
+                self.port, self.metrics_port = said["port"], said.get("metricsPort")
                 return self
             if self.process.poll() is not None:
                 raise RuntimeError(f"broker ended with {self.process.returncode}:\n{self.log()}")
@@ -163,15 +166,21 @@ class Broker:
 
     # HTTP API
 
-    def request(self, method: str, path: str, body: bytes | None = None, headers: dict | None = None):
+    def request(self, method: str, path: str, body: bytes | None = None, headers: dict | None = None, port: int = 0):
         """One HTTP request; gives (status, headers, body bytes)."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=DEADLINE)
         try:
             connection.request(method, path, body, headers or {})
             reply = connection.getresponse()
             return reply.status, dict(reply.getheaders()), reply.read()
         finally:
             connection.close()
+
+    def metrics(self, **headers: str) -> str:
+        """The page of metrics."""
+        status, _, page = self.request("GET", "/metrics", headers=headers, port=self.metrics_port)
+        assert status == 200, (status, page)
+        return page.decode()
 
     def api(self, method: str, path: str, body=None, *, params=None, app_id="1", key="app-key", secret="app-secret"):
         """A signed API call below /apps/{id}; gives (status, parsed JSON or bytes)."""

@@ -149,3 +149,10 @@ def test_the_table_of_limits_is_the_programs():
 def test_the_credentials_of_the_readme_are_the_built_in_ones(plain):
     key, secret, app_id = re.search(r"PUSHER_URL=http://([^:]+):([^@]+)@\S+?/apps/(\w+)`", README).groups()
     assert plain.api("GET", "/channels", app_id=app_id, key=key, secret=secret)[0] == 200
+
+
+def test_the_table_of_metrics_is_the_programs():
+    docs = subprocess.run([BINARY, "config", "docs"], capture_output=True, text=True, timeout=DEADLINE).stdout
+    rows = re.findall(r"^\| `starling_\w+` \|.*$", README, re.MULTILINE)
+    assert len(rows) > 8
+    assert not [row for row in rows if row not in docs.splitlines()]

@@ -75,7 +75,7 @@ enum HelpText {
 
         """
 
-    private static let secretFiles = Option.app.filter(\.field.isSecret).map(\.fileVariable).joined(separator: " and ")
+    private static let secretFiles = Loader.secretFiles.map(\.file).joined(separator: ", ")
 
     private static let meta = MetaOption.all.map { option in
         let short = option.shortFlag.map { "-\($0), " } ?? "    "

@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// The reference of all options as Markdown, from the option tables.
 enum ReferencePage {
     static let text = """
@@ -49,6 +51,17 @@ enum ReferencePage {
         |---|---|
         \(foreign)| `PORT` | `--port`, when nothing else says it |
 
+        ## The metrics
+
+        `/metrics` of the metrics' listener has these families, in Prometheus's text format. Counters begin at 0 with the process. Labels
+        have few values: an app by its id (the first `metrics.apps` of them; the others together are `other apps`), a loop by its number,
+        words of closed lists; never a channel, a user or an address. What has not happened yet of `closes`, `http_requests` and
+        `refusals` has no sample. soketi's names stand after `metrics.prefix`; soketi listened on all addresses, here say so with
+        `metrics.host`.
+
+        | Family | Type | Labels | Meaning |
+        |---|---|---|---|
+        \(metrics)
         ## The log
 
         One line of logfmt an event on standard error. `msg=refused` stands at `info` for whatever was refused; `listening` there
@@ -75,8 +88,14 @@ enum ReferencePage {
     private static let foreign = ForeignFamily.all.flatMap(\.variables)
         .map { "| `\($0.name)` | \($0.effect.meaning) |\n" }.joined()
 
-    private static let secretFiles = Option.app.filter(\.field.isSecret)
-        .map { "| `\($0.fileVariable)` | Path of a file that holds `\($0.variable)` |\n" }.joined()
+    private static let secretFiles = Loader.secretFiles
+        .map { "| `\($0.file)` | Path of a file that holds `\($0.variable)` |\n" }.joined()
+
+    private static let metrics = Metric.allCases.map { metric in
+        let (family, name) = (metric.family, (metric.isSoketi ? "soketi_" : "") + metric.rawValue)
+        let labels = family.labels.map { "`\($0)`" }.joined(separator: ", ")
+        return "| `\(name)` | \(family.kind.rawValue) | \(labels) | \(family.help) |\n"
+    }.joined()
 
     private static let foreignDefaults = ForeignFamily.all.flatMap { family in
         family.appDefaults.map { "| \(family.name) | `--\($0.option)` | \($0.value) |\n" }

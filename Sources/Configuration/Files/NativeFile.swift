@@ -16,7 +16,7 @@ enum NativeFile {
         for option in Option.server {
             let origin = configuration.origins[option.name] ?? .builtIn
             if onlyGiven, origin == .builtIn { continue }
-            let text = value(option.field.read(configuration.settings).json(), origin)
+            let text = value(option.json(of: configuration.settings, showsSecrets: showsSecrets), origin)
             if let section = option.section {
                 sections[section, default: []].append((option.member, text))
             } else {
@@ -50,7 +50,7 @@ enum NativeFile {
     static func list(_ configuration: LoadedSettings, showsOrigins: Bool) -> String {
         var lines: [(text: String, origin: Origin)] = []
         for option in Option.server {
-            let text = "\(option.key) = \(option.field.read(configuration.settings).json().printed())"
+            let text = "\(option.key) = \(option.json(of: configuration.settings, showsSecrets: false).printed())"
             lines.append((text, configuration.origins[option.name] ?? .builtIn))
         }
         for (index, draft) in drafts(configuration).enumerated() {
@@ -83,6 +83,14 @@ enum NativeFile {
             }
             return draft
         }
+    }
+}
+
+extension Option where Settings == ServerSettings {
+    func json(of settings: ServerSettings, showsSecrets: Bool) -> JSONText {
+        let value = field.read(settings)
+        if case .secret = field, !showsSecrets, value != .text("") { return .string(OptionValue.redacted) }
+        return value.json(showingSecrets: showsSecrets)
     }
 }
 

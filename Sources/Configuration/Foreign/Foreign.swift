@@ -154,7 +154,6 @@ struct ForeignFamily: Sendable {
 /// What we say about features of others that we lack.
 enum Unsupported {
     static let webhooks = "webhooks come in a later release"
-    static let metrics = "the separate metrics port comes in a later release"
     static let cors =
         "the HTTP API allows every origin by CORS; which pages may connect is \"allowedOrigins\" of each app (--allowed-origins)"
     static let passphrase =

@@ -23,7 +23,16 @@ struct SoketiFile {
     static func isSoketi(_ node: Node) -> Bool {
         guard case .object(let members) = node.content else { return false }
         return !members.contains { $0.key == "apps" }
-            && members.contains { SoketiNames.marks.contains(String($0.key.prefix { $0 != "." })) }
+            && members.contains { SoketiNames.marks.contains(String($0.key.prefix { $0 != "." })) || isSoketis($0) }
+    }
+
+    /// A section of ours that soketi has too (`metrics`) is its own when its name is dotted, or something in it is none of ours.
+    private static func isSoketis(_ member: Node.Member) -> Bool {
+        let head = String(member.key.prefix { $0 != "." })
+        guard SoketiNames.sections.contains(head) else { return false }
+        guard head == member.key, case .object(let inner) = member.value.content else { return head != member.key }
+        let ours = Option.server.map(\.key)
+        return inner.contains { !ours.contains("\(head).\($0.key)") }
     }
 
     init(_ node: Node, _ source: SourceText) {

@@ -4,6 +4,7 @@ import BrokerCore
 enum OptionGroup: String, Sendable, CaseIterable {
     case listener = "Listener"
     case tls = "TLS"
+    case metrics = "Metrics"
     case process = "Process"
     case limits = "Limits of the process"
     case publicAddress = "Public address (printed snippets only)"
@@ -73,7 +74,7 @@ extension Option where Settings == ServerSettings {
                     "Believe what a proxy in front says of its client: X-Forwarded-Proto, Forwarded, X-Forwarded-Ssl, "
                     + "X-Forwarded-Scheme; for the log also X-Forwarded-For"
             ),
-        ] + tls + process
+        ] + tls + metrics + process
 
     private static let tls: [Option] = [
         .init(
@@ -96,6 +97,29 @@ extension Option where Settings == ServerSettings {
         .init(
             name: "tls-only", key: "tls.only", field: .boolean(\.tls.isOnly), group: .tls,
             help: "Answer plain HTTP with a sentence and nothing else"),
+    ]
+
+    private static let metrics: [Option] = [
+        .init(
+            name: "metrics-enabled", key: "metrics.enabled", field: .boolean(\.metrics.isEnabled), group: .metrics,
+            help: "Serve /metrics for Prometheus on a listener of its own; also /usage, /ready, /live and /up"),
+        .init(
+            name: "metrics-host", key: "metrics.host", field: .text(\.metrics.host), group: .metrics,
+            help: "Its address; another than this machine's own wants a token or a firewall"),
+        .init(
+            name: "metrics-port", key: "metrics.port", field: .integer(\.metrics.port, 0...65_535), group: .metrics,
+            help: "Its port; 0 picks a free one. When nothing is said and the port is taken, a warning is all that happens"),
+        .init(
+            name: "metrics-token", key: "metrics.token", field: .secret(\.metrics.token), group: .metrics,
+            isReloadable: true,
+            help: "Whoever asks for /metrics or /usage there must send Authorization: Bearer with it; empty: nobody must"),
+        .init(
+            name: "metrics-prefix", key: "metrics.prefix", field: .text(\.metrics.prefix), group: .metrics,
+            isReloadable: true, help: "Stands before the names of the metrics that are soketi's"),
+        .init(
+            name: "metrics-apps", key: "metrics.apps", field: .integer(\.metrics.appsMax, 0...10_000), group: .metrics,
+            isReloadable: true,
+            help: "Apps that have metrics of their own, the first in the file; the rest is summed up as \"other apps\""),
     ]
 
     private static let process: [Option] = [

@@ -21,8 +21,42 @@
                         }
                 }
                 if app.connections.count != open { return "\(open) connections are open, not \(app.connections.count)" }
+                var meter = AppMeter()
+                for broker in brokers { meter += broker.meter(of: app.index).pointee }
+                if meter.opened != meter.closed + UInt64(open) { return "the meter counts \(meter) for \(open)" }
+            }
+            return meters(brokers)
+        }
+
+        /// The loops' meters together count the subscriptions and channels that the registry has.
+        private static func meters(_ brokers: [LoopBroker]) -> String? {
+            var sum = BrokerMeter()
+            for broker in brokers { sum += broker.meter }
+            for access in ChannelKind.Access.allCases {
+                for kind in [ChannelKind(access: access), ChannelKind(access: access, isCache: true)] {
+                    let counts = occupied(kind, brokers[0].shared.apps)
+                    guard sum.subscriptions(kind) == counts.subscriptions, sum.channels(kind) == counts.channels else {
+                        return
+                            "\(kind): the meters count \(sum.subscriptions(kind)) in \(sum.channels(kind)), the registry \(counts)"
+                    }
+                }
             }
             return nil
+        }
+
+        private static func occupied(_ kind: ChannelKind, _ apps: [App]) -> (subscriptions: Int, channels: Int) {
+            var counts = (subscriptions: 0, channels: 0)
+            for app in apps where kind.access != .user {
+                for shard in app.registry.shards {
+                    shard.withLock { (state: inout ChannelShard) in
+                        for id in 0..<state.records.count where state.records[id].kind == kind {
+                            counts.subscriptions += state.records[id].subscriberCount
+                            if state.records[id].subscriberCount > 0 { counts.channels += 1 }
+                        }
+                    }
+                }
+            }
+            return counts
         }
 
         /// What a loop still remembers although it has taken and carried out everything; nil when there is nothing.
