@@ -100,15 +100,16 @@ import Testing
     }
 
     @Test func theLongestTurnIsRememberedUntilItIsAskedFor() {
-        var meter = TurnMeter()
+        var timings = LoopTimings()
         func time(_ microseconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: microseconds * 1_000) }
-        meter.begins(at: time(10), after: time(4))
-        meter.sleeps(at: time(13))
-        meter.begins(at: time(500), after: time(10))
-        #expect(meter.take() == 6_000, "sleep is no part of a turn")
-        meter.begins(at: time(502), after: time(500))
-        #expect(meter.take() == 2_000)
-        #expect(meter.take() == 0)
+        timings.beginTurn(at: time(4))
+        timings.endTurn(at: time(10), isFlushed: true)
+        timings.endTurn(at: time(500), isFlushed: true)
+        #expect(timings.takeLongestTurn() == 6_000, "sleep is no part of a turn")
+        timings.beginTurn(at: time(500))
+        timings.endTurn(at: time(502), isFlushed: true)
+        #expect(timings.takeLongestTurn() == 2_000)
+        #expect(timings.takeLongestTurn() == 0)
     }
 
     @Test func whenManyLeaveAtOnceEachTurnTakesLeaveOfAFewAndServesTheOthers() throws {
