@@ -28,14 +28,14 @@ let tests: [(name: String, mayImport: [String])] = [
     ("CryptoTests", ["Crypto", "Wire", "TestSupport"]),
     ("TelemetryTests", ["Telemetry"]),
     ("ArgumentsTests", ["Arguments", "TestSupport"]),
-    ("ReactorTests", ["Reactor", "CLinux", "TestSupport"]),
+    ("ReactorTests", ["Reactor", "CLinux", "Telemetry", "TestSupport"]),
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     (
         "BrokerServerTests",
         [
             "BrokerServer", "BrokerCore", "Configuration", "CLinux", "Crypto", "PusherProtocol", "Reactor",
-            "TestSupport", "Wire",
+            "Telemetry", "TestSupport", "Wire",
         ]
     ),
     ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "Telemetry", "TestSupport"]),

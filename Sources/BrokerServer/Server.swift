@@ -104,11 +104,15 @@ public final class Server {
             guard areWanted else {
                 Log.warning(
                     "no metrics", ("address", place), ("reason", error.description),
-                    ("advice", "another broker may have the port: choose one with --metrics-port, or say --no-metrics-enabled"))
+                    (
+                        "advice",
+                        "another broker may have the port: choose one with --metrics-port, or say --no-metrics-enabled"
+                    ))
                 return nil
             }
             throw StartFailure(
-                exitCode: 69, text: "cannot serve the metrics on \(place): \(error); choose another port with --metrics-port")
+                exitCode: 69,
+                text: "cannot serve the metrics on \(place): \(error); choose another port with --metrics-port")
         }
     }
 

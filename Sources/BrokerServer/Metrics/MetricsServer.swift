@@ -210,7 +210,9 @@ struct MetricsFacts: Sendable {
         return page
     }
 
-    private static func apps(_ all: [App], appsMax: Int) -> (apps: [MetricsPage.AppState], others: MetricsPage.AppState?) {
+    private static func apps(_ all: [App], appsMax: Int) -> (
+        apps: [MetricsPage.AppState], others: MetricsPage.AppState?
+    ) {
         let own = all.prefix(appsMax).map {
             MetricsPage.AppState(id: $0.settings.id, connections: $0.connectionCount, channels: $0.channelCount)
         }
