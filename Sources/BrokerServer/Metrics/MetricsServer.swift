@@ -61,7 +61,9 @@ final class MetricsServer: LoopHandler {
         let input = UnsafeBufferPointer(bytes)
         do throws(HTTPFailure) {
             guard let head = try HTTPRequestParser.parse(input.span, limits: Self.limits) else { return 0 }
-            guard head.body == .none else { throw HTTPFailure(status: 413, text: "A request here has no body") }
+            guard head.body == .none || head.body == .length(0) else {
+                throw HTTPFailure(status: 413, text: "A request here has no body")
+            }
             answer(slot, RequestView(bytes: input, head: head, milliseconds: loop.now.nanoseconds / 1_000_000))
         } catch {
             send(slot, error: Refusal.unreadable(error), omitBody: false)
