@@ -13,6 +13,8 @@ public final class App: Sendable {
     public let keys: [AppKey]
     /// It is no longer configured: no key or id leads here, but connections may be left, and the number is still its own.
     public let isRemoved: Bool
+    /// Nobody is let in, nothing is published, and who is here is to be sent away.
+    public var isClosed: Bool { isRemoved || !settings.isEnabled }
     let registry: ChannelRegistry
     let connections: Quota
     /// Occupied channels, user channels not among them.
@@ -26,7 +28,7 @@ public final class App: Sendable {
     /// An app that was not there before.
     init(index: Int, settings: AppSettings, shards: ShardDirectory) {
         self.index = index
-        (keys, self.settings, isRemoved) = (Self.prepared(settings), Self.withoutKeys(settings), false)
+        (keys, self.settings, isRemoved) = (Self.prepared(settings), Self.kept(settings), false)
         registry = ChannelRegistry(app: index, directory: shards)
         (connections, channels, edges) = (Quota(), Quota(), EdgeInterest())
         (backendEvents, readRequests, messagesToday) = (WindowCounter(), WindowCounter(), WindowCounter())
@@ -36,7 +38,7 @@ public final class App: Sendable {
     init(_ before: App, settings: AppSettings?) {
         index = before.index
         keys = settings.map(Self.prepared) ?? []
-        self.settings = settings.map(Self.withoutKeys) ?? before.settings
+        self.settings = settings.map(Self.kept) ?? Self.closed(before.settings)
         isRemoved = settings == nil
         registry = before.registry
         (connections, channels, edges) = (before.connections, before.channels, before.edges)
@@ -48,10 +50,22 @@ public final class App: Sendable {
         settings.keys.map { AppKey(key: $0.key, secret: $0.secret) }
     }
 
-    private static func withoutKeys(_ settings: AppSettings) -> AppSettings {
+    /// What commands look at. No keys; and an app that is switched off takes no client events either, from those who are still here.
+    private static func kept(_ settings: AppSettings) -> AppSettings {
         var kept = settings
         kept.keys = []
-        return kept
+        return settings.isEnabled ? kept : closed(kept)
+    }
+
+    private static func closed(_ settings: AppSettings) -> AppSettings {
+        var closed = settings
+        (closed.isEnabled, closed.clientEventsEnabled) = (false, false)
+        return closed
+    }
+
+    /// Whether another snapshot of the app has the same settings and the same keys with the same secrets.
+    public func isConfigured(like other: App) -> Bool {
+        settings == other.settings && keys.elementsEqual(other.keys) { $0.isSame(as: $1) }
     }
 
     /// Connections open now. Any thread.

@@ -63,6 +63,11 @@ public final class AppDirectory: Sendable {
         (appOfKey, appOfID) = (keyApps, idApps)
     }
 
+    /// Whether some app is closed that was open in a snapshot before, so that clients of it may be left. Any thread.
+    public func closesApps(of before: AppDirectory) -> Bool {
+        zip(before.apps, apps).contains { !$0.isClosed && $1.isClosed }
+    }
+
     /// The app that has this key, whatever its other keys are. Any thread.
     public func app(key: Span<UInt8>) -> App? { byKey.find(key).map { apps[Int(appOfKey[Int($0)])] } }
 

@@ -12,7 +12,7 @@ struct ConnectionLog: ~Copyable {
     let state: LoopState
     let broker: LoopBroker
     /// What goes well is logged too.
-    let isTracing: Bool
+    var isTracing: Bool
     /// The head of the request that is being answered; its bytes are valid so long.
     var asking = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     /// What is counted of this loop's connections; refusals whether they are logged or not.

@@ -180,6 +180,48 @@ extension LoopServer {
         }
     }
 
+    // MARK: Sending away
+
+    /// Begins to send everybody away when the server drains, and stops when it serves again.
+    func followDrain() {
+        guard upkeep.isDraining != state.shared.isDraining else { return }
+        upkeep.isDraining.toggle()
+        if upkeep.isDraining {
+            beginLeaving(sessions.slots(in: .webSocket))
+        } else {
+            upkeep.leaving.cancel()
+            leaveClosedApps()
+        }
+    }
+
+    func leaveClosedApps() {
+        beginLeaving(sessions.slots(in: .webSocket).filter { broker.app(of: $0).isClosed })
+    }
+
+    /// A fifth of the grace is left for the closing handshakes.
+    private func beginLeaving(_ slots: [UInt32]) {
+        upkeep.leaving.begin(
+            slots, milliseconds: loop.now.nanoseconds / 1_000_000,
+            windowMilliseconds: UInt64(state.settings.shutdownGraceSeconds) * 800)
+    }
+
+    /// Sends away those whose time has come.
+    func sendAway() {
+        for _ in 0..<SpreadClosing.perTurn {
+            guard let slot = upkeep.leaving.next() else { return }
+            guard sessions[slot].phase == .webSocket, let code = partingCode(slot) else { continue }
+            end(slot, .closed(with: code), .finish(.error(code)))
+        }
+    }
+
+    /// Why a client has to go; nil: it may stay, because its app is open again, or because it is another.
+    private func partingCode(_ slot: UInt32) -> PusherErrorCode? {
+        let app = broker.app(of: slot)
+        if app.isRemoved { return .unknownKey }
+        if app.isClosed { return .appDisabled }
+        return upkeep.isDraining ? .reconnect : nil
+    }
+
     // MARK: The end
 
     /// The broker sends a client away: a close frame and no error.

@@ -1,6 +1,7 @@
 internal import BrokerCore
 internal import Configuration
 internal import CLinux
+internal import Crypto
 internal import PusherProtocol
 internal import Reactor
 internal import Telemetry
@@ -9,7 +10,7 @@ internal import Wire
 /// One loop's server: it takes bytes from the reactor, makes each next call, and carries out what the broker asks for.
 ///
 /// It only moves values between the modules. What it decides is decided by values with tests of their own: `RequestReader`,
-/// `RequestDeadline`, `Heartbeat`, `ReadThrottle`, `Routes`, `Admission`, `Drain`. HTTP is in `LoopServer+Requests`, WebSockets and every
+/// `RequestDeadline`, `Heartbeat`, `ReadThrottle`, `Routes`, `Admission`, `SpreadClosing`. HTTP is in `LoopServer+Requests`, WebSockets and every
 /// connection's end in `LoopServer+WebSocket`.
 final class LoopServer: LoopHandler {
     let state: LoopState
@@ -24,7 +25,7 @@ final class LoopServer: LoopHandler {
     var readThrottle = ReadThrottle()
     /// Answers that take more than a turn.
     var later = LaterAnswers()
-    private var upkeep: Upkeep
+    var upkeep: Upkeep
     var clock = TurnClock()
 
     /// Memberships of closed connections given back in one turn.
@@ -139,10 +140,11 @@ final class LoopServer: LoopHandler {
 
     func turn() -> Bool {
         syncTime()
-        if state.refresh() { broker.use(state.snapshot.apps) }
+        if state.refresh() { takeSettings() }
         for slot in readThrottle.takeFlushed() { resumeIfDue(slot) }
         if !later.postponed.isEmpty { answerPostponed() }
         fanOut()
+        if upkeep.leaving.isDue { sendAway() }
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
         applyEffects()
         if broker.hasNotes { log.writeNotes(sessions) }
@@ -150,7 +152,7 @@ final class LoopServer: LoopHandler {
         later.lists.endTurn()
         let mayResume = readThrottle.endTurn()
         if upkeep.board.isAsked { tellNumbers() }
-        return broker.hasWork || mayAdvance || mayResume || !later.postponed.isEmpty
+        return broker.hasWork || mayAdvance || mayResume || !later.postponed.isEmpty || upkeep.leaving.isDue
     }
 
     func hasWork() -> Bool { broker.hasWork || upkeep.board.isAsked }
@@ -159,7 +161,9 @@ final class LoopServer: LoopHandler {
         syncTime()
         broker.tick()
         applyEffects()
-        if state.shared.isDraining { drain() } else { releaseMemory() }
+        followDrain()
+        upkeep.leaving.tick(milliseconds: loop.now.nanoseconds / 1_000_000)
+        if !state.shared.isDraining { releaseMemory() }
         if state.shared.refusals.isOwing, broker.loop == 0 { state.shared.refusals.tellOverdue() }
     }
 
@@ -262,15 +266,13 @@ final class LoopServer: LoopHandler {
 
     // MARK: Ticks
 
-    /// Sends away those who are due while the server drains.
-    private func drain() {
-        if !upkeep.drain.hasBegun {
-            upkeep.drain.begin(
-                sessions.slots(in: .webSocket), graceSeconds: state.settings.shutdownGraceSeconds)
-        }
-        for slot in upkeep.drain.tick().reversed() where sessions[slot].phase == .webSocket {
-            end(slot, .closed(with: .reconnect), .finish(.error(.reconnect)))
-        }
+    /// Goes over to other settings, between two turns.
+    private func takeSettings() {
+        let before = broker.directory
+        broker.use(state.snapshot.apps)
+        let isTracing = state.settings.logLevel == .debug
+        (routes.api.isTracing, log.isTracing, broker.effects.notes.isTracing) = (isTracing, isTracing, isTracing)
+        if state.snapshot.apps.closesApps(of: before), !upkeep.isDraining { leaveClosedApps() }
     }
 
     /// Copies this loop's numbers for whoever scrapes.
@@ -285,7 +287,7 @@ final class LoopServer: LoopHandler {
         state.shared.meters.told()
     }
 
-    /// After many clients have left, their memory goes back to the machine. Not while the server drains, when slots are remembered.
+    /// After many clients have left, their memory goes back to the machine. Not while the server drains, which is its last work.
     private func releaseMemory() {
         sessions.releaseUnused()
         broker.releaseUnused()
@@ -302,9 +304,13 @@ final class LoopServer: LoopHandler {
 }
 
 /// What a tick looks after besides the broker.
-private struct Upkeep {
+struct Upkeep {
+    /// Where this loop's numbers go when somebody scrapes.
     let board: MeterBoard
-    var drain = Drain()
+    /// Clients whom a drain or a reload sends away.
+    var leaving = SpreadClosing(seed: Randomness.uint64())
+    /// What of the server's drain was begun here.
+    var isDraining = false
     var trimming = TrimPolicy()
 }
 

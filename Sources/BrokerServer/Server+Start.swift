@@ -32,13 +32,13 @@ extension Server {
         }
     }
 
-    /// What is suspicious in the configuration, a line each.
-    static func warn(_ problems: [Problem]) {
+    /// What is wrong or suspicious in the configuration, a line each.
+    static func tell(_ problems: some Sequence<Problem>) {
         for problem in problems {
             var fields: [LogField] = []
             if !problem.place.isEmpty { fields.append(("place", problem.place)) }
             fields.append(("reason", problem.text))
-            Log.write(.warning, "configuration", fields)
+            Log.write(problem.severity == .error ? .error : .warning, "configuration", fields)
         }
     }
 

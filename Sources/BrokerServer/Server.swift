@@ -24,6 +24,7 @@ public final class Server {
     private let state: ServerState
     private let threads: [LoopThread]
     private let signals: SignalSource
+    private let reload: Reload
     let listening: Listening
     /// Where the metrics are; nil: nowhere.
     let metrics: MetricsListening?
@@ -36,12 +37,17 @@ public final class Server {
     var appCount: Int { state.broker.apps.count }
     /// Loops that serve.
     let loopCount: Int
+    /// Loads the settings again, for a reload; on the main thread.
+    public typealias LoadAgain = () -> Result<LoadedSettings, ConfigurationFailure>
+
     /// Opens the listeners and starts the loops; returns when all of them serve.
-    public init(_ configuration: consuming LoadedSettings, build: BuildInformation) throws(StartFailure) {
+    public init(
+        _ configuration: consuming LoadedSettings, build: BuildInformation, loadAgain: @escaping LoadAgain
+    ) throws(StartFailure) {
         let settings = configuration.settings
         let areMetricsWanted = configuration.areMetricsWanted
         Log.level = settings.logLevel
-        Self.warn(configuration.warnings)
+        Self.tell(configuration.warnings)
         let plan = ListenPlan(
             host: settings.host, isDefaultApp: settings.isDefaultApp, isContainer: ContainerSigns.here.isContainer)
         Self.warnOfDefaultApp(settings, plan)
@@ -59,6 +65,7 @@ public final class Server {
         let secrets = SecretFilter(secrets: settings.secrets)
         state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets)
         let backlogs: BacklogLedger
+        reload = Reload(state, loadAgain)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
@@ -133,15 +140,23 @@ public final class Server {
     public func run() {
         // What reading the configuration left behind: with many apps that is as much as they hold.
         clinux_trim_heap()
-        while let signal = signals.wait() {
-            switch signal {
-            case .terminate, .interrupt: return drain()
-            case .hangup: Log.info("SIGHUP: settings are read at start only; restart to change them")
-            case .user1: logState()
-            case .user2: Log.info("SIGUSR2 is not used")
-            }
+        var pace = ReloadPace()
+        while true {
+            let wait = pace.wait(milliseconds: Self.milliseconds).map { Int32(clamping: $0) } ?? -1
+            let heard = signals.waitAll(milliseconds: wait)
+            // First, or a storm of other signals would keep the server from ending.
+            let ends = heard.count { $0 == .terminate || $0 == .interrupt }
+            if ends > 0 { return drain(atOnce: ends > 1) }
+            if heard.contains(.hangup) { pace.want() }
+            if heard.contains(.user1) { logState() }
+            if heard.contains(.user2) { Log.info("SIGUSR2 is not used") }
+            guard pace.take(milliseconds: Self.milliseconds) else { continue }
+            reload.run()
+            pace.ended(milliseconds: Self.milliseconds)
         }
     }
+
+    private static var milliseconds: UInt64 { MonotonicTime.now().nanoseconds / 1_000_000 }
 
     private func logState() {
         for app in state.broker.apps where !app.isRemoved {
@@ -156,12 +171,16 @@ public final class Server {
     }
 
     /// Takes no more clients, sends every client away with 4200 over the grace period, and ends when they are gone (PW-037).
-    private func drain() {
+    /// - Parameter atOnce: no grace.
+    private func drain(atOnce: Bool) {
         state.isDraining = true
         Log.info("draining", ("connections", state.webSocketCount), ("seconds", settings.shutdownGraceSeconds))
         let end = MonotonicTime.now().after(nanoseconds: UInt64(settings.shutdownGraceSeconds) * 1_000_000_000)
-        while state.webSocketCount > 0, MonotonicTime.now() < end {
-            if let again = signals.wait(milliseconds: 50), again == .terminate || again == .interrupt { break }
+        while !atOnce, state.webSocketCount > 0, MonotonicTime.now() < end {
+            let heard = signals.waitAll(milliseconds: 50)
+            if heard.contains(.terminate) || heard.contains(.interrupt) { break }
+            if heard.contains(.hangup) { reload.run() }
+            if heard.contains(.user1) { logState() }
         }
         // One turn more, so that the last close frames reach the kernel.
         let flushed = CountDownLatch(threads.count)

@@ -9,7 +9,7 @@ final class SignedAPI {
     let state: LoopState
     let broker: LoopBroker
     /// What goes well is logged too.
-    let isTracing: Bool
+    var isTracing: Bool
     private let workspace = HMACWorkspace()
     /// Storage used again by every call.
     private var query = APIQuery()

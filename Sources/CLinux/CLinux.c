@@ -202,6 +202,11 @@ int clinux_wait_readable(int descriptor, int milliseconds) {
     return count > 0 ? 1 : 0;
 }
 
+int clinux_memory_file(const char *name) {
+    int descriptor = memfd_create(name, MFD_CLOEXEC);
+    return descriptor < 0 ? -errno : descriptor;
+}
+
 void clinux_ignore_sigpipe(void) { (void)signal(SIGPIPE, SIG_IGN); }
 
 int clinux_raise_descriptor_limit(uint64_t *soft, uint64_t *hard) {

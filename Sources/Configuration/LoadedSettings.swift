@@ -8,9 +8,11 @@ public struct LoadedSettings: Sendable {
     public struct FileError: Error, Equatable, Sendable {
         /// `No such file or directory`.
         public var text: String
+        /// It is a directory: the names in it.
+        public var entries: [String]?
 
-        public init(text: String) {
-            self.text = text
+        public init(text: String, entries: [String]? = nil) {
+            (self.text, self.entries) = (text, entries)
         }
     }
 
@@ -21,8 +23,10 @@ public struct LoadedSettings: Sendable {
     public internal(set) var origins: [String: Origin]
     /// The same for each app of `settings.apps`, by option name (`client-events`).
     public internal(set) var appOrigins: [[String: Origin]]
-    /// The configuration file that was read.
+    /// The configuration file or directory that was read.
     public internal(set) var file: String?
+    /// Loads them again.
+    public internal(set) var source: SettingsSource
 
     /// Collects the settings from everywhere: flags > `STARLING_*` > foreign names > file > built-in.
     /// - Parameters:
@@ -43,9 +47,26 @@ public struct LoadedSettings: Sendable {
         var loader = Loader(flags: flags, environment: environment)
         loader.readsFiles = readsNamedFiles
         loader.run(readFile)
-        return loader.result
+        return loader.result(SettingsSource(flags: flags, environment: environment))
     }
 
     /// One line each, for standard error; empty when there are none.
     public var warningText: String { warnings.map { "\($0)\n" }.joined() }
+}
+
+/// Where the settings of a process came from, so that a running server can load them again.
+public struct SettingsSource: Sendable {
+    let flags: FlagParser.Result
+    /// A process keeps the variables that it was started with.
+    let environment: [String: String]
+
+    /// Reads all files anew, those of variables and secrets too; flags and variables are those of the start.
+    public func load(readFile: LoadedSettings.ReadFile) -> Result<LoadedSettings, ConfigurationFailure> {
+        LoadedSettings.load(flags: flags, environment: environment) { path in
+            guard path != "-" else {
+                return .failure(.init(text: "standard input can be read once only; a file can be loaded again"))
+            }
+            return readFile(path)
+        }
+    }
 }

@@ -56,7 +56,8 @@ struct Loader {
         checkTLS(readFile)
     }
 
-    var result: Result<LoadedSettings, ConfigurationFailure> {
+    /// - Parameter source: loads them again.
+    func result(_ source: SettingsSource) -> Result<LoadedSettings, ConfigurationFailure> {
         guard !problems.hasErrors else {
             return .failure(ConfigurationFailure(problems: problems.all, exitCode: problems.exitCode))
         }
@@ -66,7 +67,7 @@ struct Loader {
         return .success(
             LoadedSettings(
                 settings: settings, warnings: problems.warnings, origins: origins, appOrigins: drafts.map(\.origins),
-                file: file))
+                file: file, source: source))
     }
 
     // MARK: Files
@@ -79,13 +80,26 @@ struct Loader {
     }
 
     private mutating func read(_ path: String, _ origin: Origin, _ readFile: LoadedSettings.ReadFile) -> SourceText? {
-        switch readFile(path) {
-        case .success(let bytes): return SourceText(path: path == "-" ? "standard input" : path, bytes: bytes)
-        case .failure(let error):
+        do throws(LoadedSettings.FileError) {
+            return SourceText(path: path == "-" ? "standard input" : path, bytes: try readFile(path).get())
+        } catch {
             // A wrong path is a wrong configuration, not a wrong command line.
             problems.error(origin.place(value: path), "cannot be read: \(error.text)")
             return nil
         }
+    }
+
+    /// The configuration file; of a directory every `*.json`, in the order of their names. Hidden ones are an editor's or a volume's.
+    private mutating func configurationFiles(
+        _ path: String, _ origin: Origin, _ readFile: LoadedSettings.ReadFile
+    ) -> [SourceText] {
+        guard case .failure(let error) = readFile(path), let entries = error.entries else {
+            return read(path, origin, readFile).map { [$0] } ?? []
+        }
+        let names = entries.filter { $0.hasSuffix(".json") && !$0.hasPrefix(".") }.sorted()
+        if names.isEmpty { problems.error(origin.place(value: path), "the directory holds no *.json file") }
+        let directory = path.hasSuffix("/") ? path : path + "/"
+        return names.compactMap { read(directory + $0, origin, readFile) }
     }
 
     private mutating func readEnvironmentFile(_ readFile: LoadedSettings.ReadFile) {
@@ -97,8 +111,14 @@ struct Loader {
     }
 
     private mutating func readFileSettings(_ readFile: LoadedSettings.ReadFile) {
-        guard let (path, origin) = metaValue("config"), let source = read(path, origin, readFile) else { return }
-        file = path
+        guard let (path, origin) = metaValue("config") else { return }
+        for source in configurationFiles(path, origin, readFile) {
+            file = path
+            take(source)
+        }
+    }
+
+    private mutating func take(_ source: SourceText) {
         let (node, readProblems) = FileReader.read(source)
         problems.append(readProblems.all)
         guard var node else { return }
@@ -108,15 +128,32 @@ struct Loader {
         if SoketiFile.isSoketi(node) {
             let translated = SoketiFile(node, source)
             problems.append(translated.problems.all)
-            (node, everyAppOfFile, family) = (translated.native, translated.everyApp, ForeignFamily.soketi.name)
+            (node, family) = (translated.native, ForeignFamily.soketi.name)
+            everyAppOfFile += translated.everyApp
             misnamed += translated.misnamed.map { ($0, SoketiNames.apps) }
             foreignInUse.insert(ForeignFamily.soketi.name)
         }
-        let read = FileSettings(node, source, base: settings, origins: origins)
+        let read = FileSettings(node, source, base: settings)
         problems.append(read.problems.all)
-        (settings, origins, drafts) = (read.settings, read.origins, read.drafts)
-        for index in drafts.indices { drafts[index].fileFamily = family }
-        emptyApps = read.emptyApps
+        checkOnceOnly(read.origins)
+        settings = read.settings
+        origins.merge(read.origins) { $1 }
+        drafts += read.drafts.map { draft in
+            var draft = draft
+            draft.fileFamily = family
+            return draft
+        }
+        emptyApps = emptyApps ?? read.emptyApps
+    }
+
+    /// An option that two files of a directory give is an error, as it is within one file: which of them was meant nobody can know.
+    private mutating func checkOnceOnly(_ given: [String: Origin]) {
+        for option in Option.server {
+            guard let second = given[option.name], let first = origins[option.name], case .file = first else {
+                continue
+            }
+            problems.error(second, "\(option.key): is given in two files; the first is at \(first.place())")
+        }
     }
 
     /// `STARLING_APP_SECRET_FILE` names a file that holds the secret (Docker and Kubernetes secrets).

@@ -14,6 +14,9 @@ public struct Problem: Sendable, Equatable, CustomStringConvertible {
     /// The command line itself is wrong: exit code 2 rather than 78.
     public var isUsage = false
 
+    /// An error that no text of the operator's is the place of.
+    public static func error(_ text: String) -> Problem { Problem(severity: .error, place: "", text: text) }
+
     /// One line, without its line end.
     public var description: String {
         (place.isEmpty ? "" : place + ": ") + (severity == .warning ? "warning: " : "") + text

@@ -7,6 +7,16 @@ public struct AppKey: Sendable {
     /// The secret half; there is no way back to its text.
     public let secret: HMACKey
 
+    /// The same key with the same secret, which shows in what it signs.
+    public func isSame(as other: AppKey) -> Bool {
+        guard key == other.key else { return false }
+        let workspace = HMACWorkspace()
+        var (mine, its): ([UInt8], [UInt8]) = ([], [])
+        secret.sign(key.span, using: workspace).appendHex(to: &mine)
+        other.secret.sign(key.span, using: workspace).appendHex(to: &its)
+        return mine == its
+    }
+
     /// Prepares a key. Configuration does it once.
     public init(key: String, secret: String) {
         self.key = Array(key.utf8)

@@ -39,6 +39,18 @@ public final class SignalSource: Sendable {
         }
     }
 
+    /// Waits for signals on a plain thread, and takes those that are pending, so that none waits behind a storm of another: the kernel
+    /// hands out the lowest number first.
+    /// - Returns: none when the time ran out.
+    public func waitAll(milliseconds: Int32 = -1) -> [ProcessSignal] {
+        guard let first = wait(milliseconds: milliseconds) else { return [] }
+        var all = [first]
+        while all.count < Self.takenAtOnce, let more = next() { all.append(more) }
+        return all
+    }
+
+    private static let takenAtOnce = 32
+
     /// Waits for a signal on a plain thread. nil: the time ran out. Negative milliseconds wait for ever.
     public func wait(milliseconds: Int32 = -1) -> ProcessSignal? {
         while true {

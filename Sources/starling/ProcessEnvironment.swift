@@ -17,10 +17,11 @@ enum ProcessEnvironment {
         return variables
     }
 
-    /// A whole file; `-` is standard input.
+    /// A whole file, or the names in a directory; `-` is standard input.
     static func read(_ path: String) -> Result<[UInt8], LoadedSettings.FileError> {
         do throws(IOError) { return .success(try WholeFile.read(path)) } catch {
-            return .failure(LoadedSettings.FileError(text: IOError.text(error.code)))
+            let entries = error.code == EISDIR ? DirectoryListing.names(in: path) : nil
+            return .failure(LoadedSettings.FileError(text: IOError.text(error.code), entries: entries))
         }
     }
 

@@ -9,9 +9,9 @@ let build = BuildInformation(version: "0.1.0", commit: String(cString: starling_
 
 /// The configuration does not outlive the start: of many apps it is as large as all that the broker keeps of them.
 func serve(_ configuration: consuming LoadedSettings) {
-    let readyFile = configuration.settings.readyFile
+    let (readyFile, source) = (configuration.settings.readyFile, configuration.source)
     do throws(Server.StartFailure) {
-        let server = try Server(configuration, build: build)
+        let server = try Server(configuration, build: build) { source.load(readFile: ProcessEnvironment.read) }
         server.announce(version: build.version)
         if let reason = ProcessEnvironment.announce(port: server.port, metricsPort: server.metricsPort, in: readyFile) {
             server.warn(ofFile: readyFile, reason)
@@ -40,6 +40,14 @@ func main() {
             exit(0)
         } catch {
             ProcessEnvironment.write("starling health: \(error.text)\n", to: STDERR_FILENO)
+            exit(error.exitCode)
+        }
+    case .reload(let target):
+        do throws(ReloadCommand.Problem) {
+            ProcessEnvironment.write(try ReloadCommand.run(target), to: STDOUT_FILENO)
+            exit(0)
+        } catch {
+            ProcessEnvironment.write("starling reload: \(error.text)", to: STDERR_FILENO)
             exit(error.exitCode)
         }
     case .bench(let arguments):

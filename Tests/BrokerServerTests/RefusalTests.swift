@@ -95,7 +95,8 @@
             row.value.deed(bench)
             bench.turn(4)
             for kind in RefusalKind.allCases {
-                #expect(bench.server.log.counts.refusals[kind] == (kind == row.value.kind ? row.value.count : 0), "\(kind)")
+                #expect(
+                    bench.server.log.counts.refusals[kind] == (kind == row.value.kind ? row.value.count : 0), "\(kind)")
             }
         }
 

@@ -107,7 +107,8 @@ def test_the_sample_configuration_is_right_and_the_commands_beside_it_work(plain
     assert len(commands) >= 4
     for _, *arguments in commands:
         if arguments[0] != "serve":  # the broker of this file is one that was served
-            arguments = [word.replace("6001", str(plain.port)) for word in arguments]
+            own = {"6001": str(plain.port), "4711": str(plain.pid)}
+            arguments = [re.sub("6001|4711", lambda found: own[found[0]], word) for word in arguments]
             ended = run([BINARY, *arguments], tmp_path)
             assert ended.returncode == 0, (arguments, ended.stdout, ended.stderr)
     for text in re.findall(r"`starling ((?:serve|config|help|version)[^`…]*)`", README):

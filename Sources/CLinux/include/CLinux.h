@@ -132,6 +132,8 @@ int clinux_signal_next(int descriptor);
 /// Waits until readable: 1 readable, 0 time ran out (or EINTR). Negative milliseconds wait for ever.
 int clinux_wait_readable(int descriptor, int milliseconds);
 void clinux_ignore_sigpipe(void);
+/// A file that has no place in any directory, and a name for whoever looks into /proc/PID/fd.
+int clinux_memory_file(const char *name);
 /// Raises the soft descriptor limit to the hard one.
 int clinux_raise_descriptor_limit(uint64_t *soft, uint64_t *hard);
 int clinux_set_descriptor_limit(uint64_t soft);

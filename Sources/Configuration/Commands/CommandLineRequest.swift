@@ -8,6 +8,8 @@ public enum CommandLineRequest: Sendable {
     case text(CommandOutput)
     /// Ask a running broker; leave with 0 when it answers 200.
     case health(HealthTarget)
+    /// Let a running broker load its settings again; leave with 0 when it did.
+    case reload(ReloadTarget)
     /// Run the load generator, which reads these arguments itself.
     case bench([String])
 
@@ -26,13 +28,14 @@ public enum CommandLineRequest: Sendable {
         case "config": return .text(commands.config(rest))
         case "version": return .text(commands.version(rest))
         case "health": return commands.health(rest)
+        case "reload": return commands.reload(rest)
         case "bench": return .bench(rest)
         case "help": return help(rest)
         default: return .text(unknown(first))
         }
     }
 
-    static let commands = ["serve", "start", "config", "version", "health", "bench", "help"]
+    static let commands = ["serve", "start", "config", "version", "health", "reload", "bench", "help"]
 
     /// `help`, `help COMMAND`; the load generator knows its own.
     private static func help(_ topic: [String]) -> CommandLineRequest {
@@ -86,6 +89,14 @@ public struct BuildInformation: Sendable {
 
     /// `starling 0.1.0 (0123456789)`.
     public var text: String { "starling \(version)\(commit.isEmpty ? "" : " (\(commit))")" }
+}
+
+/// Whom `starling reload` asks.
+public struct ReloadTarget: Sendable, Equatable {
+    /// nil: the only broker that runs on this machine.
+    public var pid: Int32?
+    /// 1...300.
+    public var timeoutSeconds: Int
 }
 
 /// Where `starling health` asks, by plain HTTP.

@@ -132,7 +132,7 @@ struct Commands {
         return .usage("unexpected argument \(flags.positionals[positionalsMax].quoted)")
     }
 
-    // MARK: version, health
+    // MARK: version, reload, health
 
     func version(_ arguments: [String]) -> CommandOutput {
         let flags = FlagParser.parse(arguments, extra: ["json": false], onlyExtra: true)
@@ -146,18 +146,33 @@ struct Commands {
         return .success("{\(body)}\n")
     }
 
+    func reload(_ arguments: [String]) -> CommandLineRequest {
+        let flags = FlagParser.parse(arguments, extra: ["pid": true, "timeout": true], onlyExtra: true)
+        if flags.value("help") != nil { return .text(.success(HelpText.reload)) }
+        if let problem = usageProblem(flags, positionalsMax: 0) { return .text(problem) }
+        let timeout = number("timeout", flags, 1...300, unit: " (seconds)", standard: 30)
+        let pid = number("pid", flags, 1...Int(Int32.max), standard: 0)
+        guard let timeoutSeconds = timeout.number else { return timeout.fault }
+        guard let process = pid.number else { return pid.fault }
+        return .reload(ReloadTarget(pid: process > 0 ? Int32(process) : nil, timeoutSeconds: timeoutSeconds))
+    }
+
+    /// A number that a command takes, or what is wrong with it.
+    private func number(
+        _ name: String, _ flags: FlagParser.Result, _ range: ClosedRange<Int>, unit: String = "", standard: Int
+    ) -> (number: Int?, fault: CommandLineRequest) {
+        let text = "must be a whole number from \(range.lowerBound) to \(range.upperBound)\(unit)"
+        guard let given = flags.value(name)?.value else { return (standard, .text(.usage(text))) }
+        let number = Int(given).flatMap { range.contains($0) ? $0 : nil }
+        return (number, .text(.usage("flag --\(name)=\(given.shortened): \(text)")))
+    }
+
     /// Without a URL, the broker that this configuration would start, on this machine.
     func health(_ arguments: [String]) -> CommandLineRequest {
         var flags = FlagParser.parse(arguments, extra: ["timeout": true])
         if flags.value("help") != nil { return .text(.success(HelpText.health)) }
-        var timeoutSeconds = 5
-        if let timeout = flags.value("timeout") {
-            guard let number = Int(timeout.value), (1...300).contains(number) else {
-                return .text(
-                    .usage("flag --timeout=\(timeout.value.shortened): must be a whole number from 1 to 300 (seconds)"))
-            }
-            timeoutSeconds = number
-        }
+        let timeout = number("timeout", flags, 1...300, unit: " (seconds)", standard: 5)
+        guard let timeoutSeconds = timeout.number else { return timeout.fault }
         if let url = flags.positionals.first {
             if let problem = usageProblem(flags, positionalsMax: 1) { return .text(problem) }
             guard let target = HealthTarget.parse(url, timeoutSeconds: timeoutSeconds) else {

@@ -5,6 +5,7 @@ enum HelpText {
         case "serve", "start": serve
         case "config": config
         case "health": health
+        case "reload": reload
         default: tree
         }
     }
@@ -20,6 +21,7 @@ enum HelpText {
           config import --from soketi|reverb|env [FILE|env]
                                      print another server's configuration as ours
           health [HOST:PORT|URL]     ask a running broker; exit code 0 when it is ready [--timeout SECONDS]
+          reload                     let a running broker load its settings again [--pid PID] [--timeout SECONDS]
           bench SCENARIO             put load on a broker and report [bench --help]
           version                    print the version [--json]
           help [COMMAND]             print help
@@ -30,7 +32,7 @@ enum HelpText {
         soketi, Reverb, Pusher and sockudo, the file, what is built in.
 
         Exit codes: 0 fine, 1 failed while running, 2 wrong command line, 69 address in use,
-        78 wrong configuration; health: 124 no answer in time.
+        78 wrong configuration; health and reload: 124 no answer in time.
 
         """
 
@@ -72,6 +74,15 @@ enum HelpText {
 
         Asks /ready of the broker; without a host, of the one that this configuration would start.
         Exit code 0 when it answers 200 in time (5 seconds), 124 when it does not answer in time, else 1.
+
+        """
+
+    static let reload = """
+        Usage: starling reload [--pid PID] [--timeout SECONDS]
+
+        Sends SIGHUP to the broker that runs on this machine, waits until it has loaded its files again (30 seconds),
+        and says what changed. Exit code 0 when the new settings are in force, 78 with all problems when they are
+        wrong and nothing was changed, 124 when no answer came in time, else 1. Nobody is dropped.
 
         """
 

@@ -7,7 +7,10 @@ enum ReferencePage {
 
         Made by `starling config docs`; do not edit. Precedence: flags, `STARLING_*` variables, variables of other servers,
         the file, what is built in. Empty variables count as unset. Booleans: 1/0, true/false, yes/no, on/off.
-        All of them are read once, at the start.
+        They are read at the start. SIGHUP (`starling reload`) reads all files again, those of `--env-file` and of secrets too; flags and
+        variables of the process, also those of other servers, stay those of the start and keep their place. *Reload* says what a reload
+        changes; the rest waits for a restart, and the log names it. Of a directory (`--config DIR`) every `*.json` is read, in the order of
+        their names: apps of all files together; any other option, an id or a key in two of them is an error.
 
         ## Finding the configuration
 

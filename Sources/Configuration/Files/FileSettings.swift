@@ -23,10 +23,9 @@ struct FileSettings {
     private static let appNames = appByKey.keys.filter { !$0.hasPrefix("limits.") }.sorted() + ["limits"]
 
     /// `base` holds what is weaker than the file.
-    init(_ node: Node, _ source: SourceText, base: ServerSettings = ServerSettings(), origins: [String: Origin] = [:]) {
+    init(_ node: Node, _ source: SourceText, base: ServerSettings = ServerSettings()) {
         self.source = source
         settings = base
-        self.origins = origins
         guard case .object(let members) = node.content else {
             problems.error(source.place(node.offset), "a configuration is an object, not \(node.kindName)")
             return

@@ -135,7 +135,7 @@ extension Option where Settings == ServerSettings {
             help: "Refuse the well-known credentials; tell callers less in refusals (the log says all)"),
         .init(
             name: "log-level", key: "logLevel", field: .words(\.logLevel), group: .process,
-            help: "How much to log"),
+            isReloadable: true, help: "How much to log"),
         .init(
             name: "refusal-lines-per-second", key: "refusalLinesPerSecond",
             field: .integer(\.refusalLinesPerSecond, 0...1_000), group: .process, unit: "lines",
@@ -146,7 +146,8 @@ extension Option where Settings == ServerSettings {
         .init(
             name: "shutdown-grace-seconds", key: "shutdownGraceSeconds",
             field: .integer(\.shutdownGraceSeconds, 0...3_600), group: .process, unit: "seconds",
-            isReloadable: true, help: "Time over which connections are closed at the end"),
+            isReloadable: true,
+            help: "Time over which connections are closed at the end, and those of an app that was removed or disabled"),
         .init(
             name: "pong-timeout-seconds", key: "pongTimeoutSeconds",
             field: .integer(\.pongTimeoutSeconds, 1...300), group: .limits, unit: "seconds",
@@ -347,7 +348,7 @@ struct MetaOption: Sendable {
     static let all = [
         MetaOption(
             name: "config", shortFlag: "c", variable: "STARLING_CONFIG", argument: "FILE",
-            help: "Configuration file (JSON with comments)"),
+            help: "Configuration file (JSON with comments), or a directory whose *.json files together are one"),
         MetaOption(
             name: "env-file", variable: "STARLING_ENV_FILE", argument: "FILE",
             help: "File of variables, e.g. the .env of a Laravel app; the real environment wins"),

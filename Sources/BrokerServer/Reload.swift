@@ -1,0 +1,146 @@
+internal import BrokerCore
+internal import Configuration
+internal import Synchronization
+internal import Telemetry
+
+/// Puts the settings in force that the files say now, without dropping anyone: at SIGHUP, on the main thread.
+///
+///     files ─load─▶ checked settings ─▶ ServerState.replaceSettings ─▶ each loop goes over between two turns
+///                └▶ a fault: nothing changes, each is logged with its place        └▶ clients of closed apps leave, spread
+///
+/// Flags and variables are those of the start; what needs a restart stays, and is named.
+struct Reload {
+    private let state: ServerState
+    private let load: Server.LoadAgain
+    private let board = ReloadBoard()
+
+    init(_ state: ServerState, _ load: @escaping Server.LoadAgain) {
+        (self.state, self.load) = (state, load)
+    }
+
+    /// Problems of a configuration that get a line of the log; the first of a generated file show the mistake.
+    private static let problemLinesMax = 20
+
+    /// Reloads, counts, logs, and leaves the answer for `starling reload`.
+    func run() {
+        board.begin()
+        guard !state.isDraining else {
+            return refused([.error("the server drains, and loads nothing any more")])
+        }
+        let loaded: LoadedSettings
+        do throws(ConfigurationFailure) { loaded = try load().get() } catch { return refused(error.problems) }
+        let before = state.broker.directory
+        let waiting: [String]
+        do throws(AppDirectory.NumbersUsedUp) {
+            waiting = try state.replaceSettings(loaded.settings)
+        } catch {
+            return refused([.error("more than \(AppDirectory.appsMax) apps since the start; restart to load these")])
+        }
+        Log.level = loaded.settings.logLevel
+        // Certificates are files too: they are loaded again here.
+        Server.tell(loaded.warnings.prefix(Self.problemLinesMax))
+        done(AppChanges(from: before, to: state.broker.directory), waiting)
+    }
+
+    private func done(_ changes: AppChanges, _ waiting: [String]) {
+        state.reloads.count(isDone: true)
+        var text = "reloaded: \(changes.text)\n"
+        if !waiting.isEmpty {
+            let names = waiting.joined(separator: ",")
+            Log.warning("changed options wait for a restart", ("options", names))
+            text += "these changed options wait for a restart: \(names)\n"
+        }
+        Log.info(
+            "reloaded", ("apps", changes.apps), ("added", changes.added), ("changed", changes.changed),
+            ("disabled", changes.disabled), ("removed", changes.removed))
+        board.end(isDone: true, text)
+    }
+
+    private func refused(_ problems: [Problem]) {
+        state.reloads.count(isDone: false)
+        Server.tell(problems.prefix(Self.problemLinesMax))
+        Log.error("reload refused; the settings stay as they were", ("problems", problems.count))
+        board.end(isDone: false, problems.map { "\($0)\n" }.joined() + "nothing was changed\n")
+    }
+}
+
+/// Reloads since the start. Safe from any thread.
+final class ReloadCounts: Sendable {
+    private let doneCount = Atomic<Int>(0)
+    private let refusedCount = Atomic<Int>(0)
+
+    var done: Int { doneCount.load(ordering: .relaxed) }
+    /// The configuration was at fault, or the server drained.
+    var refused: Int { refusedCount.load(ordering: .relaxed) }
+
+    func count(isDone: Bool) {
+        if isDone {
+            doneCount.wrappingAdd(1, ordering: .relaxed)
+        } else {
+            refusedCount.wrappingAdd(1, ordering: .relaxed)
+        }
+    }
+}
+
+/// What another snapshot of the apps changes, counted.
+struct AppChanges: Equatable {
+    private(set) var apps = 0
+    private(set) var added = 0
+    /// Other settings or keys.
+    private(set) var changed = 0
+    /// Among the changed ones.
+    private(set) var disabled = 0
+    private(set) var removed = 0
+
+    init(from before: AppDirectory, to after: AppDirectory) {
+        for app in after.apps {
+            if !app.isRemoved { apps += 1 }
+            guard app.index < before.apps.count else {
+                added += 1
+                continue
+            }
+            let was = before.apps[app.index]
+            switch (was.isRemoved, app.isRemoved) {
+            case (true, true): break
+            case (true, false): added += 1
+            case (false, true): removed += 1
+            case (false, false):
+                if !app.isConfigured(like: was) { changed += 1 }
+                if app.isClosed && !was.isClosed { disabled += 1 }
+            }
+        }
+    }
+
+    /// `3 apps: 1 added, 2 changed`.
+    var text: String {
+        let parts = [(added, "added"), (changed, "changed"), (disabled, "disabled"), (removed, "removed")]
+        let said = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }.joined(separator: ", ")
+        return "\(apps) \(apps == 1 ? "app" : "apps"), \(said.isEmpty ? "none changed" : said)"
+    }
+}
+
+/// When to reload: at once, but not again within `pauseMilliseconds` of the last one's end, so that a storm of signals costs little and
+/// ends in the settings of after its last one. Time is milliseconds of one monotonic clock.
+struct ReloadPace {
+    static let pauseMilliseconds: UInt64 = 100
+
+    private(set) var isWanted = false
+    private var earliestMilliseconds: UInt64 = 0
+
+    mutating func want() { isWanted = true }
+
+    /// How long until one is due; nil: none is wanted.
+    func wait(milliseconds now: UInt64) -> UInt64? {
+        guard isWanted else { return nil }
+        return earliestMilliseconds > now ? earliestMilliseconds - now : 0
+    }
+
+    /// Whether to reload now; whoever asks for one after this call gets another.
+    mutating func take(milliseconds now: UInt64) -> Bool {
+        guard wait(milliseconds: now) == 0 else { return false }
+        isWanted = false
+        return true
+    }
+
+    mutating func ended(milliseconds now: UInt64) { earliestMilliseconds = now + Self.pauseMilliseconds }
+}
