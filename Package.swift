@@ -29,7 +29,7 @@ let tests: [(name: String, mayImport: [String])] = [
     ("CryptoTests", ["Crypto", "Wire", "TestSupport"]),
     ("TelemetryTests", ["Telemetry"]),
     ("ArgumentsTests", ["Arguments", "TestSupport"]),
-    ("ReactorTests", ["Reactor", "CLinux", "TestSupport"]),
+    ("ReactorTests", ["Reactor", "CLinux", "Telemetry", "TestSupport"]),
     ("TLSTests", ["TLS", "COpenSSL", "Reactor", "CLinux", "TestSupport"]),
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
@@ -37,7 +37,7 @@ let tests: [(name: String, mayImport: [String])] = [
         "BrokerServerTests",
         [
             "BrokerServer", "BrokerCore", "Configuration", "CLinux", "Crypto", "PusherProtocol", "Reactor",
-            "TestSupport", "Wire",
+            "Telemetry", "TestSupport", "Wire",
         ]
     ),
     ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "Telemetry", "TestSupport"]),

@@ -60,7 +60,9 @@ struct AppMeters: ~Copyable {
         if app >= rows.count {
             let grown = UnsafeMutableBufferPointer<UnsafeMutablePointer<AppMeter>?>.allocate(
                 capacity: max(8, app + 1, rows.count * 2))
-            for place in grown.indices { grown.initializeElement(at: place, to: place < rows.count ? rows[place] : nil) }
+            for place in grown.indices {
+                grown.initializeElement(at: place, to: place < rows.count ? rows[place] : nil)
+            }
             rows.deallocate()
             rows = grown
         }

@@ -40,7 +40,8 @@ struct DeliveryPool {
 
     /// Makes a node that carries `json`.
     mutating func make(
-        _ kind: DeliveryKind, to channel: LocalChannelID, sequence: UInt64, connection: ConnectionTag, json: Span<UInt8>,
+        _ kind: DeliveryKind, to channel: LocalChannelID, sequence: UInt64, connection: ConnectionTag,
+        json: Span<UInt8>,
         stamp: UInt32 = 0
     ) -> UnsafeMutablePointer<DeliveryNode> {
         let headroom = json.isEmpty ? 0 : headroomBytes

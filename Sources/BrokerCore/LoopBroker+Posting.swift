@@ -16,7 +16,8 @@ extension LoopBroker {
         record.loops.forEach { entry in
             let excluded = entry.loop == except.loop ? except.connection : .none
             shared.queues[entry.loop].pointee.push(
-                pool.make(kind, to: entry.channel, sequence: sequence, connection: excluded, json: json.span,
+                pool.make(
+                    kind, to: entry.channel, sequence: sequence, connection: excluded, json: json.span,
                     stamp: stamp))
             effects.wakes |= 1 << UInt64(entry.loop)
         }

@@ -319,6 +319,7 @@ final class LoopServer: LoopHandler {
 
 /// What a tick looks after besides the broker.
 struct Upkeep {
+    /// Where this loop's numbers go when somebody scrapes.
     let board: MeterBoard
     /// Clients whom a drain or a reload sends away.
     var leaving = SpreadClosing(seed: Randomness.uint64())

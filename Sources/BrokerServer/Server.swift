@@ -64,8 +64,8 @@ public final class Server {
             headroomBytes: WebSocketFraming.headroomBytes)
         let secrets = SecretFilter(secrets: settings.secrets)
         state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets)
-        reload = Reload(state, loadAgain)
         let backlogs: BacklogLedger
+        reload = Reload(state, loadAgain)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
@@ -111,11 +111,15 @@ public final class Server {
             guard areWanted else {
                 Log.warning(
                     "no metrics", ("address", place), ("reason", error.description),
-                    ("advice", "another broker may have the port: choose one with --metrics-port, or say --no-metrics-enabled"))
+                    (
+                        "advice",
+                        "another broker may have the port: choose one with --metrics-port, or say --no-metrics-enabled"
+                    ))
                 return nil
             }
             throw StartFailure(
-                exitCode: 69, text: "cannot serve the metrics on \(place): \(error); choose another port with --metrics-port")
+                exitCode: 69,
+                text: "cannot serve the metrics on \(place): \(error); choose another port with --metrics-port")
         }
     }
 

@@ -167,7 +167,9 @@ struct Loader {
     }
 
     private mutating func readSecretFile(_ name: String, for target: String, _ readFile: LoadedSettings.ReadFile) {
-        guard let variable = variables[name], let source = read(variable.value, variable.origin, readFile) else { return }
+        guard let variable = variables[name], let source = read(variable.value, variable.origin, readFile) else {
+            return
+        }
         guard variables[target] == nil else {
             return problems.error(variable.origin.place(), "\(target) is set too; give one of them")
         }

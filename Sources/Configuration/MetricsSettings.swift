@@ -20,7 +20,8 @@ public struct MetricsSettings: Sendable, Equatable {
 extension LoadedSettings {
     /// The operator has said something of the metrics' listener, so that a server without it would be another than the one he asked for.
     public var areMetricsWanted: Bool {
-        settings.metrics.isEnabled && ["metrics-enabled", "metrics-host", "metrics-port"].contains { origins[$0] != nil }
+        settings.metrics.isEnabled
+            && ["metrics-enabled", "metrics-host", "metrics-port"].contains { origins[$0] != nil }
     }
 }
 
@@ -39,7 +40,8 @@ extension Loader {
         }
         if metrics.isEnabled, metrics.port != 0, metrics.port == settings.port {
             problems.error(
-                origin("metrics-port"), "metrics.port: \(metrics.port) is the port of the broker; the metrics have one of their own")
+                origin("metrics-port"),
+                "metrics.port: \(metrics.port) is the port of the broker; the metrics have one of their own")
         }
         // https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels
         let isName = metrics.prefix.utf8.enumerated().allSatisfy { offset, byte in
@@ -52,7 +54,8 @@ extension Loader {
         if !isName || metrics.prefix.utf8.count > 64 {
             problems.error(
                 origin("metrics-prefix"),
-                "metrics.prefix: must be at most 64 of A-Z a-z 0-9 _, and not begin with a digit, not \(metrics.prefix.quoted)")
+                "metrics.prefix: must be at most 64 of A-Z a-z 0-9 _, and not begin with a digit, not \(metrics.prefix.quoted)"
+            )
         }
         if metrics.token.utf8.contains(where: { $0 <= 0x20 || $0 >= 0x7F }) {
             problems.error(origin("metrics-token"), "metrics.token: must be visible ASCII without blanks")

@@ -20,7 +20,9 @@ public struct LoopTimings: Sendable {
     private var beganNanoseconds: UInt64 = 0
 
     /// A moment in 1,024 ns, truncated: differences mean something for an hour. Never 0.
-    public static func stamp(of time: MonotonicTime) -> UInt32 { UInt32(truncatingIfNeeded: time.nanoseconds >> 10) | 1 }
+    public static func stamp(of time: MonotonicTime) -> UInt32 {
+        UInt32(truncatingIfNeeded: time.nanoseconds >> 10) | 1
+    }
 
     @inline(__always)
     mutating func beginTurn(at time: MonotonicTime) { beganNanoseconds = time.nanoseconds }

@@ -117,7 +117,8 @@ public enum Metric: String, CaseIterable, Sendable {
             .init(
                 .counter, ["by", "code"],
                 "WebSocket connections that ended: by the client's close frame, the server's, or the network")
-        case .sockets: .init(.gauge, ["kind"], "TCP connections that are open: websocket, or http (not yet or never upgraded)")
+        case .sockets:
+            .init(.gauge, ["kind"], "TCP connections that are open: websocket, or http (not yet or never upgraded)")
         case .accepts: .init(.counter, "TCP connections accepted")
         case .acceptErrors: .init(.counter, "Accepts that failed")
         case .acceptsRefused: .init(.counter, "TCP connections answered 503 and closed, because no descriptor was left")
@@ -136,7 +137,8 @@ public enum Metric: String, CaseIterable, Sendable {
         case .deliveryTime:
             .init(
                 .histogram,
-                "From the turn that read a publish to the last socket write of the loop that delivered it; once for each event and loop")
+                "From the turn that read a publish to the last socket write of the loop that delivered it; once for each event and loop"
+            )
         case .messagesReceived: .init(.counter, ["app_id"], "WebSocket messages from clients")
         case .messageBytesReceived: .init(.counter, ["app_id"], "Their bytes, without frame headers")
         case .messagesSent: .init(.counter, ["app_id"], "WebSocket messages to clients: deliveries and answers")
@@ -147,10 +149,14 @@ public enum Metric: String, CaseIterable, Sendable {
         case .responseBytes: .init(.counter, ["app_id"], "Bytes of API responses, heads and bodies")
 
         case .refusals:
-            .init(.counter, ["kind", "code"], "What was refused: kind as in the log; the HTTP status or Pusher code, or none")
+            .init(
+                .counter, ["kind", "code"],
+                "What was refused: kind as in the log; the HTTP status or Pusher code, or none")
         case .limitHits: .init(.counter, ["limit"], "Refusals by a rate or quota of an app, by the name of the limit")
         case .slowConsumers:
-            .init(.counter, ["limit"], "Connections cut off because too much waited for them: backlogBytes, backlogTotalBytes")
+            .init(
+                .counter, ["limit"],
+                "Connections cut off because too much waited for them: backlogBytes, backlogTotalBytes")
         case .backlog: .init(.gauge, "Bytes that wait for clients who do not take them")
         case .backlogMemory: .init(.gauge, "Memory that is held for them")
         case .backlogLimit: .init(.gauge, "What it may be: backlogTotalBytes")

@@ -9,7 +9,8 @@ public enum ForwardedFor {
         if let list = HTTPText.lastValue(of: "x-forwarded-for", inHead: head) {
             return HTTPText.lastItem(of: list, in: head).flatMap { node($0, head) }
         }
-        guard let list = HTTPText.lastValue(of: "forwarded", inHead: head), let element = HTTPText.lastItem(of: list, in: head)
+        guard let list = HTTPText.lastValue(of: "forwarded", inHead: head),
+            let element = HTTPText.lastItem(of: list, in: head)
         else {
             return nil
         }

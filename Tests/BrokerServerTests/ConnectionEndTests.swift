@@ -74,7 +74,7 @@
             bench.pass(milliseconds: 6_000)
             #expect(server.state.shared.webSocketCount == 0 && bench.app.connectionCount == 0 && bench.heard == said)
             #expect(server.sessions[bench.slot].phase == .free)
-            #expect(server.log.counts[.transport] == 0, "that its time to answer ran out is no news")
+            #expect(server.log.counts.refusals[.transport] == 0, "that its time to answer ran out is no news")
         }
 
         @Test func whoDoesNotTakeItsLastWordsIsReset() throws {

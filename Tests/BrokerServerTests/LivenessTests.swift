@@ -77,7 +77,7 @@
             #expect(bench.server.sessions[bench.slot].phase == .webSocket)
             bench.pass(milliseconds: 300)
             #expect(bench.server.sessions[bench.slot].phase == .ending)
-            #expect(bench.text.contains("4009") && bench.server.log.counts[.authorization] == 1, "PW-122")
+            #expect(bench.text.contains("4009") && bench.server.log.counts.refusals[.authorization] == 1, "PW-122")
         }
     }
 #endif

@@ -37,7 +37,8 @@
             full.operations.tlsFailures = ["protocol": 1]
             full.operations.certificates = ["standard": 1_900_000_000]
             full.server.build = [("version", "1"), ("commit", "c"), ("swift", "6"), ("openssl", "3")]
-            let byName = Dictionary(uniqueKeysWithValues: Metric.allCases.map { (($0.isSoketi ? "soketi_" : "") + $0.rawValue, $0) })
+            let byName = Dictionary(
+                uniqueKeysWithValues: Metric.allCases.map { (($0.isSoketi ? "soketi_" : "") + $0.rawValue, $0) })
             var seen: Set<Metric> = []
             for line in lines(full) where !line.hasPrefix("#") {
                 var name = String(line.prefix { $0 != "{" && $0 != " " })
@@ -47,7 +48,9 @@
                 guard let metric = byName[name] else { Issue.record("\(line)"); continue }
                 seen.insert(metric)
                 let written = line.split(separator: "{").dropFirst().first?.split(separator: "}").first ?? ""
-                let labels = written.split(separator: ",").compactMap { $0.split(separator: "=").first.map(String.init) }
+                let labels = written.split(separator: ",").compactMap {
+                    $0.split(separator: "=").first.map(String.init)
+                }
                 #expect(labels.filter { $0 != "le" } == metric.family.labels, "\(line)")
             }
             #expect(seen == Set(Metric.allCases), "each has a sample")
@@ -85,14 +88,17 @@
             #expect(one.counts.refusals[.auth] == 4)
         }
 
-        @Test("a close code is told as it was, or as another", arguments: [
-            (EndCause.closeFrame(code: 1000), "client", "1000"), (.closeFrame(code: nil), "client", "none"),
-            (.closeFrame(code: 2_000), "client", "other"), (.closeFrame(code: 4_999), "client", "other"),
-            (.closed(code: 4009), "server", "4009"), (.closed(code: 4100), "server", "4100"),
-            (.closed(code: 4202), "server", "4202"), (.closed(code: 1009), "server", "1009"),
-            (.closed(code: 4302), "server", "4302"), (.transport(.reset), "network", "reset"),
-            (.transport(.error(5)), "network", "error"), (.transport(.peerClosed), "network", "closed"),
-        ]) func closes(_ cause: EndCause, _ by: String, _ code: String) {
+        @Test(
+            "a close code is told as it was, or as another",
+            arguments: [
+                (EndCause.closeFrame(code: 1000), "client", "1000"), (.closeFrame(code: nil), "client", "none"),
+                (.closeFrame(code: 2_000), "client", "other"), (.closeFrame(code: 4_999), "client", "other"),
+                (.closed(code: 4009), "server", "4009"), (.closed(code: 4100), "server", "4100"),
+                (.closed(code: 4202), "server", "4202"), (.closed(code: 1009), "server", "1009"),
+                (.closed(code: 4302), "server", "4302"), (.transport(.reset), "network", "reset"),
+                (.transport(.error(5)), "network", "error"), (.transport(.peerClosed), "network", "closed"),
+            ]) func closes(_ cause: EndCause, _ by: String, _ code: String)
+        {
             var counts = CloseCounts()
             counts.add(cause)
             var said: [String] = []

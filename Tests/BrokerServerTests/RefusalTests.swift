@@ -91,11 +91,12 @@
         ) throws {
             let bench = try LoopBench()
             bench.turn(2)
-            #expect(bench.server.log.counts == RefusalCounts())
+            #expect(bench.server.log.counts.refusals == RefusalCounts())
             row.value.deed(bench)
             bench.turn(4)
             for kind in RefusalKind.allCases {
-                #expect(bench.server.log.counts[kind] == (kind == row.value.kind ? row.value.count : 0), "\(kind)")
+                #expect(
+                    bench.server.log.counts.refusals[kind] == (kind == row.value.kind ? row.value.count : 0), "\(kind)")
             }
         }
 
@@ -105,7 +106,7 @@
             bench.connect()
             for _ in 0..<200 { bench.send(frame: 1, Array("hello".utf8)) }
             bench.turn(20)
-            #expect(bench.server.log.counts[.message] == 200)
+            #expect(bench.server.log.counts.refusals[.message] == 200)
         }
     }
 #endif

@@ -108,7 +108,8 @@ import Testing
             "options of a library", "{\"queue\": {\"redis\": {\"redisOptions\": {\"x\": 1}}}}",
             "warning: queue.redis.redisOptions: has no effect here"),
         NothingVanishesTests.Row(
-            "an object for a value", "{\"debug\": true, \"metrics\": {\"port\": {}}}", "metrics.port: cannot be an object"),
+            "an object for a value", "{\"debug\": true, \"metrics\": {\"port\": {}}}",
+            "metrics.port: cannot be an object"),
         NothingVanishesTests.Row(
             "a value for an object", "{\"metrics\": true}", "metrics: must be an object, not a boolean"),
         NothingVanishesTests.Row(

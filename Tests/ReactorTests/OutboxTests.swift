@@ -83,7 +83,10 @@ final class Bench {
                 guard let pick else { continue }
                 let slots = (0..<UInt32(count)).filter { _ in Int.random(in: 0...3, using: &random) > 0 }
                 let except = UInt32.random(in: 0..<UInt32(count + 3), using: &random)
-                slots.withUnsafeBufferPointer { bench.outbox.queue(pick.index, to: $0, except: except) }
+                let wasThere = slots.withUnsafeBufferPointer {
+                    bench.outbox.queue(pick.index, to: $0, except: except)
+                }
+                #expect(wasThere == slots.contains(except))
                 for slot in slots where slot != except { expected[Int(slot)] += pick.bytes }
             }
             bench.flush()

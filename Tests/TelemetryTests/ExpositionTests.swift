@@ -28,12 +28,18 @@ import Testing
             $0.begin(.soketiConnected, prefix: "mine_")
             $0.sample(.number(1))
         }
-        #expect(lines.map { $0.split(separator: " ").first { $0.hasPrefix("mine_") } } == ["mine_connected", "mine_connected", "mine_connected"])
+        #expect(
+            lines.map { $0.split(separator: " ").first { $0.hasPrefix("mine_") } } == [
+                "mine_connected", "mine_connected", "mine_connected",
+            ])
     }
 
-    @Test("what would end a label's value is escaped", arguments: [
-        ("a\"b", "a\\\"b"), ("a\\b", "a\\\\b"), ("a\nb", "a\\nb"), ("ü{},=", "ü{},="), ("", ""),
-    ]) func escaping(_ value: String, _ written: String) {
+    @Test(
+        "what would end a label's value is escaped",
+        arguments: [
+            ("a\"b", "a\\\"b"), ("a\\b", "a\\\\b"), ("a\nb", "a\\nb"), ("ü{},=", "ü{},="), ("", ""),
+        ]) func escaping(_ value: String, _ written: String)
+    {
         let lines = page {
             $0.begin(.connections)
             $0.sample(.count(1), ("app_id", value), ("other", "x"))
@@ -41,16 +47,21 @@ import Testing
         #expect(lines.last == "starling_connections{app_id=\"\(written)\",other=\"x\"} 1")
     }
 
-    @Test("times are seconds, without a rounding", arguments: [
-        (0, "0"), (1, "0.000000001"), (1_000_000_000, "1"), (1_500_000_000, "1.5"), (65_536, "0.000065536"),
-        (UInt64.max, "18446744073.709551615"),
-    ] as [(UInt64, String)]) func times(_ nanoseconds: UInt64, _ text: String) {
+    @Test(
+        "times are seconds, without a rounding",
+        arguments: [
+            (0, "0"), (1, "0.000000001"), (1_000_000_000, "1"), (1_500_000_000, "1.5"), (65_536, "0.000065536"),
+            (UInt64.max, "18446744073.709551615"),
+        ] as [(UInt64, String)]) func times(_ nanoseconds: UInt64, _ text: String)
+    {
         #expect(Exposition.text(.nanoseconds(nanoseconds)) == text)
     }
 
     @Test(arguments: [1, 2]) func aHistogramIsCumulative(step: Int) {
         var durations = DurationHistogram()
-        for nanoseconds: UInt64 in [1, 65_536, 65_537, 1_000_000_000, 100_000_000_000] { durations.add(nanoseconds: nanoseconds) }
+        for nanoseconds: UInt64 in [1, 65_536, 65_537, 1_000_000_000, 100_000_000_000] {
+            durations.add(nanoseconds: nanoseconds)
+        }
         let lines = page {
             $0.begin(.loopLag)
             $0.histogram(durations, [("loop", "0")], step: step)

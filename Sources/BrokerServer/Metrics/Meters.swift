@@ -60,11 +60,9 @@ final class MeterBoard: Sendable {
     var last: LoopReport { report.withLock { $0 } }
 }
 
-/// What the operator's own doings are counted in, and what other threads find out: rare, so a lock is no matter. Safe from any thread.
+/// What whoever serves TLS finds out: rare beside what the loops count, so a lock is no matter. Safe from any thread.
 final class OperationCounts: Sendable {
     struct Values: Sendable, Equatable {
-        /// Reloads of the configuration that were applied, and those that failed and changed nothing.
-        var (reloads, failedReloads): (UInt64, UInt64) = (0, 0)
         /// TLS handshakes that were completed, and those that failed by a reason of a few words: a closed list, never a peer's text.
         var tlsHandshakes: UInt64 = 0
         var tlsFailures: [String: UInt64] = [:]

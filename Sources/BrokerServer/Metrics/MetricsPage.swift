@@ -43,6 +43,7 @@ struct MetricsPage {
         var webSockets = 0
         var backlogMemoryBytes = 0
         var backlogLimitBytes = 0
+        var (reloads, refusedReloads) = (0, 0)
         var port = 0
         /// Before soketi's names.
         var prefix = ""
@@ -97,8 +98,8 @@ struct MetricsPage {
         case .turnTime: forEachLoop { page.histogram($0.turns, [("loop", $1)], step: 2) }
         case .loopLag: forEachLoop { page.histogram($0.lag, [("loop", $1)], step: 2) }
         case .reloads:
-            page.sample(.count(operations.reloads), ("outcome", "applied"))
-            page.sample(.count(operations.failedReloads), ("outcome", "failed"))
+            page.sample(.number(server.reloads), ("outcome", "applied"))
+            page.sample(.number(server.refusedReloads), ("outcome", "failed"))
         case .tlsFailures:
             for (reason, count) in operations.tlsFailures.sorted(by: { $0.key < $1.key }) {
                 page.sample(.count(count), ("reason", reason))

@@ -61,7 +61,9 @@ final class MetricsServer: LoopHandler {
         let input = UnsafeBufferPointer(bytes)
         do throws(HTTPFailure) {
             guard let head = try HTTPRequestParser.parse(input.span, limits: Self.limits) else { return 0 }
-            guard head.body == .none else { throw HTTPFailure(status: 413, text: "A request here has no body") }
+            guard head.body == .none || head.body == .length(0) else {
+                throw HTTPFailure(status: 413, text: "A request here has no body")
+            }
             answer(slot, RequestView(bytes: input, head: head, milliseconds: loop.now.nanoseconds / 1_000_000))
         } catch {
             send(slot, error: Refusal.unreadable(error), omitBody: false)
@@ -206,11 +208,14 @@ struct MetricsFacts: Sendable {
             build: build.labels, startUnixSeconds: build.startUnixSeconds,
             isReady: state.isServing && !state.isDraining, connectionsMax: state.webSocketsMax,
             webSockets: state.webSocketCount, backlogMemoryBytes: backlogs.reservedBytes,
-            backlogLimitBytes: backlogs.budget.limitBytes, port: port, prefix: settings.prefix)
+            backlogLimitBytes: backlogs.budget.limitBytes, reloads: state.reloads.done,
+            refusedReloads: state.reloads.refused, port: port, prefix: settings.prefix)
         return page
     }
 
-    private static func apps(_ all: [App], appsMax: Int) -> (apps: [MetricsPage.AppState], others: MetricsPage.AppState?) {
+    private static func apps(_ all: [App], appsMax: Int) -> (
+        apps: [MetricsPage.AppState], others: MetricsPage.AppState?
+    ) {
         let own = all.prefix(appsMax).map {
             MetricsPage.AppState(id: $0.settings.id, connections: $0.connectionCount, channels: $0.channelCount)
         }

@@ -108,11 +108,14 @@ extension Option where Settings == ServerSettings {
             help: "Its address; another than this machine's own wants a token or a firewall"),
         .init(
             name: "metrics-port", key: "metrics.port", field: .integer(\.metrics.port, 0...65_535), group: .metrics,
-            help: "Its port; 0 picks a free one. When nothing is said and the port is taken, a warning is all that happens"),
+            help:
+                "Its port; 0 picks a free one. When nothing is said and the port is taken, a warning is all that happens"
+        ),
         .init(
             name: "metrics-token", key: "metrics.token", field: .secret(\.metrics.token), group: .metrics,
             isReloadable: true,
-            help: "Whoever asks for /metrics or /usage there must send Authorization: Bearer with it; empty: nobody must"),
+            help:
+                "Whoever asks for /metrics or /usage there must send Authorization: Bearer with it; empty: nobody must"),
         .init(
             name: "metrics-prefix", key: "metrics.prefix", field: .text(\.metrics.prefix), group: .metrics,
             isReloadable: true, help: "Stands before the names of the metrics that are soketi's"),
