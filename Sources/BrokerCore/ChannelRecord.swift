@@ -25,14 +25,20 @@ struct ChannelRecord: Vacant {
     var isUnused: Bool { subscriberCount == 0 && watchers.isEmpty && cache == nil }
 }
 
-/// The last API event of a cache channel (Pusher protocol §3.8).
-struct CachedEvent {
+/// The last API event of a cache channel (Pusher protocol §3.8). Reached under its shard's lock.
+///
+/// A class, because few channels have one, and it is a third of a record.
+final class CachedEvent {
     /// The whole frame as JSON text, ready to be sent again.
-    var json: [UInt8]
+    let json: [UInt8]
     /// Where the event's data stands in it, as a JSON string literal.
-    var data: Range<Int>
-    var expiresMilliseconds: UInt64
+    let data: Range<Int>
+    let expiresMilliseconds: UInt64
     /// The records whose events expire before and after it; nil at the ends. The shard's own.
     var earlier: Int?
     var later: Int?
+
+    init(json: [UInt8], data: Range<Int>, expiresMilliseconds: UInt64) {
+        (self.json, self.data, self.expiresMilliseconds) = (json, data, expiresMilliseconds)
+    }
 }

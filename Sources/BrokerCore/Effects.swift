@@ -52,7 +52,7 @@ public struct Effects {
 
     /// Writes one message to a connection; `encode` appends its JSON.
     mutating func frame(to slot: UInt32, _ encode: (inout [UInt8]) -> Void) {
-        for _ in 0..<headroomBytes { storage.append(0) }
+        storage.append(addingCapacity: headroomBytes) { $0.append(repeating: 0, count: headroomBytes) }
         let start = storage.count
         encode(&storage)
         actions.append(.frame(slot: slot, json: start..<storage.count))

@@ -1,4 +1,3 @@
-internal import Crypto
 internal import PusherProtocol
 internal import Wire
 
@@ -73,11 +72,10 @@ extension LoopBroker {
         let outcome: ChannelAuth.Outcome
         if let data = given.channelData {
             outcome = ChannelAuth.verify(
-                auth: auth, socketID: socket, channel: name, channelData: texts.extracting(data), keys: keys,
-                workspace: scratch.workspace)
+                auth: auth, socketID: socket, channel: name, channelData: texts.extracting(data), keys: keys)
         } else {
             outcome = ChannelAuth.verify(
-                auth: auth, socketID: socket, channel: name, channelData: nil, keys: keys, workspace: scratch.workspace)
+                auth: auth, socketID: socket, channel: name, channelData: nil, keys: keys)
         }
         guard !outcome.isOK else { return }
         // The signature is of a text that was forgotten: to call it wrong would send the developer the wrong way.

@@ -1,4 +1,3 @@
-internal import Crypto
 internal import PusherProtocol
 
 /// Sign-in, watchlists, and ending a user's connections (Pusher protocol §5).
@@ -20,8 +19,7 @@ extension LoopBroker {
     private func signIn(slot: UInt32, auth: Span<UInt8>, userData: Span<UInt8>) throws(SignInRefusal) {
         let app = app(of: slot)
         let outcome = ChannelAuth.verifyUser(
-            auth: auth, socketID: memberships[slot].socketID, userData: userData, keys: app.keys,
-            workspace: scratch.workspace)
+            auth: auth, socketID: memberships[slot].socketID, userData: userData, keys: app.keys)
         if let text = ChannelAuth.message(outcome, auth: auth, subject: "pusher:signin") {
             throw .signature(text)
         }

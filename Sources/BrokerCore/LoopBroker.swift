@@ -1,4 +1,3 @@
-internal import Crypto
 public import PusherProtocol
 
 /// The broker as one loop sees it: commands of that loop's connections in, `effects` out.

@@ -39,18 +39,18 @@ struct RawList<Element: BitwiseCopyable> {
     var elements: UnsafeBufferPointer<Element> { UnsafeBufferPointer(start: memory, count: count) }
 
     mutating func release() {
-        memory?.deallocate()
+        PlainMemory.free(memory)
         (memory, storedCount, capacity) = (nil, 0, 0)
     }
 
     /// Frees the memory when the owner ends.
-    func deallocate() { memory?.deallocate() }
+    func deallocate() { PlainMemory.free(memory) }
 
     private mutating func resize(to wanted: UInt32) {
-        let fresh = UnsafeMutablePointer<Element>.allocate(capacity: Int(wanted))
+        let fresh: UnsafeMutablePointer<Element> = PlainMemory.allocate(capacity: Int(wanted))
         if let memory {
             fresh.update(from: memory, count: count)
-            memory.deallocate()
+            PlainMemory.free(memory)
         }
         (memory, capacity) = (fresh, wanted)
     }

@@ -1,4 +1,5 @@
 internal import PusherProtocol
+internal import Wire
 
 /// Who is in a presence channel: users, each with the number of its connections (PW-068…PW-081).
 ///
@@ -55,13 +56,9 @@ final class Roster {
             return (known, false)
         }
         let id = index.insert(userID, hash: hash)
-        var fresh = Member(connections: 1, userInfo: userInfo)
-        ServerFrame.appendIDFragment(userID: userID.span, to: &fresh.fragments.id)
-        if let userInfo {
-            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: userInfo.span, to: &fresh.fragments.hash)
-        } else {
-            ServerFrame.appendHashFragment(userID: userID.span, userInfoJSON: nil, to: &fresh.fragments.hash)
-        }
+        let (idFragment, hashFragment) = ServerFrame.fragments(userID: userID.span, userInfoJSON: userInfo)
+        let fresh = Member(
+            connections: 1, userInfo: userInfo, fragments: Fragments(id: idFragment, hash: hashFragment))
         hashing.hold(bytes: fresh.heldBytes)
         members.take(Int(id))
         members[Int(id)] = fresh
@@ -93,9 +90,24 @@ final class Roster {
         if let view = views.first(where: { $0.loop == loop }) {
             return appendSnapshot(of: view, asking: member, ids: &ids, hash: &hash)
         }
-        var listed = 0
+        // Measured first, so that each is written in one go.
+        var (idBytes, hashBytes, listed) = (0, 0, 0)
         for number in members.indices {
-            Self.append(members[number].fragments, number: &listed, ids: &ids, hash: &hash)
+            idBytes += members[number].fragments.id.count + 1
+            hashBytes += members[number].fragments.hash.count + 1
+        }
+        ids.append(bytesMax: idBytes) { idPen in
+            hash.append(bytesMax: hashBytes) { hashPen in
+                for number in members.indices {
+                    if listed > 0 {
+                        idPen.write(text: ",")
+                        hashPen.write(text: ",")
+                    }
+                    listed += 1
+                    idPen.write(bytes: members[number].fragments.id.span)
+                    hashPen.write(bytes: members[number].fragments.hash.span)
+                }
+            }
         }
         return listed
     }

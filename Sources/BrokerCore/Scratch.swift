@@ -1,5 +1,3 @@
-internal import Crypto
-
 /// Storage that every command of a loop uses again, so that a command allocates nothing.
 struct Scratch {
     /// A frame's text before it is posted.
@@ -8,8 +6,6 @@ struct Scratch {
     var decoded: [UInt8] = []
     /// A client event's data, where it has to be written as a string first.
     var literal: [UInt8] = []
-    /// For checking signatures.
-    let workspace = HMACWorkspace()
 
     /// Takes one of them out, to be put back afterwards: a command may come to use it while its caller does.
     static func take(_ storage: inout [UInt8]) -> [UInt8] {

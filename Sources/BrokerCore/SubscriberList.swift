@@ -55,19 +55,19 @@ struct SubscriberList {
     }
 
     mutating func release() {
-        memory?.deallocate()
+        PlainMemory.free(memory)
         (memory, count, capacity) = (nil, 0, 0)
     }
 
     /// Frees the memory when the owner ends.
-    func deallocate() { memory?.deallocate() }
+    func deallocate() { PlainMemory.free(memory) }
 
     private mutating func resize(to wanted: Int) {
-        let fresh = UnsafeMutablePointer<UInt32>.allocate(capacity: wanted * 2)
+        let fresh: UnsafeMutablePointer<UInt32> = PlainMemory.allocate(capacity: wanted * 2)
         if let memory {
             fresh.update(from: memory, count: count)
             (fresh + wanted).update(from: memory + capacity, count: count)
-            memory.deallocate()
+            PlainMemory.free(memory)
         }
         (memory, capacity) = (fresh, wanted)
     }

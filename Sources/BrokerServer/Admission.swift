@@ -27,20 +27,25 @@ struct Admission {
     /// order; the first that fails is told.
     func decide(_ request: RequestView, _ query: APIQuery, key: Range<Int>) throws(Refusal) -> App {
         let rawKey = request.slice(key)
-        let decodedKey = Percent.decode(rawKey.span)
-        let app = decodedKey.flatMap { state.app(key: $0.span) }
+        let app = app(rawKey: rawKey.span)
         do throws(PusherErrorCode) {
             _ = try ProtocolVersion.parse(query.value("protocol"), isStrict: app?.settings.isProtocolStrict ?? false)
         } catch {
             throw .handshake(error)
         }
         guard let app else {
-            let shown = String(decoding: (decodedKey ?? Array(rawKey)).prefix(40), as: UTF8.self)
+            let shown = String(decoding: (Percent.decode(rawKey.span) ?? Array(rawKey)).prefix(40), as: UTF8.self)
             throw .handshake(
                 .unknownKey, "App key \(shown) does not exist here: check the key and the server's address")
         }
         do throws(Refusal) { try check(request, app) } catch { throw error.about(app) }
         return app
+    }
+
+    private func app(rawKey: Span<UInt8>) -> App? {
+        guard Percent.containsEscapes(rawKey) else { return state.app(key: rawKey) }
+        guard let decoded = Percent.decode(rawKey) else { return nil }
+        return state.app(key: decoded.span)
     }
 
     private func check(_ request: RequestView, _ app: App) throws(Refusal) {
@@ -49,7 +54,8 @@ struct Admission {
             throw .handshake(.tlsRequired, fault.text)
         }
         // Requests without an Origin come from native apps and are always allowed (PW-016).
-        if let origin = request.text(request.head.origin), !OriginRule.allows(origin, app.settings.allowedOrigins) {
+        let allowed = app.settings.allowedOrigins
+        if !allowed.isEmpty, let origin = request.text(request.head.origin), !OriginRule.allows(origin, allowed) {
             throw .handshake(.unauthorized, "The origin \(origin) is not allowed for this app")
         }
     }

@@ -13,10 +13,11 @@ extension LoopServer {
     func openWebSocket(_ slot: UInt32, _ request: RequestView, key: Range<Int>) throws(Refusal) {
         sendHandshake(slot, request)
         log.counts.http.add(.webSocket, status: 101)
-        let query = APIQuery(request.slice(request.head.query).span)
+        scratch.query.read(request.slice(request.head.query).span)
+        let query = scratch.query
         let app = try routes.admission.decide(request, query, key: key)
         try routes.admission.acquirePlaces(of: app, broker)
-        broker.open(slot: slot, app: app, random: Randomness.uint32())
+        broker.open(slot: slot, app: app, random: scratch.random.next())
         sessions[slot].becomeWebSocket(
             milliseconds: milliseconds, seconds: seconds, meter: broker.meter(of: app.index))
         if let client = log.forwardedPeer() { sessions[slot].peer = client }
@@ -28,7 +29,7 @@ extension LoopServer {
         guard let nonce = request.head.webSocketKey.map(request.slice) else {
             preconditionFailure("a handshake without fault has a key")
         }
-        let accept = acceptKey(nonce)
+        let digest = acceptDigest(nonce)
         let input = request.bytes
         scratch.write(unixSeconds: clock.unixSeconds) { date, out in
             // The first of the list, as soketi does; some stacks give up without one (PW-014).
@@ -36,25 +37,22 @@ extension LoopServer {
                 let first = HTTPText.firstItem(of: offered, in: input.span)
             {
                 let chosen = request.slice(first)
-                WebSocketHandshake.appendResponse(accept: accept.span, date: date, subprotocol: chosen.span, to: &out)
+                WebSocketHandshake.appendResponse(digest: digest.span, date: date, subprotocol: chosen.span, to: &out)
             } else {
-                WebSocketHandshake.appendResponse(accept: accept.span, date: date, subprotocol: nil, to: &out)
+                WebSocketHandshake.appendResponse(digest: digest.span, date: date, subprotocol: nil, to: &out)
             }
         }
         loop.outbox.send(scratch.bytes, to: slot)
     }
 
     /// The proof that the key was read (RFC 6455 §4.2.2).
-    private func acceptKey(_ nonce: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+    private func acceptDigest(_ nonce: UnsafeBufferPointer<UInt8>) -> InlineArray<20, UInt8> {
         scratch.write {
             $0.append(contentsOf: nonce)
-            $0.append(contentsOf: WebSocketHandshake.keySuffix.description.utf8)
+            $0.append(text: WebSocketHandshake.keySuffix)
         }
         let text = scratch.bytes
-        let digest = Digest.sha1(text.span)
-        var accept: [UInt8] = []
-        Base64.append(digest.span, to: &accept)
-        return accept
+        return Digest.sha1(text.span)
     }
 
     private var seconds: UInt32 { UInt32(truncatingIfNeeded: loop.now.nanoseconds / 1_000_000_000) }

@@ -1,11 +1,17 @@
+internal import Crypto
+internal import PusherProtocol
 internal import Wire
 
 /// Storage of one loop that is used again by every answer, so that an answer allocates nothing.
-struct Scratch {
+struct Scratch: ~Copyable {
     /// What the routes fill.
     var reply = HTTPReply()
     /// What is sent next: a response, or frames of the server itself.
     private(set) var bytes: [UInt8] = []
+    /// The query of a client that connects.
+    var query = APIQuery()
+    /// For the ids of clients.
+    var random = RandomNumbers()
     private var date = HTTPDate(unixSeconds: 0)
 
     /// Writes the reply. With `keepAlive` false it says that the connection ends after it.
@@ -37,5 +43,6 @@ struct Scratch {
     mutating func release() {
         bytes = []
         reply.body = []
+        query = APIQuery()
     }
 }

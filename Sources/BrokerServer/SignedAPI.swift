@@ -1,6 +1,5 @@
 internal import BrokerCore
 internal import Configuration
-internal import Crypto
 internal import PusherProtocol
 internal import Wire
 
@@ -10,7 +9,6 @@ final class SignedAPI {
     let broker: LoopBroker
     /// What goes well is logged too.
     var isTracing: Bool
-    private let workspace = HMACWorkspace()
     /// Storage used again by every call.
     private var query = APIQuery()
     /// The app that the call which is being answered names, by number.
@@ -78,7 +76,7 @@ final class SignedAPI {
         let prefix = state.pathPrefix
         let outcome = APISignature.verifyHead(
             method: method.span, rawPath: path.span, query: query, prefix: prefix.span, keys: app.keys,
-            nowSeconds: request.unixSeconds, workspace: workspace)
+            nowSeconds: request.unixSeconds)
         try check(outcome, app)
         if request.stage == .head, case .length = request.head.body {
             try check(APISignature.verifyDigestIsGiven(query: query), app)

@@ -17,29 +17,36 @@ extension APIQuery {
 
     /// Appends `k1=v1&k2=v2…`: all parameters but `auth_signature`, sorted by name, those of one name in their order.
     func appendCanonical(to out: inout [UInt8]) {
-        var order: [Int] = []
-        order.reserveCapacity(pairs.count)
-        var isSorted = true
-        for index in pairs.indices where !isNamed(pairs[index].name, "auth_signature") {
-            if let last = order.last, precedes(pairs[index].name, pairs[last].name) { isSorted = false }
-            order.append(index)
-        }
-        // Most libraries send them in order. Swift's sort is stable in fact but not in promise: the position decides.
-        if !isSorted {
-            order.sort { a, b in
-                let (first, second) = (pairs[a].name, pairs[b].name)
-                return precedes(first, second) || (a < b && !precedes(second, first))
-            }
-        }
+        let ordered = isSorted ? pairs : sortedPairs()
         let bytes = storage.span
-        out.append(bytesMax: storage.count + 2 * order.count) { pen in
-            for index in order {
-                if index != order[0] { pen.write(text: "&") }
-                pen.write(bytes: bytes.extracting(pairs[index].name))
+        out.append(bytesMax: storage.count + 2 * ordered.count) { pen in
+            var isFirst = true
+            for pair in ordered where !isNamed(pair.name, "auth_signature") {
+                if !isFirst { pen.write(text: "&") }
+                isFirst = false
+                pen.write(bytes: bytes.extracting(pair.name))
                 pen.write(text: "=")
-                pen.write(bytes: bytes.extracting(pairs[index].value))
+                pen.write(bytes: bytes.extracting(pair.value))
             }
         }
+    }
+
+    /// Whether they come in order, the signature aside, as most libraries send them.
+    private var isSorted: Bool {
+        var last: Range<Int>?
+        for pair in pairs where !isNamed(pair.name, "auth_signature") {
+            if let last, precedes(pair.name, last) { return false }
+            last = pair.name
+        }
+        return true
+    }
+
+    /// Swift's sort is stable in fact but not in promise: the position decides.
+    private func sortedPairs() -> [Pair] {
+        pairs.indices.sorted { a, b in
+            let (first, second) = (pairs[a].name, pairs[b].name)
+            return precedes(first, second) || (a < b && !precedes(second, first))
+        }.map { pairs[$0] }
     }
 
     /// The same with `k[0]=a&k[1]=b` joined to `k=a,b`: the PHP library signs the one and sends the other.

@@ -31,11 +31,13 @@ public struct APIQuery: Sendable {
         storage.append(bytes: raw)
         pairs.removeAll(keepingCapacity: true)
         let hasEscapes = Percent.containsEscapes(raw, plusAsSpace: plusAsSpace)
+        var marks = ByteMarks(of: UInt8(ascii: "&"), or: UInt8(ascii: "="))
         var start = 0
         while start < raw.count {
-            let end = raw.firstOffset(of: UInt8(ascii: "&"), in: start..<raw.count)
+            var end = marks.next(in: raw)
+            let equals = end
+            while end < raw.count, raw[end] != UInt8(ascii: "&") { end = marks.next(in: raw) }
             if end > start {
-                let equals = raw.firstOffset(of: UInt8(ascii: "="), in: start..<end)
                 var (name, value) = (start..<equals, min(equals + 1, end)..<end)
                 if hasEscapes {
                     name = decode(raw, name, plusAsSpace)
@@ -107,14 +109,8 @@ public struct APIQuery: Sendable {
         return start..<storage.count
     }
 
-    private func hasUppercase(_ range: Range<Int>) -> Bool {
-        let bytes = storage.span
-        for offset in range where bytes[offset] &- 0x41 < 26 { return true }
-        return false
-    }
-
     private mutating func lowercased(_ name: Range<Int>) -> Range<Int> {
-        guard hasUppercase(name) else { return name }
+        guard storage.span.hasUppercase(in: name) else { return name }
         let start = storage.count
         for offset in name { storage.append(0x41...0x5A ~= storage[offset] ? storage[offset] | 0x20 : storage[offset]) }
         return start..<storage.count

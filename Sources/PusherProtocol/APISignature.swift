@@ -1,4 +1,4 @@
-public import Crypto
+internal import Crypto
 internal import Wire
 
 /// Authentication of an HTTP API call (Pusher protocol §6.2–§6.4, PW-124…PW-137).
@@ -23,10 +23,10 @@ public enum APISignature {
     /// covers the body by its digest in the query; `verifyBody` looks at that when the body is there.
     ///
     /// `method` and `rawPath` are as on the wire; `prefix` is the configured path prefix (`/pusher`) or empty; `keys` are
-    /// the app's; `nowSeconds` is Unix time. Thread: the owner of `workspace`.
+    /// the app's; `nowSeconds` is Unix time. Any thread.
     public static func verifyHead(
         method: Span<UInt8>, rawPath: Span<UInt8>, query: APIQuery, prefix: Span<UInt8>, keys: [AppKey],
-        nowSeconds: Int, workspace: HMACWorkspace
+        nowSeconds: Int
     ) -> Outcome {
         do throws(APIError) {
             let key = try keyIndex(query, keys)
@@ -35,7 +35,7 @@ public enum APISignature {
             guard let signature = query.place("auth_signature"), !signature.isEmpty else {
                 throw missing("auth_signature")
             }
-            let call = Call(query: query, signature: signature, secret: keys[key].secret, workspace: workspace)
+            let call = Call(query: query, signature: signature, secret: keys[key].secret)
             guard isSigned(call, method, rawPath, query, prefix) else {
                 throw mismatch(method, SignedPaths.collapsed(rawPath).span, query, keys[key])
             }
@@ -69,11 +69,10 @@ public enum APISignature {
         /// Where it stands in the query.
         let signature: Range<Int>
         let secret: HMACKey
-        let workspace: HMACWorkspace
 
         func signs(_ text: [UInt8]) -> Bool {
             let given = query.storage.span.extracting(signature)
-            return secret.sign(text.span, using: workspace).equalsHex(given)
+            return secret.sign(text.span).equalsHex(given)
         }
     }
 

@@ -1,4 +1,4 @@
-public import Crypto
+internal import Crypto
 internal import Wire
 
 /// The signature with which an app vouches for a subscription or a user: `KEY:hex` (Pusher protocol §3.2, §5.1).
@@ -22,35 +22,34 @@ public struct ChannelAuth: Sendable {
     ///
     /// `channelData` is the decoded text, never re-serialised (PW-083); nil when it was not given. To an empty one hosted Pusher
     /// wants `socket_id:channel:` signed and other servers `socket_id:channel`, so both hold (Pusher protocol §3.2). The
-    /// comparison takes constant time. Thread: the owner of `workspace`.
+    /// comparison takes constant time. Any thread.
     public static func verify(
-        auth: Span<UInt8>, socketID: SocketID, channel: Span<UInt8>, channelData: Span<UInt8>?, keys: [AppKey],
-        workspace: HMACWorkspace
+        auth: Span<UInt8>, socketID: SocketID, channel: Span<UInt8>, channelData: Span<UInt8>?, keys: [AppKey]
     ) -> Outcome {
         var text: [UInt8] = []
         text.reserveCapacity(24 + channel.count + (channelData?.count ?? 0))
         socketID.append(to: &text)
         text.append(UInt8(ascii: ":"))
         text.append(bytes: channel)
-        guard let channelData else { return verify(auth, signs: text, keys: keys, workspace: workspace) }
+        guard let channelData else { return verify(auth, signs: text, keys: keys) }
         text.append(UInt8(ascii: ":"))
         text.append(bytes: channelData)
-        let outcome = verify(auth, signs: text, keys: keys, workspace: workspace)
+        let outcome = verify(auth, signs: text, keys: keys)
         guard channelData.isEmpty, case .mismatch = outcome else { return outcome }
-        let bare = verify(auth, signs: Array(text.dropLast()), keys: keys, workspace: workspace)
+        let bare = verify(auth, signs: Array(text.dropLast()), keys: keys)
         return bare.isOK ? bare : outcome
     }
 
     /// Checks a sign-in's `auth`: `socket_id::user::user_data` (Pusher protocol §5.1, PW-109). Otherwise as above.
     public static func verifyUser(
-        auth: Span<UInt8>, socketID: SocketID, userData: Span<UInt8>, keys: [AppKey], workspace: HMACWorkspace
+        auth: Span<UInt8>, socketID: SocketID, userData: Span<UInt8>, keys: [AppKey]
     ) -> Outcome {
         var text: [UInt8] = []
         text.reserveCapacity(32 + userData.count)
         socketID.append(to: &text)
         text.append(text: "::user::")
         text.append(bytes: userData)
-        return verify(auth, signs: text, keys: keys, workspace: workspace)
+        return verify(auth, signs: text, keys: keys)
     }
 
     /// What to tell the client about a failed check of `subject` ("channel private-x", "user"); nil when it succeeded.
@@ -74,15 +73,21 @@ public struct ChannelAuth: Sendable {
     }
 
     private static func verify(
-        _ auth: Span<UInt8>, signs text: [UInt8], keys: [AppKey], workspace: HMACWorkspace
+        _ auth: Span<UInt8>, signs text: [UInt8], keys: [AppKey]
     ) -> Outcome {
         guard let colon = firstColon(auth) else { return .malformed }
         let key = auth.extracting(0..<colon), signature = auth.extracting(colon + 1..<auth.count)
         guard !key.isEmpty, signature.count == 64 else { return .malformed }
-        for offset in signature.indices where !isHexDigit(signature[offset]) { return .malformed }
-        guard let index = keys.firstIndex(named: key) else { return .unknownKey }
-        let digest = keys[index].secret.sign(text.span, using: workspace)
-        return digest.equalsHex(signature) ? .ok : .mismatch(stringSigned: text)
+        // One that is right has the right form, too.
+        guard let index = keys.firstIndex(named: key) else { return isHex(signature) ? .unknownKey : .malformed }
+        let digest = keys[index].secret.sign(text.span)
+        if digest.equalsHex(signature) { return .ok }
+        return isHex(signature) ? .mismatch(stringSigned: text) : .malformed
+    }
+
+    private static func isHex(_ text: Span<UInt8>) -> Bool {
+        for offset in text.indices where !isHexDigit(text[offset]) { return false }
+        return true
     }
 
     private static func firstColon(_ auth: Span<UInt8>) -> Int? {

@@ -6,10 +6,13 @@ public enum ProtocolVersion {
             if isStrict { throw .missingProtocol }
             return 7
         }
-        guard text.allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 }) else { throw .malformedVersion }
-        guard let version = Int(String(decoding: text, as: UTF8.self)), 5...7 ~= version else {
-            throw .unsupportedProtocol
+        var version = 0
+        for byte in text {
+            guard UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte else { throw .malformedVersion }
+            // Whatever is larger is not spoken here either.
+            version = min(version * 10 + Int(byte - UInt8(ascii: "0")), 1_000)
         }
+        guard 5...7 ~= version else { throw .unsupportedProtocol }
         return version
     }
 }

@@ -12,15 +12,32 @@ extension ServerFrame {
     public static func presenceSucceeded(
         channel: Span<UInt8>, count: Int, idsEscaped: Span<UInt8>, hashEscaped: Span<UInt8>, to out: inout [UInt8]
     ) {
-        out.append(text: #"{"event":"pusher_internal:subscription_succeeded","channel":"#)
-        appendChannel(channel, to: &out)
-        out.append(text: #","data":"{\"presence\":{\"count\":"#)
-        JSON.appendInteger(count, to: &out)
-        out.append(text: #",\"ids\":["#)
-        out.append(bytes: idsEscaped)
-        out.append(text: #"],\"hash\":{"#)
-        out.append(bytes: hashEscaped)
-        out.append(text: #"}}}"}"#)
+        let textBytes = bytesMax(channel) + idsEscaped.count + hashEscaped.count
+        out.append(bytesMax: 144 + JSONWriter.integerBytesMax + textBytes) { pen in
+            pen.write(text: #"{"event":"pusher_internal:subscription_succeeded","channel":""#)
+            write(channel, to: &pen)
+            pen.write(text: #"","data":"{\"presence\":{\"count\":"#)
+            pen.write(integer: count)
+            pen.write(text: #",\"ids\":["#)
+            pen.write(bytes: idsEscaped)
+            pen.write(text: #"],\"hash\":{"#)
+            pen.write(bytes: hashEscaped)
+            pen.write(text: #"}}}"}"#)
+        }
+    }
+
+    /// The two fragments of a member, each in memory of its own size: a roster keeps them.
+    public static func fragments(userID: Span<UInt8>, userInfoJSON: [UInt8]?) -> (id: [UInt8], hash: [UInt8]) {
+        var (id, hash): ([UInt8], [UInt8]) = ([], [])
+        id.reserveCapacity(userID.count + 4)
+        appendIDFragment(userID: userID, to: &id)
+        guard let info = userInfoJSON else {
+            appendHashFragment(userID: userID, userInfoJSON: nil, to: &hash)
+            return (id, hash)
+        }
+        hash.reserveCapacity(id.count + 1 + JSON.escapedBytesMax(info.span))
+        appendHashFragment(userID: userID, userInfoJSON: info.span, to: &hash)
+        return (id, hash)
     }
 
     /// Appends `\"u1\"`: a user id as it stands inside a frame's `data` string.
@@ -47,9 +64,11 @@ extension ServerFrame {
     public static func memberAdded(
         channel: Span<UInt8>, userID: Span<UInt8>, userInfoJSON: Span<UInt8>?, to out: inout [UInt8]
     ) {
-        out.append(text: #"{"event":"pusher_internal:member_added","channel":"#)
-        appendChannel(channel, to: &out)
-        out.append(text: #","data":"{\"user_id\":"#)
+        out.append(bytesMax: 96 + bytesMax(channel)) { pen in
+            pen.write(text: #"{"event":"pusher_internal:member_added","channel":""#)
+            write(channel, to: &pen)
+            pen.write(text: #"","data":"{\"user_id\":"#)
+        }
         appendIDFragment(userID: userID, to: &out)
         if let userInfoJSON {
             out.append(text: #",\"user_info\":"#)
@@ -60,9 +79,11 @@ extension ServerFrame {
 
     /// A user's last connection left (PW-075).
     public static func memberRemoved(channel: Span<UInt8>, userID: Span<UInt8>, to out: inout [UInt8]) {
-        out.append(text: #"{"event":"pusher_internal:member_removed","channel":"#)
-        appendChannel(channel, to: &out)
-        out.append(text: #","data":"{\"user_id\":"#)
+        out.append(bytesMax: 96 + bytesMax(channel)) { pen in
+            pen.write(text: #"{"event":"pusher_internal:member_removed","channel":""#)
+            write(channel, to: &pen)
+            pen.write(text: #"","data":"{\"user_id\":"#)
+        }
         appendIDFragment(userID: userID, to: &out)
         out.append(text: #"}"}"#)
     }

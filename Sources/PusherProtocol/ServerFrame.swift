@@ -10,11 +10,13 @@ public enum ServerFrame {
     public static func connectionEstablished(
         socketID: SocketID, activityTimeoutSeconds: Int, to out: inout [UInt8]
     ) {
-        out.append(text: #"{"event":"pusher:connection_established","data":"{\"socket_id\":\""#)
-        socketID.append(to: &out)
-        out.append(text: #"\",\"activity_timeout\":"#)
-        JSON.appendInteger(activityTimeoutSeconds, to: &out)
-        out.append(text: #"}"}"#)
+        out.append(bytesMax: 112 + SocketID.bytesMax + JSONWriter.integerBytesMax) { pen in
+            pen.write(text: #"{"event":"pusher:connection_established","data":"{\"socket_id\":\""#)
+            socketID.write(to: &pen)
+            pen.write(text: #"\",\"activity_timeout\":"#)
+            pen.write(integer: activityTimeoutSeconds)
+            pen.write(text: #"}"}"#)
+        }
     }
 
     /// The reply to `pusher:ping` (PW-024).
@@ -35,9 +37,11 @@ public enum ServerFrame {
 
     /// The answer to a subscription of any but a presence channel (PW-039).
     public static func subscriptionSucceeded(channel: Span<UInt8>, to out: inout [UInt8]) {
-        out.append(text: #"{"event":"pusher_internal:subscription_succeeded","channel":"#)
-        appendChannel(channel, to: &out)
-        out.append(text: #","data":"{}"}"#)
+        out.append(bytesMax: 96 + bytesMax(channel)) { pen in
+            pen.write(text: #"{"event":"pusher_internal:subscription_succeeded","channel":""#)
+            write(channel, to: &pen)
+            pen.write(text: #"","data":"{}"}"#)
+        }
     }
 
     /// The answer to a refused subscription (Pusher protocol §3.4, PW-063). `channelLiteral` is any JSON string literal, since a
@@ -58,18 +62,22 @@ public enum ServerFrame {
 
     /// A cache channel has nothing to replay (Pusher protocol §3.8, PW-085).
     public static func cacheMiss(channel: Span<UInt8>, to out: inout [UInt8]) {
-        out.append(text: #"{"event":"pusher:cache_miss","channel":"#)
-        appendChannel(channel, to: &out)
-        out.append(text: #","data":"{}"}"#)
+        out.append(bytesMax: 64 + bytesMax(channel)) { pen in
+            pen.write(text: #"{"event":"pusher:cache_miss","channel":""#)
+            write(channel, to: &pen)
+            pen.write(text: #"","data":"{}"}"#)
+        }
     }
 
     /// How many connections a channel has (Pusher protocol §3.9, PW-181).
     public static func subscriptionCount(channel: Span<UInt8>, count: Int, to out: inout [UInt8]) {
-        out.append(text: #"{"event":"pusher_internal:subscription_count","channel":"#)
-        appendChannel(channel, to: &out)
-        out.append(text: #","data":"{\"subscription_count\":"#)
-        JSON.appendInteger(count, to: &out)
-        out.append(text: #"}"}"#)
+        out.append(bytesMax: 112 + bytesMax(channel) + JSONWriter.integerBytesMax) { pen in
+            pen.write(text: #"{"event":"pusher_internal:subscription_count","channel":""#)
+            write(channel, to: &pen)
+            pen.write(text: #"","data":"{\"subscription_count\":"#)
+            pen.write(integer: count)
+            pen.write(text: #"}"}"#)
+        }
     }
 
     /// The answer to `pusher:signin`; `userData` is the decoded text exactly as the client sent it (PW-109).
@@ -96,12 +104,12 @@ public enum ServerFrame {
         nameLiteral: Span<UInt8>, channel: Span<UInt8>, dataLiteral: Span<UInt8>, isOpen: Bool = false,
         to out: inout [UInt8]
     ) {
-        let bytesMax = 48 + nameLiteral.count + JSONWriter.growth * channel.count + dataLiteral.count
+        let bytesMax = 48 + nameLiteral.count + bytesMax(channel) + dataLiteral.count
         out.append(bytesMax: bytesMax) { pen in
             pen.write(text: #"{"event":"#)
             pen.write(bytes: nameLiteral)
             pen.write(text: #","channel":""#)
-            if mayNeedEscaping(channel) { pen.write(escaping: channel) } else { pen.write(bytes: channel) }
+            write(channel, to: &pen)
             pen.write(text: #"","data":"#)
             pen.write(bytes: dataLiteral)
             if !isOpen { pen.write(text: "}") }
@@ -121,12 +129,16 @@ public enum ServerFrame {
     @inline(__always)
     private static func mayNeedEscaping(_ name: Span<UInt8>) -> Bool { !name.isEmpty && name[0] == UInt8(ascii: "#") }
 
+    /// Of a channel's name inside a literal.
     @inline(__always)
-    static func appendChannel(_ name: Span<UInt8>, to out: inout [UInt8]) {
-        if mayNeedEscaping(name) { return JSON.appendQuoted(name, to: &out) }
-        out.append(UInt8(ascii: "\""))
-        out.append(bytes: name)
-        out.append(UInt8(ascii: "\""))
+    static func bytesMax(_ channel: Span<UInt8>) -> Int {
+        (mayNeedEscaping(channel) ? JSONWriter.growth : 1) * channel.count
+    }
+
+    /// Writes a channel's name inside a literal.
+    @inline(__always)
+    static func write(_ channel: Span<UInt8>, to pen: inout JSONWriter) {
+        if mayNeedEscaping(channel) { pen.write(escaping: channel) } else { pen.write(bytes: channel) }
     }
 
     private static func appendWatchlist(_ head: StaticString, _ ids: [[UInt8]], to out: inout [UInt8]) {

@@ -11,11 +11,16 @@ public struct SocketID: Sendable, Hashable {
         self.low = low
     }
 
+    /// No id is longer.
+    static let bytesMax = 21
+
     /// Appends `high.low` in decimal (PW-003).
-    public func append(to out: inout [UInt8]) {
-        JSON.appendInteger(Int(high), to: &out)
-        out.append(UInt8(ascii: "."))
-        JSON.appendInteger(Int(low), to: &out)
+    public func append(to out: inout [UInt8]) { out.append(bytesMax: Self.bytesMax) { write(to: &$0) } }
+
+    func write(to pen: inout JSONWriter) {
+        pen.write(integer: Int(high))
+        pen.write(text: ".")
+        pen.write(integer: Int(low))
     }
 
     /// The id a text names; nil when this broker could not have given it out. Equal texts give equal ids and no others do.

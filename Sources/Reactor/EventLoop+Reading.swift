@@ -100,8 +100,8 @@ extension EventLoop {
         for _ in 0..<min(due.ended.count, table.options.endsPerTurn) {
             guard let one = due.ended.popFirst(), isLive(one) else { continue }
             // Finished by its handler or cut off meanwhile, or paused: then it hears when it resumes.
-            guard table[one.slot].flags.isDisjoint(with: [.finishing, .readPaused]) else { continue }
-            handler.endOfStream(one.slot)
+            if table[one.slot].flags.isDisjoint(with: [.finishing, .readPaused]) { handler.endOfStream(one.slot) }
+            if isLive(one) { updateInterest(one.slot) }
         }
     }
 
@@ -117,7 +117,8 @@ extension EventLoop {
         switch code {
         case 0:
             table[slot].flags.insert(.endSeen)
-            updateInterest(slot)
+            // Whoever is told in this turn is most often closed by it: epoll need not be asked for less before.
+            if due.ended.count >= table.options.endsPerTurn { updateInterest(slot) }
             due.ended.append(token(slot))
         case EAGAIN: return
         default: failed(slot, code)

@@ -22,6 +22,9 @@ public struct HTTPDate: Sendable {
         write()
     }
 
+    /// Writes the line with its CR LF.
+    func write(to pen: inout JSONWriter) { pen.write(bytes: line.span) }
+
     /// Appends the line with its CR LF.
     public func append(to out: inout [UInt8]) { out.append(bytes: line.span) }
 

@@ -88,10 +88,15 @@ struct HTTPFieldCollector {
     }
 
     private mutating func connection(_ value: Range<Int>, _ bytes: Span<UInt8>, _ head: inout HTTPRequestHead) {
-        connectionCloses = connectionCloses || HTTPText.list(value, contains: "close", in: bytes)
-        connectionKeepsAlive = connectionKeepsAlive || HTTPText.list(value, contains: "keep-alive", in: bytes)
-        head.connectionNamesUpgrade =
-            head.connectionNamesUpgrade || HTTPText.list(value, contains: "upgrade", in: bytes)
+        var offset = value.lowerBound
+        while let item = HTTPText.nextItem(of: value, at: &offset, in: bytes) {
+            switch item.count {
+            case 5 where HTTPText.equals(item, "close", in: bytes): connectionCloses = true
+            case 7 where HTTPText.equals(item, "upgrade", in: bytes): head.connectionNamesUpgrade = true
+            case 10 where HTTPText.equals(item, "keep-alive", in: bytes): connectionKeepsAlive = true
+            default: break
+            }
+        }
     }
 
     /// Digits only: no sign, no list, no second field even of the same value. (RFC 9112 §6.3)

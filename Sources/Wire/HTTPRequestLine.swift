@@ -138,6 +138,11 @@ extension HTTPRequestParser {
     private static func version(
         _ bytes: Span<UInt8>, _ offset: inout Int, _ end: Int, _ head: inout HTTPRequestHead
     ) throws(HTTPFailure) -> Bool {
+        if offset &+ 8 <= end, bytes.equals(offset..<offset &+ 8, "HTTP/1.1") {
+            head.minorVersion = 1
+            offset &+= 8
+            return try lineEnd(bytes, &offset, end)
+        }
         let name: StaticString = "HTTP/"
         for index in 0..<8 {
             guard offset + index < end else { return false }

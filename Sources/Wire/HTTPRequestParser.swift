@@ -43,7 +43,7 @@ public enum HTTPRequestParser {
                 throw HTTPFailure(status: 431, text: "The request has more than \(limits.headersMax) header fields")
             }
             let name = offset
-            while offset < end, HTTPText.isToken(bytes[offset]) { offset += 1 }
+            offset = HTTPText.skipToken(bytes, from: name, end: end)
             guard offset < end else { return false }
             guard bytes[offset] == Byte.colon, offset > name else {
                 throw badName(bytes[offset], atLineStart: offset == name)
@@ -61,17 +61,27 @@ public enum HTTPRequestParser {
     }
 
     /// Steps over CR LF; false: not there yet.
+    @inline(__always)
     static func lineEnd(_ bytes: Span<UInt8>, _ offset: inout Int, _ end: Int) throws(HTTPFailure) -> Bool {
-        guard offset < end else { return false }
+        if offset &+ 1 < end, bytes[offset] == Byte.carriageReturn, bytes[offset &+ 1] == Byte.lineFeed {
+            offset &+= 2
+            return true
+        }
+        try checkPartialEnd(bytes, offset, end)
+        return false
+    }
+
+    /// Refuses whatever cannot become CR LF.
+    @inline(never)
+    private static func checkPartialEnd(_ bytes: Span<UInt8>, _ offset: Int, _ end: Int) throws(HTTPFailure) {
+        guard offset < end else { return }
         guard bytes[offset] == Byte.carriageReturn else {
             throw .bad(
                 bytes[offset] == Byte.lineFeed
                     ? "Lines must end in CR LF, not in a bare LF" : "The request head contains an illegal character")
         }
-        guard offset + 1 < end else { return false }
-        guard bytes[offset + 1] == Byte.lineFeed else { throw .bad("A CR must be followed by LF") }
-        offset += 2
-        return true
+        guard offset + 1 < end else { return }
+        throw .bad("A CR must be followed by LF")
     }
 
     /// Says what is wrong with a header line that has this byte where its colon should be.

@@ -10,21 +10,25 @@ public enum HTTPResponse {
     ) {
         assert(extraHeaders.isEmpty || extraHeaders.utf8.last == Byte.lineFeed, "extra headers are whole lines")
         let isBodiless = status < 200 || status == 204 || status == 304
-        out.append(text: "HTTP/1.1 ")
-        JSON.appendInteger(status, to: &out)
-        out.append(Byte.space)
-        out.append(text: reason(status))
-        out.append(text: keepAlive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n")
-        date.append(to: &out)
-        if let contentType, !isBodiless {
-            out.append(text: "Content-Type: ")
-            out.append(text: contentType)
-            out.append(text: "\r\n")
-        }
-        if !isBodiless {
-            out.append(text: "Content-Length: ")
-            JSON.appendInteger(body.count, to: &out)
-            out.append(text: "\r\n")
+        let reason = reason(status)
+        let ownBytesMax = 256 + reason.utf8CodeUnitCount + (contentType?.utf8CodeUnitCount ?? 0)
+        out.append(bytesMax: ownBytesMax) { pen in
+            pen.write(text: "HTTP/1.1 ")
+            pen.write(integer: status)
+            pen.write(text: " ")
+            pen.write(text: reason)
+            pen.write(text: keepAlive ? "\r\nConnection: keep-alive\r\n" : "\r\nConnection: close\r\n")
+            date.write(to: &pen)
+            if !isBodiless {
+                if let contentType {
+                    pen.write(text: "Content-Type: ")
+                    pen.write(text: contentType)
+                    pen.write(text: "\r\n")
+                }
+                pen.write(text: "Content-Length: ")
+                pen.write(integer: body.count)
+                pen.write(text: "\r\n")
+            }
         }
         out.append(contentsOf: extraHeaders.utf8)
         out.append(text: "\r\n")

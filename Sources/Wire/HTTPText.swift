@@ -76,6 +76,7 @@ public enum HTTPText {
     }
 
     /// The range without spaces and tabs at its ends.
+    @inline(__always)
     static func trimmed(_ range: Range<Int>, in bytes: Span<UInt8>) -> Range<Int> {
         var (lower, upper) = (range.lowerBound, range.upperBound)
         while lower < upper, bytes[lower] == Byte.space || bytes[lower] == Byte.tab { lower += 1 }
@@ -88,6 +89,23 @@ public enum HTTPText {
     static func isToken(_ byte: UInt8) -> Bool {
         let set: UInt64 = byte < 64 ? 0x03FF_6CFA_0000_0000 : 0x57FF_FFFF_C7FF_FFFE
         return byte < 128 && set &>> UInt64(byte & 63) & 1 == 1
+    }
+
+    /// The first offset from `start` on that holds no byte of a token, or `end`.
+    @inline(__always)
+    static func skipToken(_ bytes: Span<UInt8>, from start: Int, end: Int) -> Int {
+        var offset = start
+        // Most names are letters and hyphens.
+        while offset &+ 8 <= end {
+            let others = ~Word.lettersAndHyphens(bytes.word(at: offset)) & 0x8080_8080_8080_8080
+            guard others == 0 else {
+                offset &+= Word.bytesBefore(others)
+                break
+            }
+            offset &+= 8
+        }
+        while offset < end, isToken(bytes[offset]) { offset &+= 1 }
+        return offset
     }
 
     /// The first offset from `start` on that holds no field byte, or `end`.

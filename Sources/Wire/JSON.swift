@@ -39,32 +39,17 @@ public enum JSON {
     public static func appendDecoded(_ string: JSONValue, in bytes: Span<UInt8>, to out: inout [UInt8]) -> Bool {
         guard !string.hasLoneSurrogate else { return false }
         let content = string.content
-        guard string.hasEscapes else {
+        if string.hasEscapes {
+            out.append(bytesMax: string.decodedBytes) { $0.write(decoding: bytes.extracting(content)) }
+        } else {
             out.append(bytes: bytes, content)
-            return true
         }
-        var run = content.lowerBound
-        var offset = run
-        while offset < content.upperBound {
-            guard bytes[offset] == Byte.backslash else {
-                offset &+= 1
-                continue
-            }
-            out.append(bytes: bytes, run..<offset)
-            let escape = decodeEscape(bytes, at: offset)
-            for index in 0..<escape.count {
-                out.append(UInt8(truncatingIfNeeded: escape.utf8 >> (8 &* UInt32(index))))
-            }
-            offset &+= escape.source
-            run = offset
-        }
-        out.append(bytes: bytes, run..<content.upperBound)
         return true
     }
 
     /// The validated escape at `offset`: its length in the text, and its UTF-8 as a word, first byte lowest. Not of a string with
     /// a lone surrogate.
-    private static func decodeEscape(
+    static func decodeEscape(
         _ bytes: Span<UInt8>, at offset: Int
     ) -> (source: Int, utf8: UInt32, count: Int) {
         switch bytes[offset &+ 1] {

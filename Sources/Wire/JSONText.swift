@@ -16,6 +16,9 @@ extension JSON {
         }
     }
 
+    /// Bytes of the inside of a literal at most: what is kept reserves no more.
+    public static func escapedBytesMax(_ utf8: Span<UInt8>) -> Int { utf8.count + escapeBytes(utf8) }
+
     /// How many bytes escaping adds at most: every control character is counted as `\u00xx`.
     private static func escapeBytes(_ utf8: Span<UInt8>) -> Int {
         var (single, control) = (0, 0)

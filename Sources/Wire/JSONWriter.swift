@@ -32,6 +32,27 @@ public struct JSONWriter {
         }
     }
 
+    /// Copies the inside of a validated literal, decoding its escapes. Not of one with a lone surrogate.
+    mutating func write(decoding text: Span<UInt8>) {
+        text.withUnsafeBufferPointer { source in
+            var offset = 0
+            while offset < source.count {
+                offset &+= copyPlain(source, from: offset)
+                guard offset < source.count else { return }
+                guard source[offset] == Byte.backslash else {
+                    write(source[offset])
+                    offset &+= 1
+                    continue
+                }
+                let escape = JSON.decodeEscape(source.span, at: offset)
+                for index in 0..<escape.count {
+                    write(UInt8(truncatingIfNeeded: escape.utf8 >> (8 &* UInt32(index))))
+                }
+                offset &+= escape.source
+            }
+        }
+    }
+
     /// Copies a validated value without the white space outside its strings; `escaping`: as the inside of a literal.
     mutating func writeCompact(_ source: UnsafeBufferPointer<UInt8>, escaping: Bool) {
         var offset = 0
@@ -107,14 +128,15 @@ public struct JSONWriter {
     /// Writes an integer in decimal digits.
     public mutating func write(integer: Int) {
         if integer < 0 { write(Byte.minus) }
-        var power: UInt = 1
-        while integer.magnitude / power >= 10 { power *= 10 }
+        var digits = InlineArray<20, UInt8>(repeating: 0)
+        var first = digits.count
         var rest = integer.magnitude
-        while power > 0 {
-            write(Byte.zero + UInt8(truncatingIfNeeded: rest / power))
-            rest %= power
-            power /= 10
-        }
+        repeat {
+            first -= 1
+            digits[first] = Byte.zero + UInt8(truncatingIfNeeded: rest % 10)
+            rest /= 10
+        } while rest > 0
+        write(bytes: digits.span.extracting(first...))
     }
 
     @inline(__always)

@@ -32,6 +32,23 @@ enum Word {
         return ~(((difference & ~highs) &+ ~highs) | difference | ~highs)
     }
 
+    /// Bytes in `first...last`, which are at most 0x7F; every answer is exact.
+    @inline(__always)
+    static func every(_ word: UInt64, from first: UInt8, through last: UInt8) -> UInt64 {
+        let low = word & ~highs
+        let above = low &+ ones &* UInt64(0x80 &- first)
+        let beyond = low &+ ones &* UInt64(0x7F &- last)
+        return above & ~beyond & ~word & highs
+    }
+
+    /// Bytes that are ASCII letters or `-`; every answer is exact.
+    @inline(__always)
+    static func lettersAndHyphens(_ word: UInt64) -> UInt64 {
+        // No other byte becomes a letter when its bit for small letters is set.
+        every(word | ones &* 0x20, from: UInt8(ascii: "a"), through: UInt8(ascii: "z"))
+            | every(word, equal: UInt8(ascii: "-"))
+    }
+
     /// How many bytes come before the lowest answer.
     @inline(__always)
     static func bytesBefore(_ answers: UInt64) -> Int { answers.trailingZeroBitCount >> 3 }

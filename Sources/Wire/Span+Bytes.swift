@@ -12,6 +12,21 @@ extension Span where Element == UInt8 {
         return offset
     }
 
+    /// Whether a capital ASCII letter stands in `range`, which lies within the span.
+    public func hasUppercase(in range: Range<Int>) -> Bool {
+        precondition(range.lowerBound >= 0 && range.upperBound <= count, "the range lies within the span")
+        var offset = range.lowerBound
+        while offset &+ 8 <= range.upperBound {
+            if Word.every(word(at: offset), from: UInt8(ascii: "A"), through: UInt8(ascii: "Z")) != 0 { return true }
+            offset &+= 8
+        }
+        while offset < range.upperBound {
+            if self[offset] &- UInt8(ascii: "A") < 26 { return true }
+            offset &+= 1
+        }
+        return false
+    }
+
     /// Whether the first `count` bytes there are the ones at `other`; the caller has checked both lengths.
     ///
     /// Eight at a time, the last eight overlapping: names are short, so that calling memcmp costs more than comparing.

@@ -5,19 +5,20 @@ public enum WebSocketHandshake {
 
     /// Whether `Sec-WebSocket-Key` is the base 64 of 16 bytes. (§4.2.1)
     public static func isValidKey(_ key: Span<UInt8>) -> Bool {
-        guard key.count == 24 else { return false }
-        return Base64.decode(key)?.count == 16
+        key.count == 24 && Base64.decodedCount(key) == 16
     }
 
-    /// Appends the 101 response. `accept`: the base 64 text; `subprotocol`: the one chosen, or nil for no such header.
-    /// Both must be free of line ends, as the parser's field values are. (§4.2.2)
+    /// Appends the 101 response. `digest`: the SHA-1 of the client's key and `keySuffix`; `subprotocol`: the one chosen, or nil for no such
+    /// header, free of line ends, as the parser's field values are. (§4.2.2)
     public static func appendResponse(
-        accept: Span<UInt8>, date: HTTPDate, subprotocol: Span<UInt8>?, extraHeaders: String = "", to out: inout [UInt8]
+        digest: Span<UInt8>, date: HTTPDate, subprotocol: Span<UInt8>?, extraHeaders: String = "", to out: inout [UInt8]
     ) {
-        out.append(text: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
-        date.append(to: &out)
-        out.append(text: "Sec-WebSocket-Accept: ")
-        out.append(bytes: accept)
+        out.append(bytesMax: 192) { pen in
+            pen.write(text: "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+            date.write(to: &pen)
+            pen.write(text: "Sec-WebSocket-Accept: ")
+        }
+        Base64.append(digest, to: &out)
         if let subprotocol {
             out.append(text: "\r\nSec-WebSocket-Protocol: ")
             out.append(bytes: subprotocol)

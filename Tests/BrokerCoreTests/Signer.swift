@@ -5,7 +5,6 @@ import PusherProtocol
 /// An app's backend: it signs what its clients may do.
 struct Signer {
     let key: AppKey
-    let workspace = HMACWorkspace()
 
     init(_ settings: AppSettings) { self.init(AppKey(key: settings.keys[0].key, secret: settings.keys[0].secret)) }
 
@@ -14,7 +13,7 @@ struct Signer {
     func sign(_ text: String) -> String {
         var out = key.key + [UInt8(ascii: ":")]
         let bytes = Array(text.utf8)
-        key.secret.sign(bytes.span, using: workspace).appendHex(to: &out)
+        key.secret.sign(bytes.span).appendHex(to: &out)
         return String(decoding: out, as: UTF8.self)
     }
 

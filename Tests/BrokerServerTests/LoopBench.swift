@@ -112,7 +112,7 @@
                 + (body.isEmpty ? "" : "&body_md5=\(digest)")
             let text = Array("\(method)\n/apps/app-id\(path)\n\(signed)".utf8), secret = Array(Self.secret.utf8)
             var signature: [UInt8] = []
-            HMACKey(secret: secret.span).sign(text.span, using: HMACWorkspace()).appendHex(to: &signature)
+            HMACKey(secret: secret.span).sign(text.span).appendHex(to: &signature)
             let head =
                 [
                     "\(method) /apps/app-id\(path)?\(signed)&auth_signature=\(String(decoding: signature, as: UTF8.self)) HTTP/1.1",

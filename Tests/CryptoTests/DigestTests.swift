@@ -54,6 +54,17 @@ import Testing
         #expect((0..<64).reduce(UInt64(0)) { seen, _ in seen | Randomness.uint64() } == .max)
         #expect((0..<64).reduce(UInt32(0)) { seen, _ in seen | Randomness.uint32() } == .max)
     }
+
+    /// Past the end of what is drawn at once, several times.
+    @Test func numbersDrawnAheadDoNotRepeatEither() {
+        var numbers = RandomNumbers()
+        let drawn = (0..<1_000).map { _ in numbers.next() }
+        // Two of a thousand are equal once in 8,600 runs; three pairs never.
+        #expect(Set(drawn).count > 997)
+        #expect(drawn.reduce(0) { $0 | $1 } == .max)
+        var others = RandomNumbers()
+        #expect((0..<100).map { _ in others.next() } != Array(drawn[..<100]))
+    }
 }
 
 // The `#expect` macro cannot capture a span, hence these.

@@ -28,9 +28,9 @@ import Testing
     ]
 
     @Test(arguments: rows) func vectorsAreSignedTheSameEveryTime(_ row: Row) {
-        let key = HMACKey(secret: row.key.span), workspace = HMACWorkspace()
+        let key = HMACKey(secret: row.key.span)
         for _ in 0..<3 {
-            let digest = key.sign(row.message.span, using: workspace)
+            let digest = key.sign(row.message.span)
             var text: [UInt8] = []
             digest.appendHex(to: &text)
             #expect(String(decoding: text, as: UTF8.self) == row.digest)
@@ -38,12 +38,11 @@ import Testing
         }
     }
 
-    @Test func oneWorkspaceServesManyKeysInTurn() {
-        let workspace = HMACWorkspace()
+    @Test func manyKeysServeInTurn() {
         let keys = Self.rows.map { HMACKey(secret: $0.key.span) }
         for _ in 0..<3 {
             for (key, row) in zip(keys, Self.rows) {
-                let digest = key.sign(row.message.span, using: workspace)
+                let digest = key.sign(row.message.span)
                 #expect(hex(digest) == row.digest)
             }
         }
@@ -54,9 +53,8 @@ import Testing
         await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<4 {
                 group.addTask {
-                    let workspace = HMACWorkspace()
-                    return (0..<2_000).allSatisfy { _ in
-                        hex(key.sign(row.message.span, using: workspace)) == row.digest
+                    (0..<2_000).allSatisfy { _ in
+                        hex(key.sign(row.message.span)) == row.digest
                     }
                 }
             }
@@ -67,13 +65,13 @@ import Testing
     @Test("PW-060: upper-case hex is accepted; anything that is not the 64 digits is not")
     func hexComparison() {
         let row = Self.rows[4], key = HMACKey(secret: row.key.span)
-        let digest = key.sign(row.message.span, using: HMACWorkspace())
+        let digest = key.sign(row.message.span)
         #expect(equalsHex(digest, row.digest.uppercased()))
         for wrong in ["", "58", row.digest + "00", String(row.digest.dropLast()) + "g", String(row.digest.reversed())] {
             #expect(!equalsHex(digest, wrong), "\(wrong)")
         }
-        let again = key.sign(row.message.span, using: HMACWorkspace())
-        let other = key.sign([0].span, using: HMACWorkspace())
+        let again = key.sign(row.message.span)
+        let other = key.sign([0].span)
         #expect(digest == again)
         #expect(digest != other)
     }

@@ -61,10 +61,8 @@ final class EchoServer: LoopHandler {
             var text = Array(input[key])
             WebSocketHandshake.keySuffix.withUTF8Buffer { text.append(contentsOf: $0) }
             let digest = Digest.sha1(text.span)
-            var accept: [UInt8] = []
-            Base64.append(digest.span, to: &accept)
             WebSocketHandshake.appendResponse(
-                accept: accept.span, date: HTTPDate(unixSeconds: WallClock.seconds()), subprotocol: nil, to: &frame)
+                digest: digest.span, date: HTTPDate(unixSeconds: WallClock.seconds()), subprotocol: nil, to: &frame)
             loop.outbox.send(frame, to: slot)
             connections[Int(slot)].isUpgraded = true
             return head.headBytes

@@ -5,8 +5,6 @@
     import Wire
 #endif
 
-// SAFETY: libFuzzer calls from one thread.
-nonisolated(unsafe) private let workspace = HMACWorkspace()
 private let key = AppKey(key: "k", secret: "s")
 private let method = Array("POST".utf8)
 
@@ -30,7 +28,7 @@ private func verify(path: [UInt8], _ query: [UInt8], _ body: [UInt8]) -> APISign
     let query = APIQuery(query.span)
     let head = APISignature.verifyHead(
         method: method.span, rawPath: path.span, query: query, prefix: prefix.span, keys: [key],
-        nowSeconds: 1_700_000_000, workspace: workspace)
+        nowSeconds: 1_700_000_000)
     return head == .ok ? APISignature.verifyBody(body.span, query: query) : head
 }
 
@@ -46,7 +44,7 @@ private func signed(_ extra: [UInt8]) {
     }
     guard let line = text.firstIndex(of: "\n"), text.utf8.count < 3_000 else { return }
     let canonical = Array(text[text.index(after: line)...].utf8)
-    key.secret.sign(canonical.span, using: workspace).appendHex(to: &query)
+    key.secret.sign(canonical.span).appendHex(to: &query)
     guard case .ok = verify(path: path, query + end, []) else {
         preconditionFailure("the text shown is not the text checked: \(text)")
     }

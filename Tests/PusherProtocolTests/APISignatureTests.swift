@@ -18,8 +18,7 @@ import Testing
             let body = Array(body.utf8), prefix = Array(prefix.utf8)
             let given = APIQuery(query.span)
             let head = APISignature.verifyHead(
-                method: method.span, rawPath: path.span, query: given, prefix: prefix.span, keys: keys, nowSeconds: now,
-                workspace: HMACWorkspace())
+                method: method.span, rawPath: path.span, query: given, prefix: prefix.span, keys: keys, nowSeconds: now)
             return head == .ok ? APISignature.verifyBody(body.span, query: given) : head
         }
 

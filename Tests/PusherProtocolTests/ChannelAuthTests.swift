@@ -37,16 +37,14 @@ import Testing
         _ auth: String, _ channel: String, _ data: String? = nil, socket: SocketID = ChannelAuthTests.socket,
         keys: [AppKey] = [otherKey, vectorKey]
     ) -> ChannelAuth.Outcome {
-        let auth = Array(auth.utf8), channel = Array(channel.utf8), workspace = HMACWorkspace()
+        let auth = Array(auth.utf8), channel = Array(channel.utf8)
         guard let data else {
             return ChannelAuth.verify(
-                auth: auth.span, socketID: socket, channel: channel.span, channelData: nil, keys: keys,
-                workspace: workspace)
+                auth: auth.span, socketID: socket, channel: channel.span, channelData: nil, keys: keys)
         }
         let bytes = Array(data.utf8)
         return ChannelAuth.verify(
-            auth: auth.span, socketID: socket, channel: channel.span, channelData: bytes.span, keys: keys,
-            workspace: workspace)
+            auth: auth.span, socketID: socket, channel: channel.span, channelData: bytes.span, keys: keys)
     }
 
     @Test("Vectors A2…A7 hold, and nothing near them does", arguments: vectors)
@@ -72,8 +70,7 @@ import Testing
         func check(_ auth: String, _ data: String) -> ChannelAuth.Outcome {
             let auth = Array(auth.utf8), data = Array(data.utf8)
             return ChannelAuth.verifyUser(
-                auth: auth.span, socketID: Self.socket, userData: data.span, keys: [vectorKey],
-                workspace: HMACWorkspace())
+                auth: auth.span, socketID: Self.socket, userData: data.span, keys: [vectorKey])
         }
         #expect(check(auth, #"{"id":"12345"}"#) == .ok)
         #expect(!check(auth, #"{"id":"12346"}"#).isOK)

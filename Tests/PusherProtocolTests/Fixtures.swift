@@ -19,7 +19,7 @@ func string(_ bytes: some Sequence<UInt8>) -> String { String(decoding: Array(by
 
 /// HMAC-SHA256 as hex with the vectors' secret, or another key's.
 func hexSignature(_ message: String, _ key: AppKey = vectorKey) -> String {
-    let message = Array(message.utf8), digest = key.secret.sign(message.span, using: HMACWorkspace())
+    let message = Array(message.utf8), digest = key.secret.sign(message.span)
     return text { digest.appendHex(to: &$0) }
 }
 

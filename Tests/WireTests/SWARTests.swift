@@ -122,4 +122,52 @@ import Wire
             if let head { #expect(head.target == 4..<4 + target.count) }
         }
     }
+
+    /// So are those of a header's name. RFC 9110 §5.6.2 says what a name is made of.
+    @Test(arguments: 0...20) func everyByteOfANameIsLookedAt(position: Int) {
+        let token = Set("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+        for value in UInt8.min...UInt8.max where value != UInt8(ascii: ":") {
+            var name = Array("Xx-Aaaaaaa-Zzzzzzzzzzz".utf8)
+            name[1 + position] = value
+            let request = Array("GET / HTTP/1.1\r\nHost: h\r\n".utf8) + name + Array(": v\r\n\r\n".utf8)
+            let head = try? HTTPRequestParser.parse(request.span, limits: HTTPLimits())
+            #expect((head != nil) == token.contains(value), "\(value) at \(position)")
+        }
+    }
+
+    @Test(arguments: [UInt8](arrayLiteral: 0x40, 0x41, 0x5A, 0x5B, 0x61, 0x7A, 0x00, 0x7F, 0x80, 0xC1, 0xDA, 0xFF))
+    func aCapitalIsFoundWhereverItStands(byte: UInt8) {
+        for length in 1...40 {
+            for place in 0..<length {
+                var text = [UInt8](repeating: UInt8(ascii: "a"), count: length)
+                text[place] = byte
+                for start in [0, place, min(place + 1, length)] {
+                    let answer = text.span.hasUppercase(in: start..<length)
+                    #expect(answer == (0x41...0x5A ~= byte && start <= place), "\(byte) at \(place) of \(length)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: 0..<50) func marksAreToldInOrderAndOnce(seed: Int) {
+        var random = SeededRandom(seed: seed)
+        let (first, second) = (UInt8(ascii: "&"), random.pick([UInt8(ascii: "="), 0x00, 0x80, 0xFF]))
+        // What shares their bits, or could be mistaken for them.
+        let others: [UInt8] = [0x25, 0x27, 0x3C, 0x3E, 0x01, 0x7F, 0x81, 0xA6, 0xFE, 0x61].filter { $0 != second }
+        for share in [2, 8, 64] {
+            let text = (0..<random.int(0...80)).map { _ in
+                random.oneIn(share) ? random.pick([first, second]) : random.pick(others)
+            }
+            var marks = ByteMarks(of: first, or: second)
+            var told: [Int] = []
+            while true {
+                let next = marks.next(in: text.span)
+                if next == text.count { break }
+                told.append(next)
+            }
+            #expect(told == text.indices.filter { text[$0] == first || text[$0] == second }, "seed \(seed)")
+            let afterwards = marks.next(in: text.span)
+            #expect(afterwards == text.count)
+        }
+    }
 }

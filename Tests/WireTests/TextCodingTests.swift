@@ -36,6 +36,21 @@ import Wire
         #expect(Base64.decode(Array(text.utf8).span) == nil)
     }
 
+    /// Whatever is accepted is what encoding would have written, so that no two texts mean the same.
+    @Test(arguments: 0..<50) func base64IsAcceptedInOneSpellingOnly(seed: Int) {
+        var random = SeededRandom(seed: seed)
+        for _ in 0..<200 {
+            let letters = (0..<random.int(0...12)).map { _ in random.pick(Array("AQgwZz09+/".utf8)) }
+            let text = letters + [UInt8](repeating: UInt8(ascii: "="), count: random.int(0...3))
+            let (count, decoded) = (Base64.decodedCount(text.span), Base64.decode(text.span))
+            #expect(count == decoded?.count, "\(String(decoding: text, as: UTF8.self))")
+            guard let decoded else { continue }
+            var again: [UInt8] = []
+            Base64.append(decoded.span, to: &again)
+            #expect(again == text, "\(String(decoding: text, as: UTF8.self))")
+        }
+    }
+
     @Test(arguments: 0..<100) func codingsRoundTrip(seed: Int) {
         var random = SeededRandom(seed: seed)
         let bytes = random.bytes(random.int(0...70))

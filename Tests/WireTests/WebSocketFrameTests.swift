@@ -72,9 +72,10 @@ import Wire
 
     @Test func theHandshakeAnswerIsExact() {
         let (accept, first) = (Array("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".utf8), Array("chat".utf8))
+        let digest = Base64.decode(accept.span) ?? []
         let date = HTTPDate(unixSeconds: 784_111_777)
         var out: [UInt8] = []
-        WebSocketHandshake.appendResponse(accept: accept.span, date: date, subprotocol: first.span, to: &out)
+        WebSocketHandshake.appendResponse(digest: digest.span, date: date, subprotocol: first.span, to: &out)
         #expect(
             String(decoding: out, as: UTF8.self)
                 == "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -82,7 +83,7 @@ import Wire
         )
         out = []
         WebSocketHandshake.appendResponse(
-            accept: accept.span, date: date, subprotocol: nil, extraHeaders: "X-A: 1\r\n", to: &out)
+            digest: digest.span, date: date, subprotocol: nil, extraHeaders: "X-A: 1\r\n", to: &out)
         #expect(String(decoding: out, as: UTF8.self).hasSuffix("xOo=\r\nX-A: 1\r\n\r\n"))
     }
 }

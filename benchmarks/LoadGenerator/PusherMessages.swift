@@ -6,7 +6,6 @@ internal import Wire
 final class PusherMessages {
     private let target: Target
     private let signer: HMACKey
-    private let workspace = HMACWorkspace()
     private var text: [UInt8] = []
     private var body: [UInt8] = []
     private var unixSeconds = ""
@@ -78,7 +77,7 @@ final class PusherMessages {
             signed.append(contentsOf: channel.utf8)
             if let channelData { signed.append(contentsOf: ":\(channelData)".utf8) }
             text.append(contentsOf: ",\"auth\":\"\(target.key):".utf8)
-            signer.sign(signed.span, using: workspace).appendHex(to: &text)
+            signer.sign(signed.span).appendHex(to: &text)
             text.append(UInt8(ascii: "\""))
             if let channelData {
                 text.append(contentsOf: ",\"channel_data\":".utf8)
@@ -215,7 +214,7 @@ final class PusherMessages {
         }
         if !info.isEmpty { text.append(contentsOf: "&info=\(info)".utf8) }
         let signed = text
-        let signature = signer.sign(signed.span, using: workspace)
+        let signature = signer.sign(signed.span)
         bytes.removeAll(keepingCapacity: true)
         add(method)
         bytes.append(UInt8(ascii: " "))

@@ -1,11 +1,16 @@
 // What Starling uses of libcrypto and libssl. Macros become `static inline` functions here, because Swift imports no macros.
 #pragma once
+// The digests are used without EVP: it looks for its parts anew, allocates and locks with each, which costs a short message more than
+// hashing does. OpenSSL 3 calls that deprecated, and has it.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/md5.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
