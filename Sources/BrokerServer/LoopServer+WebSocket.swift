@@ -15,7 +15,7 @@ extension LoopServer {
         log.counts.http.add(.webSocket, status: 101)
         scratch.query.read(request.slice(request.head.query).span)
         let query = scratch.query
-        let app = try routes.admission.decide(request, query, key: key)
+        let app = try routes.admission.decide(request, query, key: key, isSecured: loop.isSecured(slot))
         try routes.admission.acquirePlaces(of: app, broker)
         broker.open(slot: slot, app: app, random: scratch.random.next())
         sessions[slot].becomeWebSocket(

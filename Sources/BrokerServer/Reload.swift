@@ -37,7 +37,7 @@ struct Reload {
             return refused([.error("more than \(AppDirectory.appsMax) apps since the start; restart to load these")])
         }
         Log.level = loaded.settings.logLevel
-        // Certificates are files too: they are loaded again here.
+        state.reloadCertificates()
         Server.tell(loaded.warnings.prefix(Self.problemLinesMax))
         done(AppChanges(from: before, to: state.broker.directory), waiting)
     }

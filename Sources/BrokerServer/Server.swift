@@ -6,6 +6,7 @@ internal import Glibc
 internal import Reactor
 internal import Synchronization
 internal import Telemetry
+internal import TLS
 
 /// The running daemon: one loop a core, and the thread that hears signals.
 public final class Server {
@@ -32,6 +33,8 @@ public final class Server {
     public var port: UInt16 { listening.port }
     /// The port of the metrics; nil: they are not served.
     public var metricsPort: UInt16? { metrics?.port }
+    /// The port that has TLS alone, if there is one.
+    public var tlsPort: UInt16? { listening.tlsPort }
     var settings: ServerSettings { state.newest.snapshot.settings }
     var webSocketsMax: Int { state.webSocketsMax }
     var appCount: Int { state.broker.apps.count }
@@ -55,7 +58,8 @@ public final class Server {
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
         let descriptors = Int(clamping: limit.soft)
-        let used = Self.ownDescriptors + (Self.descriptorsPerLoop + plan.hosts.count - 1) * loopCount
+        let ports = settings.tls.isOn && settings.tls.port != nil ? 2 : 1
+        let used = Self.ownDescriptors + (Self.descriptorsPerLoop + ports * plan.hosts.count - 1) * loopCount
         let room = descriptors - used - settings.apiReserve
         Self.warnOfRoom(settings, room: room, descriptors: descriptors)
         let fits = max(1, min(room, settings.connectionsMax ?? .max))
@@ -63,13 +67,15 @@ public final class Server {
             settings: settings.apps, loopCount: loopCount, secrets: Self.secrets(),
             headroomBytes: WebSocketFraming.headroomBytes)
         let secrets = SecretFilter(secrets: settings.secrets)
-        state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets)
+        state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets,
+            tls: try Self.certificates(settings.tls))
         let backlogs: BacklogLedger
         reload = Reload(state, loadAgain)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
-            listening = try Listening(plan, port: UInt16(clamping: settings.port), loops: loopCount)
+            listening = try Listening(
+                plan, port: UInt16(clamping: settings.port), tls: settings.tls, loops: loopCount)
             let options = Self.loopOptions(state)
             threads = try LoopStartup(state, listening, options: options).start()
             backlogs = options.backlogs
@@ -80,6 +86,13 @@ public final class Server {
             MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, port: port)
         }
         state.isServing = true
+    }
+
+    private static func certificates(_ settings: TLSSettings) throws(StartFailure) -> TLSKeeper? {
+        guard settings.isOn else { return nil }
+        do throws(TLSProblem) { return try TLSKeeper(settings.files) } catch {
+            throw StartFailure(exitCode: 78, text: "TLS: \(error.text)")
+        }
     }
 
     private static func secrets() -> BrokerSecrets {
@@ -125,11 +138,13 @@ public final class Server {
 
     private static func failure(_ error: IOError, _ settings: ServerSettings, _ plan: ListenPlan) -> StartFailure {
         if ListenPlan.isTaken(error) {
+            let isOfTLS = settings.tls.port.map { error.call.hasSuffix(":\($0)") } ?? false
+            let (port, flag) = isOfTLS ? (Int(settings.tls.port ?? 0), "--tls-port") : (settings.port, "--port")
             return StartFailure(
                 exitCode: 69,
                 text:
-                    "port \(settings.port) on \(plan.text) is taken: another server, perhaps another Starling, listens there; "
-                    + "stop it or choose another port with --port")
+                    "port \(port) on \(plan.text) is taken: another server, perhaps another Starling, listens there; "
+                    + "stop it or choose another port with \(flag)")
         }
         return StartFailure(exitCode: 69, text: "cannot start: \(error)")
     }
@@ -141,9 +156,10 @@ public final class Server {
         // What reading the configuration left behind: with many apps that is as much as they hold.
         clinux_trim_heap()
         var pace = ReloadPace()
+        var watch = CertificateWatch(state)
         while true {
-            let wait = pace.wait(milliseconds: Self.milliseconds).map { Int32(clamping: $0) } ?? -1
-            let heard = signals.waitAll(milliseconds: wait)
+            watch?.look()
+            let heard = signals.waitAll(milliseconds: patience(pace, watch))
             // First, or a storm of other signals would keep the server from ending.
             let ends = heard.count { $0 == .terminate || $0 == .interrupt }
             if ends > 0 { return drain(atOnce: ends > 1) }
@@ -154,6 +170,12 @@ public final class Server {
             reload.run()
             pace.ended(milliseconds: Self.milliseconds)
         }
+    }
+
+    /// How long to wait for a signal; negative: until one comes.
+    private func patience(_ pace: ReloadPace, _ watch: CertificateWatch?) -> Int32 {
+        if let wait = pace.wait(milliseconds: Self.milliseconds) { return Int32(clamping: wait) }
+        return watch == nil ? -1 : CertificateWatch.intervalMilliseconds
     }
 
     private static var milliseconds: UInt64 { MonotonicTime.now().nanoseconds / 1_000_000 }

@@ -75,6 +75,9 @@ public final class EventLoop {
     /// messages are with the kernel, or in backlogs.
     public func noteQueued(since stamp: UInt32) { timings.noteQueued(stamp) }
 
+    /// Whether the connection's bytes pass a layer.
+    public func isSecured(_ slot: UInt32) -> Bool { table[slot].flags.contains(.secured) }
+
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
 

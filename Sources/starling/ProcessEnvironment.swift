@@ -37,13 +37,14 @@ enum ProcessEnvironment {
 
     /// Tells a supervisor or a test where the server listens: one JSON line, complete as soon as the file is there.
     /// - Returns: why it could not.
-    static func announce(port: UInt16, metricsPort: UInt16?, in path: String) -> String? {
+    static func announce(_ server: Server, in path: String) -> String? {
         guard !path.isEmpty else { return nil }
         let temporary = path + ".new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { return String(cString: strerror(errno)) }
-        let metrics = metricsPort.map { ",\"metricsPort\":\($0)" } ?? ""
-        write("{\"event\":\"ready\",\"port\":\(port)\(metrics),\"pid\":\(getpid())}\n", to: descriptor)
+        let others = [("tlsPort", server.tlsPort), ("metricsPort", server.metricsPort)]
+            .compactMap { name, port in port.map { ",\"\(name)\":\($0)" } }.joined()
+        write("{\"event\":\"ready\",\"port\":\(server.port)\(others),\"pid\":\(getpid())}\n", to: descriptor)
         close(descriptor)
         return rename(temporary, path) == 0 ? nil : String(cString: strerror(errno))
     }

@@ -13,7 +13,7 @@ func serve(_ configuration: consuming LoadedSettings) {
     do throws(Server.StartFailure) {
         let server = try Server(configuration, build: build) { source.load(readFile: ProcessEnvironment.read) }
         server.announce(version: build.version)
-        if let reason = ProcessEnvironment.announce(port: server.port, metricsPort: server.metricsPort, in: readyFile) {
+        if let reason = ProcessEnvironment.announce(server, in: readyFile) {
             server.warn(ofFile: readyFile, reason)
         }
         server.run()
