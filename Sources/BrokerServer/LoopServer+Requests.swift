@@ -103,6 +103,7 @@ extension LoopServer {
         defer { log.asking = UnsafeBufferPointer(start: nil, count: 0) }
         clock.readWall()
         (request.unixSeconds, request.milliseconds) = (clock.unixSeconds, loop.now.nanoseconds / 1_000_000)
+        request.peer = sessions[slot].peer
         scratch.reply.reset()
         do throws(Refusal) {
             switch try routes.answer(request, &scratch.reply) {

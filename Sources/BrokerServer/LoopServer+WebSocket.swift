@@ -17,7 +17,7 @@ extension LoopServer {
         try routes.admission.acquirePlaces(of: app, broker)
         broker.open(slot: slot, app: app, random: Randomness.uint32())
         sessions[slot].becomeWebSocket(milliseconds: milliseconds, seconds: seconds)
-        if let client = log.forwardedPeer() { sessions[slot].peer = client }
+        if let client = log.forwardedPeer(of: request.peer) { sessions[slot].peer = client }
         armHeartbeat(slot, app)
         log.connected(slot, sessions[slot].peer, query)
     }
