@@ -8,6 +8,8 @@ public enum CommandLineRequest: Sendable {
     case text(CommandOutput)
     /// Ask a running broker; leave with 0 when it answers 200.
     case health(HealthTarget)
+    /// See to an authority and a certificate for development.
+    case developmentTLS(DevelopmentTLS)
     /// Run the load generator, which reads these arguments itself.
     case bench([String])
 
@@ -26,13 +28,14 @@ public enum CommandLineRequest: Sendable {
         case "config": return .text(commands.config(rest))
         case "version": return .text(commands.version(rest))
         case "health": return commands.health(rest)
+        case "tls": return commands.tls(rest)
         case "bench": return .bench(rest)
         case "help": return help(rest)
         default: return .text(unknown(first))
         }
     }
 
-    static let commands = ["serve", "start", "config", "version", "health", "bench", "help"]
+    static let commands = ["serve", "start", "config", "version", "health", "tls", "bench", "help"]
 
     /// `help`, `help COMMAND`; the load generator knows its own.
     private static func help(_ topic: [String]) -> CommandLineRequest {
