@@ -45,7 +45,7 @@ struct Admission {
 
     /// Whether it came by a proxy that the operator trusts.
     private func isFromProxy(_ request: RequestView) -> Bool {
-        state.settings.trustedProxies.believes(peer: request.peer.address)
+        state.settings.trustedProxies.believes(request.peer)
     }
 
     private func check(_ request: RequestView, _ app: App) throws(Refusal) {

@@ -64,7 +64,7 @@ struct ConnectionLog: ~Copyable {
 
     /// The client that a trusted proxy speaks for in the request that is being answered.
     func forwardedPeer(of peer: PeerAddress) -> PeerAddress? {
-        guard !asking.isEmpty, state.settings.trustedProxies.believes(peer: peer.address) else { return nil }
+        guard !asking.isEmpty, state.settings.trustedProxies.believes(peer) else { return nil }
         let proxies = state.settings.trustedProxies
         let node = ForwardedFor.client(inHead: asking.span, past: proxies.isProxy)
         return node.flatMap { PeerAddress.parse(host: $0.host, port: $0.port) }

@@ -3,13 +3,13 @@ import Testing
 @testable import Configuration
 
 @Suite("starling tls dev, as far as it is words") struct DevelopmentTLSTests {
-    private func request(_ arguments: [String], env: [String: String] = ["HOME": "/home/u"]) -> DevelopmentTLS? {
+    private func asked(_ arguments: [String], env: [String: String] = ["HOME": "/home/u"]) -> DevelopmentTLS? {
         if case .developmentTLS(let request) = run(["tls", "dev"] + arguments, env: env) { request } else { nil }
     }
 
     @Test func namesAreHostsAndAddresses() throws {
         let request = try #require(
-            request(["App.Test.", "*.app.test", "app.test", "10.1.2.3", "[fd00::1]", "fd00::1", "a_b"]))
+            asked(["App.Test.", "*.app.test", "app.test", "10.1.2.3", "[fd00::1]", "fd00::1", "a_b"]))
         #expect(request.hosts == ["app.test", "*.app.test", "a_b"])
         #expect(request.addresses == [[10, 1, 2, 3], [0xFD] + [UInt8](repeating: 0, count: 14) + [1]])
     }
@@ -24,7 +24,7 @@ import Testing
     @Test(arguments: directories) func theDirectoryIsTheUsers(
         _ arguments: [String], _ env: [String: String], _ expected: String
     ) {
-        #expect(request(arguments, env: env)?.directory == expected)
+        #expect(asked(arguments, env: env)?.directory == expected)
     }
 
     static let faults: [(arguments: [String], text: String)] = [
