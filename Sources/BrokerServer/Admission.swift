@@ -25,7 +25,10 @@ struct Admission {
 
     /// The app of a client that is let in, as far as its request and the app's settings say: the checks of Pusher protocol §1.4 in their
     /// order; the first that fails is told.
-    func decide(_ request: RequestView, _ query: APIQuery, key: Range<Int>) throws(Refusal) -> App {
+    /// - Parameter isSecured: it speaks TLS with us.
+    func decide(
+        _ request: RequestView, _ query: APIQuery, key: Range<Int>, isSecured: Bool = false
+    ) throws(Refusal) -> App {
         let rawKey = request.slice(key)
         let decodedKey = Percent.decode(rawKey.span)
         let app = decodedKey.flatMap { state.app(key: $0.span) }
@@ -39,7 +42,7 @@ struct Admission {
             throw .handshake(
                 .unknownKey, "App key \(shown) does not exist here: check the key and the server's address")
         }
-        do throws(Refusal) { try check(request, app) } catch { throw error.about(app) }
+        do throws(Refusal) { try check(request, app, isSecured: isSecured) } catch { throw error.about(app) }
         return app
     }
 
@@ -48,9 +51,11 @@ struct Admission {
         state.settings.trustedProxies.believes(request.peer)
     }
 
-    private func check(_ request: RequestView, _ app: App) throws(Refusal) {
+    private func check(_ request: RequestView, _ app: App, isSecured: Bool) throws(Refusal) {
         guard app.settings.isEnabled else { throw .handshake(.appDisabled) }
-        if app.settings.requiresTLS, let fault = TLSFault(request.head, trustsProxy: isFromProxy(request)) {
+        if app.settings.requiresTLS,
+            let fault = TLSFault(request.head, trustsProxy: isFromProxy(request), isSecured: isSecured)
+        {
             throw .handshake(.tlsRequired, fault.text)
         }
         // Requests without an Origin come from native apps and are always allowed (PW-016).

@@ -10,8 +10,8 @@ enum Banner {
         let port = Int(listening.port)
         let address = settings.publicAddress
         let host = address.host.isEmpty ? reachable(listening.hosts.first ?? "") : address.host
-        let publicPort = address.port > 0 ? address.port : port
-        let scheme = address.scheme.rawValue
+        let publicPort = address.port > 0 ? address.port : listening.tlsPort.map(Int.init) ?? port
+        let scheme = settings.tls.isOn ? "https" : address.scheme.rawValue
         let prefix = settings.pathPrefix
         var lines = [
             "Starling is listening on \(listening.addresses.joined(separator: " and ")), \(loops) \(loops == 1 ? "loop" : "loops"), "

@@ -3,6 +3,7 @@ internal import Configuration
 internal import PusherProtocol
 internal import Reactor
 internal import Telemetry
+internal import TLS
 internal import Wire
 
 /// What one loop says of its connections: refusals at `info`, what goes well at `debug`. Loop thread only.
@@ -17,6 +18,8 @@ struct ConnectionLog: ~Copyable {
     var asking = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     /// Refusals of this loop, logged or not.
     private(set) var counts = RefusalCounts()
+    /// Of those of kind `tls` the reasons.
+    private(set) var handshakeFailures = HandshakeCounts()
 
     init(state: LoopState, broker: LoopBroker, isTracing: Bool) {
         (self.state, self.broker, self.isTracing) = (state, broker, isTracing)
@@ -40,6 +43,16 @@ struct ConnectionLog: ~Copyable {
         // Last, because it may be long.
         fields.append(("reason", state.secrets.redacted(refusal.logged ?? refusal.text)))
         Log.write(.info, "refused", fields)
+    }
+
+    /// A client that never became a connection.
+    mutating func handshakeFailed(_ why: TLSFailure, _ peer: PeerAddress) {
+        counts.add(.tls)
+        handshakeFailures.add(why)
+        guard let suppressed = state.shared.refusals.admit(.tls) else { return }
+        var fields: [LogField] = [("kind", RefusalKind.tls.name), ("cause", why.name), ("peer", peer.logText)]
+        if suppressed > 0 { fields.append(("suppressed", suppressed)) }
+        Log.write(.info, "refused", fields + [("reason", why.text) as LogField])
     }
 
     /// Who it is: app, socket id, peer; and what was asked for, while a request is being answered.

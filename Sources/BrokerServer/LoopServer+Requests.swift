@@ -2,7 +2,6 @@ internal import BrokerCore
 internal import Configuration
 internal import PusherProtocol
 internal import Reactor
-internal import Telemetry
 internal import Wire
 
 /// The HTTP side: what `RequestReader` finds is answered by `Routes`, in order; replies go out as `HTTPReply` says.
@@ -51,7 +50,7 @@ extension LoopServer {
             armDeadline(slot)
             return false
         case .head(let left): return askAboutBody(slot, view, left: left, input, &offset)
-        case .tls: refuse(slot, .unreadable(tlsOnPlaintext()))
+        case .tls: refuse(slot, .tlsOnPlaintext(state.settings))
         case .overBudget:
             offset = input.count
             inputRefused(slot)
@@ -132,20 +131,12 @@ extension LoopServer {
         if !keepAlive { end(slot, .answered, .finish(.none)) }
     }
 
-    private func tlsOnPlaintext() -> HTTPFailure {
-        // With a proxy that speaks TLS in front, nobody but the proxy should come here, and a client must not give up TLS.
-        if state.settings.trustsProxy || state.settings.publicAddress.scheme == .https {
-            Log.logOncePer(
-                seconds: 10, .warning,
-                "somebody spoke TLS to the plaintext port; the proxy in front must speak plain HTTP to it, and clients TLS to the proxy",
-                ("port", state.settings.port))
-        } else {
-            Log.logOncePer(
-                seconds: 10, .warning,
-                "a client spoke TLS to the plaintext port; set forceTLS: false (useTLS: false) in the client, or put a TLS proxy in front",
-                ("port", state.settings.port))
-        }
-        return HTTPFailure(status: 400, text: "This port speaks plain HTTP and WebSocket, not TLS")
+    /// Whoever speaks plain HTTP where there is only TLS learns so with his first byte.
+    func refusePlaintext(_ slot: UInt32) {
+        syncTime()
+        clock.readWall()
+        refuse(slot, .plaintextOnTLS)
+        applyEffects()
     }
 
     // MARK: Deadlines

@@ -13,7 +13,7 @@ extension LoopServer {
     func openWebSocket(_ slot: UInt32, _ request: RequestView, key: Range<Int>) throws(Refusal) {
         sendHandshake(slot, request)
         let query = APIQuery(request.slice(request.head.query).span)
-        let app = try routes.admission.decide(request, query, key: key)
+        let app = try routes.admission.decide(request, query, key: key, isSecured: loop.isSecured(slot))
         try routes.admission.acquirePlaces(of: app, broker)
         broker.open(slot: slot, app: app, random: Randomness.uint32())
         sessions[slot].becomeWebSocket(milliseconds: milliseconds, seconds: seconds)

@@ -4,6 +4,7 @@ internal import CLinux
 internal import PusherProtocol
 internal import Reactor
 internal import Telemetry
+internal import TLS
 internal import Wire
 
 /// One loop's server: it takes bytes from the reactor, makes each next call, and carries out what the broker asks for.
@@ -59,6 +60,11 @@ final class LoopServer: LoopHandler {
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
         sessions.open(slot, milliseconds: milliseconds, peer: peer)
         setTimer(slot, afterMilliseconds: state.limits.keepAliveMilliseconds)
+        if listener == ListenerKind.secured.rawValue, !loop.isSecured(slot) { refusePlaintext(slot) }
+    }
+
+    func handshakeFailed(_ why: HandshakeFailure, peer: PeerAddress, listener: Int, layer: (any RecordLayer)?) {
+        log.handshakeFailed(TLSFailure(why, layer as? TLSLayer), peer)
     }
 
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
@@ -293,6 +299,6 @@ struct LaterAnswers {
 }
 
 extension LoopStatistics {
-    /// An estimate: a connection's records and its share of the channels' come to about a kilobyte.
-    fileprivate var heldBytes: Int { connections * 1_024 + backlogBytes + inputBytes }
+    /// An estimate: a connection's records and its share of the channels' come to about a kilobyte, its TLS to fourteen.
+    fileprivate var heldBytes: Int { connections * 1_024 + secured * 14_336 + backlogBytes + inputBytes }
 }

@@ -1,6 +1,7 @@
 internal import BrokerCore
 internal import Reactor
 internal import Synchronization
+internal import TLS
 
 /// Starts the loops of one server, each on a thread of its own, and serves on none before all of them exist: a loop must be able to wake
 /// every other from its first turn on.
@@ -52,7 +53,7 @@ final class LoopStartup: Sendable {
         made.open()
         begin.wait()
         let server = LoopServer(state: state, loop: loop, number: number, handles: state.handles)
-        listening.serve(on: loop)
+        listening.serve(on: loop, state.tls.map(TLSRoom.init))
         serving.open()
         loop.run(server)
     }

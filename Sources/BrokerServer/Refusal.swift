@@ -1,3 +1,4 @@
+internal import Configuration
 internal import PusherProtocol
 internal import Reactor
 internal import Wire
@@ -57,6 +58,31 @@ extension Refusal {
 
     /// A request that cannot be read: where the next one starts is unknown.
     static func unreadable(_ failure: HTTPFailure) -> Refusal { .http(failure.status, failure.text, closes: true) }
+
+    /// TLS where there is none: some client was told the wrong scheme or port.
+    static func tlsOnPlaintext(_ settings: ServerSettings) -> Refusal {
+        // With a proxy that speaks TLS in front, nobody but the proxy should come here, and a client must not give up TLS.
+        let advice =
+            if settings.tls.isOn {
+                "TLS has a port of its own (tls.port)"
+            } else if settings.trustsProxy || settings.publicAddress.scheme == .https {
+                "the proxy in front must speak plain HTTP to it, and clients TLS to the proxy"
+            } else {
+                "set forceTLS: false (useTLS: false) in the client, or give the server a certificate (tls.certificate)"
+            }
+        return .http(
+            400, "This port speaks plain HTTP and WebSocket, not TLS",
+            logged: "somebody spoke TLS to the plaintext port \(settings.port); \(advice)", closes: true)
+    }
+
+    /// Plain HTTP where there is only TLS.
+    static var plaintextOnTLS: Refusal {
+        .http(
+            400, "This port speaks TLS only: use https and wss (forceTLS: true, useTLS: true)",
+            logged:
+                "somebody spoke plain HTTP to a port that has TLS only; set forceTLS: true (useTLS: true) in the client",
+            closes: true)
+    }
 
     /// A call of the API is refused; who is too fast is told when to come again.
     static func api(_ error: APIError) -> Refusal {

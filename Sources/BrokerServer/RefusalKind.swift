@@ -20,6 +20,8 @@ enum RefusalKind: Int, CaseIterable {
     case slowConsumer
     /// A connection the kernel gave up, or whose input passed its bound.
     case transport
+    /// A TLS handshake that failed.
+    case tls
 
     /// The kind of an HTTP answer.
     static func http(status: Int) -> RefusalKind {
@@ -45,6 +47,7 @@ enum RefusalKind: Int, CaseIterable {
         case .authorization: "authorization"
         case .slowConsumer: "slow_consumer"
         case .transport: "transport"
+        case .tls: "tls"
         }
     }
 }

@@ -11,9 +11,17 @@ extension Server {
         let isSeen = isatty(STDOUT_FILENO) == 1
         if isSeen { writeBanner() }
         guard !isSeen || isatty(STDERR_FILENO) != 1 else { return }
-        Log.info(
-            "listening", ("address", listening.addresses.joined(separator: ",")), ("apps", appCount),
-            ("connections", webSocketsMax), ("loops", loopCount), ("version", version), ("pid", getpid()))
+        var fields: [LogField] = [("address", listening.addresses.joined(separator: ","))]
+        if let port = listening.tlsPort {
+            fields.append(("tls_address", listening.addresses(port).joined(separator: ",")))
+        } else if settings.tls.isOn {
+            fields.append(("tls", settings.tls.isOnly ? "only" : "same port"))
+        }
+        fields += [
+            ("apps", appCount), ("connections", webSocketsMax), ("loops", loopCount), ("version", version),
+            ("pid", getpid()),
+        ]
+        Log.write(.info, "listening", fields)
     }
 
     /// A file that was asked for could not be written.

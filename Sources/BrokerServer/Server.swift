@@ -6,6 +6,7 @@ internal import Glibc
 internal import Reactor
 internal import Synchronization
 internal import Telemetry
+internal import TLS
 
 /// The running daemon: one loop a core, and the thread that hears signals.
 public final class Server {
@@ -27,6 +28,8 @@ public final class Server {
     let listening: Listening
     /// The port that is listened on; the kernel's choice when the settings said 0.
     public var port: UInt16 { listening.port }
+    /// The port that has TLS alone, if there is one.
+    public var tlsPort: UInt16? { listening.tlsPort }
     var settings: ServerSettings { state.newest.snapshot.settings }
     var webSocketsMax: Int { state.webSocketsMax }
     var appCount: Int { state.broker.apps.count }
@@ -44,7 +47,8 @@ public final class Server {
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
         let descriptors = Int(clamping: limit.soft)
-        let used = Self.ownDescriptors + (Self.descriptorsPerLoop + plan.hosts.count - 1) * loopCount
+        let ports = settings.tls.isOn && settings.tls.port != nil ? 2 : 1
+        let used = Self.ownDescriptors + (Self.descriptorsPerLoop + ports * plan.hosts.count - 1) * loopCount
         let room = descriptors - used - settings.apiReserve
         Self.warnOfRoom(settings, room: room, descriptors: descriptors)
         let fits = max(1, min(room, settings.connectionsMax ?? .max))
@@ -52,16 +56,26 @@ public final class Server {
             settings: settings.apps, loopCount: loopCount, secrets: Self.secrets(),
             headroomBytes: WebSocketFraming.headroomBytes)
         let secrets = SecretFilter(secrets: settings.apps.lazy.flatMap(\.keys).map(\.secret))
-        state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets)
+        state = ServerState(
+            settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets,
+            tls: try Self.certificates(settings.tls))
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
-            listening = try Listening(plan, port: UInt16(clamping: settings.port), loops: loopCount)
+            listening = try Listening(
+                plan, port: UInt16(clamping: settings.port), tls: settings.tls, loops: loopCount)
             threads = try LoopStartup(state, listening, options: Self.loopOptions(state)).start()
         } catch {
             throw Self.failure(error, settings, plan)
         }
         state.isServing = true
+    }
+
+    private static func certificates(_ settings: TLSSettings) throws(StartFailure) -> TLSKeeper? {
+        guard settings.isOn else { return nil }
+        do throws(TLSProblem) { return try TLSKeeper(settings.files) } catch {
+            throw StartFailure(exitCode: 78, text: "TLS: \(error.text)")
+        }
     }
 
     private static func secrets() -> BrokerSecrets {
@@ -84,11 +98,13 @@ public final class Server {
 
     private static func failure(_ error: IOError, _ settings: ServerSettings, _ plan: ListenPlan) -> StartFailure {
         if ListenPlan.isTaken(error) {
+            let isOfTLS = settings.tls.port.map { error.call.hasSuffix(":\($0)") } ?? false
+            let (port, flag) = isOfTLS ? (Int(settings.tls.port ?? 0), "--tls-port") : (settings.port, "--port")
             return StartFailure(
                 exitCode: 69,
                 text:
-                    "port \(settings.port) on \(plan.text) is taken: another server, perhaps another Starling, listens there; "
-                    + "stop it or choose another port with --port")
+                    "port \(port) on \(plan.text) is taken: another server, perhaps another Starling, listens there; "
+                    + "stop it or choose another port with \(flag)")
         }
         return StartFailure(exitCode: 69, text: "cannot start: \(error)")
     }
@@ -99,13 +115,25 @@ public final class Server {
     public func run() {
         // What reading the configuration left behind: with many apps that is as much as they hold.
         clinux_trim_heap()
-        while let signal = signals.wait() {
+        var watch = CertificateWatch(state)
+        while let signal = nextSignal(&watch) {
             switch signal {
             case .terminate, .interrupt: return drain()
-            case .hangup: Log.info("SIGHUP: settings are read at start only; restart to change them")
+            case .hangup:
+                state.reloadCertificates()
+                Log.info("SIGHUP: settings are read at start only; restart to change them")
             case .user1: logState()
             case .user2: Log.info("SIGUSR2 is not used")
             }
+        }
+    }
+
+    /// Waits for a signal, and looks after the certificates meanwhile.
+    private func nextSignal(_ watch: inout CertificateWatch?) -> ProcessSignal? {
+        guard watch != nil else { return signals.wait() }
+        while true {
+            watch?.look()
+            if let signal = signals.wait(milliseconds: CertificateWatch.intervalMilliseconds) { return signal }
         }
     }
 

@@ -2,12 +2,15 @@ internal import BrokerCore
 internal import Configuration
 internal import Reactor
 internal import Synchronization
+internal import TLS
 internal import Wire
 
 /// What the loops of one server share besides the broker. Safe from any thread.
 final class ServerState: Sendable {
     let broker: SharedBroker
     let refusals: RefusalLog
+    /// The certificates; nil: no TLS.
+    let tls: TLSKeeper?
     private let snapshots: Mutex<(newest: SettingsSnapshot, number: Int)>
     private let newestNumber = Atomic<Int>(0)
     /// WebSocket connections this process takes; the rest of the descriptors is the API's and the process's own.
@@ -19,9 +22,11 @@ final class ServerState: Sendable {
     private let serving = Atomic<Bool>(false)
     private let loopHandles = Mutex<[LoopHandle]>([])
 
-    init(settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int, secrets: SecretFilter) {
+    init(
+        settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int, secrets: SecretFilter, tls: TLSKeeper? = nil
+    ) {
         snapshots = Mutex((SettingsSnapshot(settings, apps: broker.directory, secrets: secrets), 0))
-        self.broker = broker
+        (self.broker, self.tls) = (broker, tls)
         self.webSocketsMax = webSocketsMax
         refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
         // Whatever the total, one request of the largest legal size must fit.

@@ -8,8 +8,10 @@ enum TLSFault: Equatable {
     case unsaid
     case plaintext
 
-    /// Nil: a proxy that the operator trusts vouches for it.
-    init?(_ head: HTTPRequestHead, trustsProxy: Bool) {
+    /// Nil: it is TLS, or a proxy that the operator trusts vouches for it.
+    /// - Parameter isSecured: it speaks TLS with us. A trusted proxy that says its client does not has the last word all the same.
+    init?(_ head: HTTPRequestHead, trustsProxy: Bool, isSecured: Bool = false) {
+        if isSecured, !trustsProxy || head.isForwardedTLS != false { return nil }
         switch (head.isForwardedTLS, trustsProxy) {
         case (true?, true): return nil
         case (true?, false): self = .untrusted

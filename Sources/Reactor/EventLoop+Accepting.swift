@@ -51,7 +51,8 @@ extension EventLoop {
         let descriptor = listener.release()
         // Accepted sockets inherit these, which saves three system calls per client in a reconnect storm.
         _ = clinux_set_stream_options(descriptor, table.options.userTimeoutMilliseconds, table.options.unsentLowBytes)
-        acceptor.listeners.append(Acceptor.Listening(descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer))
+        acceptor.listeners.append(
+            Acceptor.Listening(descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer))
         arm(acceptor.listeners.count - 1)
     }
 

@@ -106,7 +106,9 @@ extension EventLoop {
     func renewPlaces(_ handler: any LoopHandler) {
         guard handshakes.areWaiting else { return }
         handshakes.prune { isLive($0) && table[$0.slot].flags.contains(.waiting) }
-        for _ in handshakes.running.count..<max(handshakes.running.count, Handshakes.placesOfWaiting) { resumeWaiting() }
+        for _ in handshakes.running.count..<max(handshakes.running.count, Handshakes.placesOfWaiting) {
+            resumeWaiting()
+        }
         for _ in 0..<Handshakes.placesOfWaiting {
             guard handshakes.areWaiting, let stalled = handshakes.stalled(now: now) else { return }
             giveUp(stalled.slot, .stalled, handler)

@@ -81,13 +81,12 @@ extension EventLoop {
 
     /// One recv for the layer.
     private func feed(_ slot: UInt32, _ transport: SecureTransport) -> Int {
-        withUnsafeTemporaryAllocation(byteCount: Self.recordRoom, alignment: 16) { records in
-            let count = clinux_receive(table[slot].descriptor, records.baseAddress, records.count)
-            guard count > 0 else { return count }
-            transport.layer.feed(UnsafeRawBufferPointer(rebasing: records[..<count]))
-            transport.awaitsInput = false
-            return count
-        }
+        // Nothing is gathered for sending while something is read.
+        let count = clinux_receive(table[slot].descriptor, table.cork, Self.recordRoom)
+        guard count > 0 else { return count }
+        transport.layer.feed(UnsafeRawBufferPointer(start: table.cork, count: count))
+        transport.awaitsInput = false
+        return count
     }
 
     /// Reads on where the layer may hold more than one buffer's worth, or an end.

@@ -63,6 +63,9 @@ public final class EventLoop {
         return copy
     }
 
+    /// Whether the connection's bytes pass a layer.
+    public func isSecured(_ slot: UInt32) -> Bool { table[slot].flags.contains(.secured) }
+
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
 

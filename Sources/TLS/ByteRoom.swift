@@ -29,7 +29,9 @@ struct ByteRoom {
         let needed = Int(end) + more
         guard needed > Int(capacity) else { return }
         let wanted = slack ? max(needed, Int(capacity) * 2, 16_384) : needed
-        guard let grown = realloc(base, wanted) else { preconditionFailure("out of memory for \(wanted) bytes of TLS records") }
+        guard let grown = realloc(base, wanted) else {
+            preconditionFailure("out of memory for \(wanted) bytes of TLS records")
+        }
         (base, capacity) = (grown, UInt32(wanted))
     }
 

@@ -112,7 +112,8 @@ final class KeyPair: @unchecked Sendable {
         if asked.wasAsked {
             throw TLSProblem("\(files.key): the passphrase in \(files.passphrase) does not open the key")
         }
-        if copenssl_error_reason(error) == PEM_R_NO_START_LINE {
+        // OpenSSL calls that "unsupported".
+        if !String(decoding: pem, as: UTF8.self).contains("PRIVATE KEY-----") {
             throw TLSProblem("\(files.key): holds no private key in PEM")
         }
         throw TLSProblem("\(files.key): the key cannot be read: \(OpenSSL.text(error))")

@@ -18,11 +18,13 @@ public final class TLSClientContext: @unchecked Sendable {
         guard let made = SSL_CTX_new(TLS_client_method()) else { preconditionFailure("SSL_CTX_new: out of memory") }
         OpenSSL.require(copenssl_context_set_rules(made) == 1, "SSL_CTX_set_min_proto_version")
         if newest == .tls12 {
-            OpenSSL.require(copenssl_context_set_max_version(made, TLS1_2_VERSION) == 1, "SSL_CTX_set_max_proto_version")
+            OpenSSL.require(
+                copenssl_context_set_max_version(made, TLS1_2_VERSION) == 1, "SSL_CTX_set_max_proto_version")
         }
         if offersHTTP {
             let offer = [UInt8(8)] + Array("http/1.1".utf8)
-            OpenSSL.require(SSL_CTX_set_alpn_protos(made, offer, CUnsignedInt(offer.count)) == 0, "SSL_CTX_set_alpn_protos")
+            OpenSSL.require(
+                SSL_CTX_set_alpn_protos(made, offer, CUnsignedInt(offer.count)) == 0, "SSL_CTX_set_alpn_protos")
         }
         (context, isChecking) = (made, authority != nil)
         guard let authority else { return }

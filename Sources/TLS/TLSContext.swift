@@ -62,7 +62,8 @@ public final class TLSContext: @unchecked Sendable {
     private static func use(_ pair: KeyPair, _ context: OpaquePointer) throws(TLSProblem) {
         ERR_clear_error()
         guard SSL_CTX_use_certificate(context, pair.certificate) == 1 else {
-            throw TLSProblem("\(pair.files.certificate): OpenSSL does not take it: \(OpenSSL.text(OpenSSL.takeError()))")
+            throw TLSProblem(
+                "\(pair.files.certificate): OpenSSL does not take it: \(OpenSSL.text(OpenSSL.takeError()))")
         }
         guard SSL_CTX_use_PrivateKey(context, pair.key) == 1 else {
             throw TLSProblem("\(pair.files.key): OpenSSL does not take it: \(OpenSSL.text(OpenSSL.takeError()))")

@@ -39,7 +39,8 @@ public enum TLSFailure: Int, Sendable, CaseIterable {
         case .version: "the client speaks no version of TLS from 1.2 on"
         case .cipher: "the client and the server have no cipher in common"
         case .applicationProtocol: "the client does not offer HTTP/1.1"
-        case .alert: "the client refused: it may not trust the certificate, or it calls the server by a name that is not in it"
+        case .alert:
+            "the client refused: it may not trust the certificate, or it calls the server by a name that is not in it"
         case .record: "what came is no TLS"
         case .timeout: "the TLS handshake was not over in time"
         case .stalled: "the TLS handshake waited for its client while others waited"

@@ -95,21 +95,9 @@ final class TicketKeys: Sendable {
         let hasCipher = Array(key.cipher).withUnsafeBufferPointer {
             EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nil, $0.baseAddress, iv, isSealing ? 1 : 0)
         }
-        guard hasCipher == 1, Self.prepare(mac, Array(key.mac)) else { return -1 }
-        return answer
-    }
-
-    private static func prepare(_ mac: OpaquePointer, _ key: [UInt8]) -> Bool {
-        var key = key
-        var digest = Array("sha256".utf8CString)
-        return key.withUnsafeMutableBytes { key in
-            digest.withUnsafeMutableBufferPointer { digest in
-                var parameters = [
-                    OSSL_PARAM_construct_octet_string("key", key.baseAddress, key.count),
-                    OSSL_PARAM_construct_utf8_string("digest", digest.baseAddress, 0), OSSL_PARAM_construct_end(),
-                ]
-                return EVP_MAC_CTX_set_params(mac, &parameters) == 1
-            }
+        let hasMAC = Array(key.mac).withUnsafeBufferPointer {
+            copenssl_prepare_mac(mac, $0.baseAddress, $0.count)
         }
+        return hasCipher == 1 && hasMAC == 1 ? answer : -1
     }
 }

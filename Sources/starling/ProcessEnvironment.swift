@@ -36,12 +36,13 @@ enum ProcessEnvironment {
 
     /// Tells a supervisor or a test where the server listens: one JSON line, complete as soon as the file is there.
     /// - Returns: why it could not.
-    static func announce(port: UInt16, in path: String) -> String? {
+    static func announce(port: UInt16, tlsPort: UInt16?, in path: String) -> String? {
         guard !path.isEmpty else { return nil }
         let temporary = path + ".new"
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else { return String(cString: strerror(errno)) }
-        write("{\"event\":\"ready\",\"port\":\(port),\"pid\":\(getpid())}\n", to: descriptor)
+        let tls = tlsPort.map { ",\"tlsPort\":\($0)" } ?? ""
+        write("{\"event\":\"ready\",\"port\":\(port)\(tls),\"pid\":\(getpid())}\n", to: descriptor)
         close(descriptor)
         return rename(temporary, path) == 0 ? nil : String(cString: strerror(errno))
     }

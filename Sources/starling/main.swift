@@ -13,7 +13,7 @@ func serve(_ configuration: consuming LoadedSettings) {
     do throws(Server.StartFailure) {
         let server = try Server(configuration)
         server.announce(version: build.version)
-        if let reason = ProcessEnvironment.announce(port: server.port, in: readyFile) {
+        if let reason = ProcessEnvironment.announce(port: server.port, tlsPort: server.tlsPort, in: readyFile) {
             server.warn(ofFile: readyFile, reason)
         }
         server.run()

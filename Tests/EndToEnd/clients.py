@@ -10,6 +10,7 @@ import asyncio
 import base64
 import json
 import logging
+import ssl
 import threading
 import time
 from dataclasses import dataclass
@@ -194,15 +195,18 @@ class AsyncPusherClient(AsyncioClient):
     """asyncpusher: protocol 7 on aiohttp, reconnects and resubscribes by itself. The web client of the stories."""
 
     def __init__(self, broker: Broker, *, who="", endpoint: AuthEndpoint | None = None, key="app-key",
-                 signer: pusher.Pusher | None = None, user: dict | None = None, log: logging.Logger | None = None):
-        self.inbox = Inbox(f"asyncpusher {who}")
+                 signer: pusher.Pusher | None = None, user: dict | None = None, log: logging.Logger | None = None,
+                 tls: ssl.SSLContext | None = None):
+        self.inbox, self.tls = Inbox(f"asyncpusher {who}"), tls
         self.who, self.endpoint, self.signer, self.user = who, endpoint, signer, user
         self.thread = LoopThread()
         self.library = self.thread.run(self._make(broker, key, log))
 
     async def _make(self, broker: Broker, key: str, log) -> asyncpusher.Pusher:
-        library = asyncpusher.Pusher(key, secure=False, custom_host="127.0.0.1", custom_port=broker.port, auto_sub=True,
-                                     channel_authenticator=self._authenticate, log=log)
+        options = {} if self.tls is None else {"ssl": self.tls}
+        library = asyncpusher.Pusher(
+            key, secure=self.tls is not None, custom_host="127.0.0.1", custom_port=broker.port, auto_sub=True,
+            channel_authenticator=self._authenticate, log=log, **options)
         for event in ("pusher:connection_established", "pusher:error"):
             library.connection.bind(event, self._noting(event, None))
         return library

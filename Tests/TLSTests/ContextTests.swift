@@ -24,12 +24,18 @@ import Testing
         let noise = certificates.write("noise.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
         let wrong = certificates.write("wrong.pass", "close sesame\n")
         let rows: [(String, TLSFiles, [String])] = [
-            ("no certificate file", TLSFiles(certificate: missing, key: good.key), [missing, "certificate", "No such file"]),
+            (
+                "no certificate file", TLSFiles(certificate: missing, key: good.key),
+                [missing, "certificate", "No such file"]
+            ),
             ("no key file", TLSFiles(certificate: good.certificate, key: missing), [missing, "key", "No such file"]),
             ("an empty certificate", TLSFiles(certificate: empty, key: good.key), [empty, "no certificate"]),
             ("an empty key", TLSFiles(certificate: good.certificate, key: empty), [empty, "no private key"]),
             ("swapped", TLSFiles(certificate: good.key, key: good.certificate), [good.key, "no certificate"]),
-            ("another key", TLSFiles(certificate: good.certificate, key: other.key), [other.key, "does not belong", good.certificate]),
+            (
+                "another key", TLSFiles(certificate: good.certificate, key: other.key),
+                [other.key, "does not belong", good.certificate]
+            ),
             ("a key that is none", TLSFiles(certificate: good.certificate, key: noise), [noise, "cannot be read"]),
             ("no passphrase", TLSFiles(certificate: locked.certificate, key: locked.key), [locked.key, "encrypted"]),
             (
@@ -88,7 +94,8 @@ import Testing
         ])
         let rows = [
             (nil, "first"), ("first.example", "first"), ("second.example", "second"), ("TWO.example", "second"),
-            ("a.wild.example", "wild"), ("a.b.wild.example", "first"), ("wild.example", "first"), ("unknown.example", "first"),
+            ("a.wild.example", "wild"), ("a.b.wild.example", "first"), ("wild.example", "first"),
+            ("unknown.example", "first"),
         ]
         for (host, expected) in rows { #expect(try shown(keeper, host: host) == expected, "\(host ?? "no name")") }
     }
@@ -122,8 +129,12 @@ import Testing
     }
 
     @Test func oldVersionsAndWeakCiphersAreRefusedByName() throws {
-        let keeper = try TLSKeeper([certificates.make("ec"), certificates.make("rsa", names: "DNS:rsa.example", bits: 2_048)])
-        func failure(_ ciphers: String, version: CInt = TLS1_2_VERSION, host: String = "localhost") throws -> TLSFailure? {
+        let keeper = try TLSKeeper([
+            certificates.make("ec"), certificates.make("rsa", names: "DNS:rsa.example", bits: 2_048),
+        ])
+        func failure(_ ciphers: String, version: CInt = TLS1_2_VERSION, host: String = "localhost") throws
+            -> TLSFailure?
+        {
             let client = try TLSClientContext(authority: nil, newest: .tls12)
             // SSL_CTRL_SET_MIN_PROTO_VERSION
             SSL_CTX_ctrl(client.context, 123, Int(TLS1_VERSION), nil)
@@ -136,7 +147,10 @@ import Testing
         }
         #expect(try failure("DEFAULT:@SECLEVEL=0", version: TLS1_1_VERSION) == .version)
         #expect(try failure("DEFAULT:@SECLEVEL=0", version: TLS1_VERSION) == .version)
-        for weak in ["AES128-GCM-SHA256", "AES256-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES128-SHA256", "DHE-RSA-AES128-GCM-SHA256"] {
+        for weak in [
+            "AES128-GCM-SHA256", "AES256-SHA", "ECDHE-RSA-AES128-SHA", "ECDHE-RSA-AES128-SHA256",
+            "DHE-RSA-AES128-GCM-SHA256",
+        ] {
             #expect(try failure(weak + ":@SECLEVEL=0", host: "rsa.example") == .cipher, "\(weak)")
         }
         #expect(try failure("ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0") == .cipher)
@@ -200,7 +214,9 @@ import Testing
         let one = certificates.make("one"), two = certificates.make("two")
         let live = TLSFiles(certificate: certificates.path("live.crt"), key: certificates.path("live.key"))
         func copy(_ files: TLSFiles, certificate: Bool = true, key: Bool = true) throws {
-            for (isWanted, from, to) in [(certificate, files.certificate, live.certificate), (key, files.key, live.key)] where isWanted {
+            for (isWanted, from, to) in [
+                (certificate, files.certificate, live.certificate), (key, files.key, live.key),
+            ] where isWanted {
                 let text = try #require(WholeFile.text(from))
                 let fresh = certificates.write("fresh", text)
                 #expect(rename(fresh, to) == 0)

@@ -12,7 +12,8 @@ import Testing
     init() throws { keeper = try TLSKeeper([certificates.make("server")]) }
 
     @Test(
-        "whatever the pieces, whoever is between, both sides get everything in order, in 1.2 and 1.3", arguments: 0..<24)
+        "whatever the pieces, whoever is between, both sides get everything in order, in 1.2 and 1.3", arguments: 0..<24
+    )
     func conversation(seed: Int) throws {
         var random = SeededRandom(seed: seed)
         let room = TLSRoom(keeper)
@@ -51,7 +52,9 @@ import Testing
         for one in 0..<3 {
             for _ in 0..<200_000 where heard[one] != expected[one] { step(one, random.int(0...1), says: false) }
             #expect(lines[one].isEstablished && heard[one] == expected[one], "seed \(seed), line \(one)")
-            #expect(lines[one].client.spoken.hasPrefix(seed % 2 == 0 ? "TLSv1.3 TLS_AES_128" : "TLSv1.2 ECDHE-ECDSA-AES128-GCM"))
+            #expect(
+                lines[one].client.spoken.hasPrefix(
+                    seed % 2 == 0 ? "TLSv1.3 TLS_AES_128" : "TLSv1.2 ECDHE-ECDSA-AES128-GCM"))
         }
         // At rest nobody holds a byte.
         for line in lines {

@@ -42,7 +42,8 @@ final class Certificates {
     ///   - names: as OpenSSL writes them: `DNS:localhost,IP:127.0.0.1`.
     ///   - passphrase: what the key is encrypted with.
     func make(
-        _ name: String, names: String = "DNS:localhost,IP:127.0.0.1", from startSeconds: Int = -3_600, seconds: Int = 90 * 86_400,
+        _ name: String, names: String = "DNS:localhost,IP:127.0.0.1", from startSeconds: Int = -3_600,
+        seconds: Int = 90 * 86_400,
         passphrase: String? = nil, bits: Int? = nil
     ) -> TLSFiles {
         let key = bits.map { Self.rsa($0) } ?? copenssl_new_key()
