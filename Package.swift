@@ -63,7 +63,8 @@ let package = Package(
         .target(name: "CBuild"),
         .systemLibrary(name: "COpenSSL", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .executableTarget(
-            name: "starling", dependencies: ["BrokerServer", "Configuration", "LoadGenerator", "Reactor", "CBuild"],
+            name: "starling",
+            dependencies: ["BrokerServer", "Configuration", "LoadGenerator", "Reactor", "TLS", "CBuild"],
             swiftSettings: strict),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .executableTarget(

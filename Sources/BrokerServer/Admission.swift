@@ -11,7 +11,7 @@ struct Admission {
     /// Whether the request may become a WebSocket. What is refused here gets an HTTP status.
     func upgrade(_ request: RequestView, key: Range<Int>) throws(Refusal) -> Answer {
         let input = request.bytes
-        if let fault = UpgradeFault(request.head, input.span, trustsProxy: state.settings.trustsProxy) {
+        if let fault = UpgradeFault(request.head, input.span, trustsProxy: isFromProxy(request)) {
             let headers = fault.status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : ""
             // Who tried may have sent frames already.
             let closes = request.head.upgradesToWebSocket
@@ -51,10 +51,15 @@ struct Admission {
         return state.app(key: decoded.span)
     }
 
+    /// Whether it came by a proxy that the operator trusts.
+    private func isFromProxy(_ request: RequestView) -> Bool {
+        state.settings.trustedProxies.believes(request.peer)
+    }
+
     private func check(_ request: RequestView, _ app: App, isSecured: Bool) throws(Refusal) {
         guard app.settings.isEnabled else { throw .handshake(.appDisabled) }
         if app.settings.requiresTLS,
-            let fault = TLSFault(request.head, trustsProxy: state.settings.trustsProxy, isSecured: isSecured)
+            let fault = TLSFault(request.head, trustsProxy: isFromProxy(request), isSecured: isSecured)
         {
             throw .handshake(.tlsRequired, fault.text)
         }

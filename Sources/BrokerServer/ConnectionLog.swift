@@ -63,7 +63,7 @@ struct ConnectionLog: ~Copyable {
         } else if let app {
             fields.append(("app", broker.directory.apps[app].settings.id))
         }
-        if let client = forwardedPeer() {
+        if let client = forwardedPeer(of: peer) {
             fields += [("peer", client.logText), ("via", peer.logText)]
         } else {
             fields.append(("peer", peer.logText))
@@ -76,9 +76,10 @@ struct ConnectionLog: ~Copyable {
     }
 
     /// The client that a trusted proxy speaks for in the request that is being answered.
-    func forwardedPeer() -> PeerAddress? {
-        guard state.settings.trustsProxy, !asking.isEmpty else { return nil }
-        let node = ForwardedFor.lastNode(inHead: asking.span)
+    func forwardedPeer(of peer: PeerAddress) -> PeerAddress? {
+        guard !asking.isEmpty, state.settings.trustedProxies.believes(peer) else { return nil }
+        let proxies = state.settings.trustedProxies
+        let node = ForwardedFor.client(inHead: asking.span, past: proxies.isProxy)
         return node.flatMap { PeerAddress.parse(host: $0.host, port: $0.port) }
     }
 

@@ -102,6 +102,7 @@ extension LoopServer {
         defer { log.asking = UnsafeBufferPointer(start: nil, count: 0) }
         clock.readWall()
         (request.unixSeconds, request.milliseconds) = (clock.unixSeconds, loop.now.nanoseconds / 1_000_000)
+        request.peer = sessions[slot].peer
         scratch.reply.reset()
         defer { routes.forget() }
         var isAnswered = true

@@ -20,7 +20,7 @@ extension LoopServer {
         broker.open(slot: slot, app: app, random: scratch.random.next())
         sessions[slot].becomeWebSocket(
             milliseconds: milliseconds, seconds: seconds, meter: broker.meter(of: app.index))
-        if let client = log.forwardedPeer() { sessions[slot].peer = client }
+        if let client = log.forwardedPeer(of: request.peer) { sessions[slot].peer = client }
         armHeartbeat(slot, app)
         log.connected(slot, sessions[slot].peer, query)
     }

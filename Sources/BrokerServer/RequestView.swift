@@ -1,3 +1,4 @@
+internal import Reactor
 internal import Wire
 
 /// One request, whole or as far as its head: the head's bytes and the body, where they lie, valid while it is answered.
@@ -15,6 +16,8 @@ struct RequestView {
     var head = HTTPRequestHead()
     var body = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     var stage = Stage.whole
+    /// Who connected: the client, or a proxy in front.
+    var peer = PeerAddress()
     /// When it is answered: seconds since 1970, and milliseconds of the loop's clock.
     var unixSeconds = 0
     var milliseconds: UInt64 = 0

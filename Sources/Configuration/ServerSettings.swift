@@ -1,5 +1,6 @@
 public import BrokerCore
 public import Telemetry
+public import Wire
 
 /// What the operator decided for one broker process, checked and complete.
 ///
@@ -60,8 +61,9 @@ public struct ServerSettings: Sendable, Equatable {
     public var connectionsMax: Int?
     /// Descriptors kept free for the HTTP API when WebSocket connections have used up the rest.
     public var apiReserve = 64
-    /// Believes what a proxy says of its client: whether it came by TLS, and for the log its address.
-    public var trustsProxy = false
+    /// Who is believed what it says of its client: whether it came by TLS, and its address.
+    public var trustedProxies = NetworkList.nobody
+    public var trustsProxy: Bool { !trustedProxies.isNobody }
     /// `/accept-traffic` answers 500 above this share of the memory limit; 1...100.
     public var memoryThresholdPercent = 85
     public var publicAddress = PublicAddress()

@@ -1,19 +1,32 @@
-/// Whom the nearest proxy speaks for: the last entry of `X-Forwarded-For`, or of `Forwarded` (RFC 7239 §4) when there is no other.
+/// Whom the nearest proxy speaks for, by `X-Forwarded-For`, or by `Forwarded` (RFC 7239 §4) when there is no other.
 ///
-/// Each proxy appends the peer it saw, so only the last entry is the word of the proxy in front of us; what stands before it was told
-/// to that proxy, and may be anything.
+/// Each proxy appends the peer it saw, so the last entry is the word of the proxy in front of us. What stands before it was told to
+/// that proxy, and is worth something only when the entry itself is a proxy of ours: so the client is the right-most entry that is none.
 public enum ForwardedFor {
-    /// - Parameter head: a request's head, from its first byte to the empty line.
-    /// - Returns: the entry without quotes and brackets, and its port (0: none); nil when no entry can be an address.
-    public static func lastNode(inHead head: Span<UInt8>) -> (host: String, port: UInt16)? {
-        if let list = HTTPText.lastValue(of: "x-forwarded-for", inHead: head) {
-            return HTTPText.lastItem(of: list, in: head).flatMap { node($0, head) }
+    /// - Parameters:
+    ///   - head: a request's head, from its first byte to the empty line.
+    ///   - isProxy: whether an address that was told is one whose own word counts.
+    /// - Returns: the entry without quotes and brackets, and its port (0: none). When all are proxies, or what stands before them is
+    ///   no address (`unknown`, `_hidden`), the last that was reached; nil when the last entry is no address.
+    public static func client(
+        inHead head: Span<UInt8>, past isProxy: (IPAddress) -> Bool
+    ) -> (host: String, port: UInt16)? {
+        var found: (host: String, port: UInt16)?
+        let plain = HTTPText.values(of: "x-forwarded-for", inHead: head)
+        for value in (plain.isEmpty ? HTTPText.values(of: "forwarded", inHead: head) : plain).reversed() {
+            for item in items(of: value, in: head).reversed() {
+                guard let node = plain.isEmpty ? forNode(item, head) : node(item, head),
+                    let address = IPAddress(node.host)
+                else { return found }
+                found = node
+                guard isProxy(address) else { return found }
+            }
         }
-        guard let list = HTTPText.lastValue(of: "forwarded", inHead: head),
-            let element = HTTPText.lastItem(of: list, in: head)
-        else {
-            return nil
-        }
+        return found
+    }
+
+    /// The `for` of one element of `Forwarded`.
+    private static func forNode(_ element: Range<Int>, _ head: Span<UInt8>) -> (host: String, port: UInt16)? {
         var start = element.lowerBound
         while start < element.upperBound {
             let end = head.firstOffset(of: UInt8(ascii: ";"), in: start..<element.upperBound)
@@ -24,6 +37,12 @@ public enum ForwardedFor {
             start = end + 1
         }
         return nil
+    }
+
+    private static func items(of value: Range<Int>, in head: Span<UInt8>) -> [Range<Int>] {
+        var (items, offset) = ([Range<Int>](), value.lowerBound)
+        while let item = HTTPText.nextItem(of: value, at: &offset, in: head) { items.append(item) }
+        return items
     }
 
     /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`, each also in quotes.

@@ -23,17 +23,15 @@ public enum HTTPText {
         return last
     }
 
-    /// The value of the last line with this name, which is written in lower case.
-    public static func lastValue(of name: StaticString, inHead head: Span<UInt8>) -> Range<Int>? {
-        var found: Range<Int>?
+    /// The values of the lines with this name, which is written in lower case; together they are one list (RFC 9110 §5.3).
+    public static func values(of name: StaticString, inHead head: Span<UInt8>) -> [Range<Int>] {
+        var found: [Range<Int>] = []
         var start = 0
         while start < head.count {
             // The parser has seen to it that each line ends with CR LF.
             let end = head.firstOffset(of: 0x0D, in: start..<head.count)
             let colon = head.firstOffset(of: UInt8(ascii: ":"), in: start..<end)
-            if colon < end, equals(start..<colon, name, in: head) {
-                found = trimmed(colon + 1..<end, in: head)
-            }
+            if colon < end, equals(start..<colon, name, in: head) { found.append(trimmed(colon + 1..<end, in: head)) }
             start = end + 2
         }
         return found

@@ -50,6 +50,11 @@ func main() {
             ProcessEnvironment.write("starling reload: \(error.text)", to: STDERR_FILENO)
             exit(error.exitCode)
         }
+    case .developmentTLS(let request):
+        let output = DevelopmentCertificates.make(request)
+        ProcessEnvironment.write(output.standardOutput, to: STDOUT_FILENO)
+        ProcessEnvironment.write(output.standardError, to: STDERR_FILENO)
+        exit(output.exitCode)
     case .bench(let arguments):
         exit(BenchCommand.run(arguments: arguments, commandLine: CommandLine.arguments, build: build.text))
     case .serve(let configuration): serve(configuration)

@@ -165,7 +165,7 @@
             var app = AppSettings(id: "app-id", keys: [.init(key: "app-key", secret: "app-secret")])
             change(&app)
             var settings = ServerSettings()
-            settings.trustsProxy = trustsProxy
+            settings.trustedProxies = trustsProxy ? .everyone : .nobody
             let secrets = BrokerSecrets(names: SecretKey(1, 2), socketIDs: SecretKey(3, 4))
             return ServerState(
                 settings: settings,

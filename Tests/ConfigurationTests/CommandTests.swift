@@ -111,7 +111,7 @@ import Testing
         func sample(_ field: Field<some Sendable>) -> String {
             switch field {
             case .text, .secret: "x"
-            case .boolean: "on"
+            case .boolean, .networks: "on"
             case .integer(_, let range): String(range.lowerBound + 1)
             case .numbers(_, let numbers): String(numbers[1])
             case .limit(_, let range): String(range.lowerBound + 1)

@@ -192,6 +192,21 @@ def test_behind_a_trusted_proxy_the_peer_is_its_client(trusted, headers, peer):
             assert found["peer"].startswith("127.0.0.1:") and "via" not in found, found
 
 
+@pytest.mark.parametrize("networks, chain, peer", [
+    (["loopback"], "6.6.6.6, 203.0.113.9, 127.0.0.2", "203.0.113.9"),
+    (["127.0.0.1", "10.0.0.0/8"], "203.0.113.9, 127.0.0.2, 10.1.2.3", "127.0.0.2"),
+    (["10.0.0.0/8", "private", "::1"], "203.0.113.9", None)], ids=["a chain", "as far as it is ours", "another network"])
+def test_proxies_of_listed_networks_are_believed_and_nobody_else(networks, chain, peer):
+    """The right-most address that is no proxy of ours; a peer outside says nothing that counts."""
+    with Broker({"trustProxy": networks, "logLevel": "debug", "apps": [app()]}) as broker:
+        broker.request("GET", "/nowhere", headers={"X-Forwarded-For": chain})
+        found = the_refusal(broker, kind="http")
+        if peer:
+            assert found["peer"] == peer and found["via"].startswith("127.0.0.1:"), found
+        else:
+            assert found["peer"].startswith("127.0.0.1:") and "via" not in found, found
+
+
 def seconds(line: dict) -> float:
     return datetime.datetime.fromisoformat(line["time"].replace("Z", "+00:00")).timestamp()
 

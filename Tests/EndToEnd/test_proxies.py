@@ -141,6 +141,17 @@ def test_a_trusted_proxy_that_does_not_say_tls_is_told_what_to_send(tls_only, he
         assert word in client.expect_error(4000)
 
 
+@pytest.mark.parametrize("networks, is_trusted", [(["loopback"], True), (["10.0.0.0/8", "::1"], False), ([], False)])
+def test_tls_in_front_counts_only_from_listed_networks(networks, is_trusted):
+    """PW-012"""
+    with Broker({"trustProxy": networks, "apps": [app(requireTLS=True)]}) as broker:
+        with RawClient(broker, headers={"X-Forwarded-Proto": "https"}, handshake=False) as client:
+            client.read_upgrade()
+            if is_trusted:
+                return client.greet()
+            assert "--trust-proxy" in client.expect_error(4000)
+
+
 # Empty segments and prefixes, without a proxy
 
 

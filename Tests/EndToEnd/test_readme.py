@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -102,14 +103,14 @@ def test_the_sample_configuration_is_right_and_the_commands_beside_it_work(plain
     (tmp_path / "starling.json").write_text(snippet("json"))
     (tmp_path / "soketi.json").write_text('{"debug": true, "appManager.array.apps": [{"id": "a", "key": "k", "secret": "s"}]}')
     (tmp_path / ".env").write_text("REVERB_APP_ID=1\nREVERB_APP_KEY=k\nREVERB_APP_SECRET=s\nREVERB_HOST=localhost\n")
-    commands = [line.split("#")[0].split() for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(line, comments=True) for block in re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
                 for line in block.splitlines() if line.startswith("starling ")]
     assert len(commands) >= 4
     for _, *arguments in commands:
         if arguments[0] != "serve":  # the broker of this file is one that was served
             own = {"6001": str(plain.port), "4711": str(plain.pid)}
             arguments = [re.sub("6001|4711", lambda found: own[found[0]], word) for word in arguments]
-            ended = run([BINARY, *arguments], tmp_path)
+            ended = run([BINARY, *arguments], tmp_path, HOME=str(tmp_path), XDG_DATA_HOME="")
             assert ended.returncode == 0, (arguments, ended.stdout, ended.stderr)
     for text in re.findall(r"`starling ((?:serve|config|help|version)[^`…]*)`", README):
         if text != "serve":

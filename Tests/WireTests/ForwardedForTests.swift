@@ -40,7 +40,37 @@ import Wire
 
     @Test(arguments: rows) func names(_ row: Row) {
         let head = Array("GET /x-forwarded-for: HTTP/1.1\r\nHost: a\r\n\(row.lines)\r\n\r\n".utf8)
-        let node = ForwardedFor.lastNode(inHead: head.span)
+        let node = ForwardedFor.client(inHead: head.span) { _ in false }
         #expect(node.map { "\($0.host) \($0.port)" } == row.expected)
+    }
+
+    /// 10.0.0.0/8 and ::1 are proxies of ours.
+    static let chains: [(lines: String, expected: String?)] = [
+        ("X-Forwarded-For: 6.6.6.6, 203.0.113.9, 10.0.0.2", "203.0.113.9"),
+        ("X-Forwarded-For: 6.6.6.6, 203.0.113.9", "203.0.113.9"),
+        ("X-Forwarded-For: 203.0.113.9, 10.0.0.2, 10.0.0.1, ::1", "203.0.113.9"),
+        ("X-Forwarded-For: 203.0.113.9:1, 10.0.0.2:2, [::1]:3", "203.0.113.9"),
+        ("X-Forwarded-For: 203.0.113.9, ::ffff:10.0.0.2", "203.0.113.9"),
+        (
+            "X-Forwarded-For: 6.6.6.6\r\nX-Forwarded-For: 203.0.113.9,10.0.0.2\r\nX-Forwarded-For: 10.0.0.1",
+            "203.0.113.9"
+        ),
+        ("X-Forwarded-For: 10.0.0.3, 10.0.0.2", "10.0.0.3"), ("X-Forwarded-For: 10.0.0.2", "10.0.0.2"),
+        ("X-Forwarded-For: 203.0.113.9, unknown, 10.0.0.2", "10.0.0.2"), ("X-Forwarded-For: 10.0.0.2, unknown", nil),
+        ("X-Forwarded-For: 203.0.113.9, , 10.0.0.2,", "203.0.113.9"),
+        ("X-Forwarded-For: 10.0.0.1, 11.0.0.1", "11.0.0.1"),
+        ("Forwarded: for=6.6.6.6, for=203.0.113.9;proto=https, for=\"[::1]:80\";by=_x", "203.0.113.9"),
+        ("Forwarded: for=203.0.113.9\r\nForwarded: for=10.0.0.2", "203.0.113.9"),
+        ("Forwarded: for=203.0.113.9, for=_hidden, for=10.0.0.2", "10.0.0.2"),
+        ("Forwarded: for=203.0.113.9, proto=https, for=10.0.0.2", "10.0.0.2"),
+    ]
+
+    @Test(arguments: chains) func theClientIsTheRightMostThatIsNoProxyOfOurs(_ lines: String, _ expected: String?)
+        throws
+    {
+        let ours = try NetworkList(["10.0.0.0/8", "loopback"])
+        let head = Array("GET / HTTP/1.1\r\nHost: a\r\n\(lines)\r\n\r\n".utf8)
+        let node = ForwardedFor.client(inHead: head.span, past: ours.isProxy)
+        #expect(node.map(\.host).map { IPAddress($0)?.description ?? $0 } == expected)
     }
 }

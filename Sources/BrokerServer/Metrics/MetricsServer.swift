@@ -133,7 +133,7 @@ final class MetricsServer: LoopHandler {
         let token = Array(state.settings.metrics.token.utf8)
         guard !token.isEmpty else { return }
         let head = request.headBytes
-        if let value = HTTPText.lastValue(of: "authorization", inHead: head.span),
+        if let value = HTTPText.values(of: "authorization", inHead: head.span).last,
             value.count > 7, HTTPText.equals(value.lowerBound..<value.lowerBound + 7, "bearer ", in: head.span)
         {
             let given = head.extracting(value.lowerBound + 7..<value.upperBound)

@@ -6,6 +6,7 @@ enum HelpText {
         case "config": config
         case "health": health
         case "reload": reload
+        case "tls": tls
         default: tree
         }
     }
@@ -22,6 +23,7 @@ enum HelpText {
                                      print another server's configuration as ours
           health [HOST:PORT|URL]     ask a running broker; exit code 0 when it is ready [--timeout SECONDS]
           reload                     let a running broker load its settings again [--pid PID] [--timeout SECONDS]
+          tls dev [NAME…]            a certificate for this machine, from an authority of your own [--directory DIR]
           bench SCENARIO             put load on a broker and report [bench --help]
           version                    print the version [--json]
           help [COMMAND]             print help
@@ -86,6 +88,16 @@ enum HelpText {
 
         """
 
+    static let tls = """
+        Usage: starling tls dev [NAME…] [--directory DIR]
+
+        Makes a certificate for localhost, 127.0.0.1, ::1 and further names (hosts, *.app.test, addresses), and the authority
+        that signs it, and tells how to start the broker with it and how to trust the authority.
+        Both are kept in DIR, by default ~/.local/share/starling/tls, and used again; a certificate that lacks a name or ends
+        within 30 days is made anew. Files there that are not from here are never overwritten.
+
+        """
+
     private static let secretFiles = Loader.secretFiles.map(\.file).joined(separator: ", ")
 
     private static let meta = MetaOption.all.map { option in
@@ -118,7 +130,7 @@ extension Option {
     var placeholder: String {
         switch field {
         case .text, .secret: "TEXT"
-        case .boolean: ""
+        case .boolean, .networks: ""
         case .integer, .limit: "N"
         case .numbers(_, let numbers): numbers.map(String.init).joined(separator: "|")
         case .list, .keys: "A,B,…"
@@ -130,7 +142,7 @@ extension Option {
     /// ` (default 6001)`; nothing for empty ones.
     fileprivate func defaultNote(_ defaults: Settings) -> String {
         switch field.read(defaults) {
-        case .text(""), .list([]), .keys([]), .certificates: ""
+        case .text(""), .list([]), .keys([]), .certificates, .networks: ""
         case .text(let text): " [\(text)]"
         case .limit(nil): " [unlimited]"
         case .limit(let number?), .integer(let number): " [\(number)\(unit.isEmpty ? "" : " " + unit)]"

@@ -77,7 +77,7 @@ enum ReferencePage {
         | `time`, `level`, `msg` | First in every line: UTC, `debug` … `error`, what happened |
         | `kind` | Of a refusal: `http`, `auth`, `limit`, `handshake`, `subscription`, `sign_in`, `client_event`, `message`, `websocket`, `authorization`, `slow_consumer`, `transport` |
         | `reason`, `code` | Why, in full; the HTTP status or Pusher code the peer was told |
-        | `peer`, `via` | The client's address; with `trustProxy` the last entry of `X-Forwarded-For` or `Forwarded`, and then `via` is the proxy's |
+        | `peer`, `via` | The client's address; with `trustProxy` the last entry of `X-Forwarded-For` or `Forwarded` (of a list of networks: the last that is outside of them), and then `via` is the proxy's |
         | `app`, `socket_id`, `channel` | As far as they are known |
         | `method`, `path` | Of the HTTP request, without its query |
         | `suppressed` | Refusals of this kind that were left out since its last line (`refusalLinesPerSecond`) |

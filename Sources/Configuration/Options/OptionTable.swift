@@ -68,11 +68,12 @@ extension Option where Settings == ServerSettings {
                 name: "path-prefix", key: "pathPrefix", field: .text(\.pathPrefix), group: .listener,
                 isReloadable: true, help: "Stands before /app/… and /apps/… (pusher-js: wsPath)"),
             .init(
-                name: "trust-proxy", key: "trustProxy", field: .boolean(\.trustsProxy), group: .listener,
+                name: "trust-proxy", key: "trustProxy", field: .networks(\.trustedProxies), group: .listener,
                 isReloadable: true,
                 help:
                     "Believe what a proxy in front says of its client: X-Forwarded-Proto, Forwarded, X-Forwarded-Ssl, "
-                    + "X-Forwarded-Scheme; for the log also X-Forwarded-For"
+                    + "X-Forwarded-Scheme; for the log also X-Forwarded-For. A list, such as =10.0.0.0/8,loopback "
+                    + "(or private, linklocal), believes the proxies of those networks only, also behind one another"
             ),
         ] + tls + metrics + process
 

@@ -1,5 +1,6 @@
 import Arguments
 import BrokerCore
+import Wire
 
 /// The value of an option, apart from where it is stored.
 enum OptionValue: Sendable, Equatable {
@@ -11,6 +12,7 @@ enum OptionValue: Sendable, Equatable {
     case list([String])
     case keys([AppSettings.Key])
     case certificates([TLSSettings.Pair])
+    case networks(NetworkList)
 
     /// As in a configuration file. Secrets are hidden unless asked for.
     func json(showingSecrets: Bool = false) -> JSONText {
@@ -20,6 +22,9 @@ enum OptionValue: Sendable, Equatable {
         case .integer(let number): .literal(String(number))
         case .limit(let number): .literal(number.map(String.init) ?? "-1")
         case .list(let texts): .array(texts.map(JSONText.string))
+        case .networks(let list):
+            list.isEveryone || list.isNobody
+                ? .literal(list.isEveryone ? "true" : "false") : .array(list.elements.map(JSONText.string))
         case .keys(let keys):
             .array(
                 keys.map { pair in
@@ -58,6 +63,8 @@ enum Field<Settings: Sendable>: Sendable {
     case list(any WritableKeyPath<Settings, [String]> & Sendable, of: ListElement)
     case keys(any WritableKeyPath<Settings, [AppSettings.Key]> & Sendable)
     case certificates(any WritableKeyPath<Settings, [TLSSettings.Pair]> & Sendable)
+    /// All, none, or a list.
+    case networks(any WritableKeyPath<Settings, NetworkList> & Sendable)
     /// The array stands in the middle: the enum keeps its tag in the outer words of a payload, where a leak checker would
     /// no longer know a pointer.
     case words(read: @Sendable (Settings) -> String, [String], write: @Sendable (inout Settings, String) -> Void)
@@ -79,6 +86,7 @@ enum Field<Settings: Sendable>: Sendable {
         case .list(let path, _): .list(settings[keyPath: path])
         case .keys(let path): .keys(settings[keyPath: path])
         case .certificates(let path): .certificates(settings[keyPath: path])
+        case .networks(let path): .networks(settings[keyPath: path])
         case .words(let read, _, _): .text(read(settings))
         }
     }
@@ -94,12 +102,19 @@ enum Field<Settings: Sendable>: Sendable {
         case (.list(let path, _), .list(let texts)): settings[keyPath: path] = texts
         case (.keys(let path), .keys(let keys)): settings[keyPath: path] = keys
         case (.certificates(let path), .certificates(let pairs)): settings[keyPath: path] = pairs
+        case (.networks(let path), .networks(let list)): settings[keyPath: path] = list
         case (.words(_, _, let write), .text(let text)): write(&settings, text)
         default: preconditionFailure("a value of another kind than its field: our parser made it")
         }
     }
 
-    var isBoolean: Bool { if case .boolean = self { true } else { false } }
+    /// As a flag it needs no value.
+    var isBoolean: Bool {
+        switch self {
+        case .boolean, .networks: true
+        default: false
+        }
+    }
     /// Holds a secret, so its text is never shown.
     var isSecret: Bool {
         switch self {
@@ -121,6 +136,7 @@ enum Field<Settings: Sendable>: Sendable {
         case .keys: "a list of {\"key\": …, \"secret\": …}"
         case .certificates: "a list of {\"certificate\": …, \"key\": …, \"keyPassphraseFile\": …}"
         case .words(_, let words, _): words.joined(separator: ", ")
+        case .networks: "true, false or a list of networks"
         }
     }
 }
@@ -166,6 +182,9 @@ extension Field {
                 pairs.append(.init(certificate: paths[0], key: paths[1]))
             }
             return .success(.certificates(pairs))
+        case .networks:
+            if let isEveryone = Boolean.parse(text) { return .success(.networks(isEveryone ? .everyone : .nobody)) }
+            return Self.networks(text.split(separator: ",").map { ($0.trimmed, nil) }.filter { !$0.0.isEmpty })
         }
     }
 
@@ -178,18 +197,13 @@ extension Field {
             guard let number = Int(literal) else { return refusal(expectation, "\(literal.shortened)") }
             return check(number)
         case (.words, .string(let text, _)): return check(word: text)
-        case (.list(_, let kind), .array(let elements)):
-            var texts: [(String, Int?)] = []
-            for element in elements {
-                guard case .string(let text, _) = element.content else {
-                    return refusal(expectation, "one with \(element.kindName) in it")
-                }
-                texts.append((text, element.offset))
-            }
-            return Self.list(texts, of: kind)
+        case (.list(_, let kind), .array(let elements)): return texts(elements).flatMap { Self.list($0, of: kind) }
+        case (.networks, .boolean(let isEveryone)): return .success(.networks(isEveryone ? .everyone : .nobody))
+        case (.networks, .array(let elements)): return texts(elements).flatMap(Self.networks)
         case (.boolean, .string(let text, true)), (.integer, .string(let text, true)),
             (.limit, .string(let text, true)),
-            (.numbers, .string(let text, true)), (.list, .string(let text, true)):
+            (.numbers, .string(let text, true)), (.list, .string(let text, true)),
+            (.networks, .string(let text, true)):
             return parse(text)
         default: return refusal(expectation, node.kindName)
         }
@@ -207,6 +221,32 @@ extension Field {
             }
         }
         return .success(.list(elements))
+    }
+
+    private func texts(_ elements: [Node]) -> Result<[(text: String, offset: Int?)], ValueError> {
+        var texts: [(String, Int?)] = []
+        for element in elements {
+            guard case .string(let text, _) = element.content else {
+                return .failure(
+                    ValueError(
+                        text: "must be \(expectation), not one with \(element.kindName) in it", offset: element.offset))
+            }
+            texts.append((text, element.offset))
+        }
+        return .success(texts)
+    }
+
+    /// All of them, or what is wrong with the first that is none.
+    private static func networks(_ texts: [(text: String, offset: Int?)]) -> Result<OptionValue, ValueError> {
+        for (text, offset) in texts {
+            do throws(NetworkList.Fault) { _ = try NetworkList([text]) } catch {
+                let hint = error.isUnknownName ? NearestName.hint(text, in: NetworkList.nameList) : ""
+                return .failure(ValueError(text: error.text + hint, offset: offset))
+            }
+        }
+        do throws(NetworkList.Fault) { return .success(.networks(try NetworkList(texts.map(\.text)))) } catch {
+            return .failure(ValueError(text: error.text))
+        }
     }
 
     /// The nearest number that the field takes.
