@@ -217,13 +217,13 @@ final class LoopServer: LoopHandler {
         return false
     }
 
-    /// Requests while many deliveries wait: questions and handshakes are answered as ever, publishes as long as the crowd can bear them.
+    /// Requests while many deliveries wait: questions and handshakes are answered as ever, publishes are not read.
     @inline(never)
     private func receiveWhileBehind(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         let queuedBytes = broker.queuedBytes
         // Only who begins to ask has said what he wants.
         let isQuestion = sessions[slot].reader.awaited == .request && bytes.first != UInt8(ascii: "P")
-        if readThrottle.holdsBack(sessions[slot].debt, queuedBytes: isQuestion ? 0 : queuedBytes) {
+        if readThrottle.holdsBack(sessions[slot].debt, isQuestion: isQuestion) {
             pause(slot, waiting: bytes.count)
             return 0
         }
@@ -256,7 +256,7 @@ final class LoopServer: LoopHandler {
         // Another connection may have the slot by now.
         let debt = sessions[slot].debt
         guard debt.isPaused, !debt.isReplying, !loop.hasUnsentAnswers(slot) else { return }
-        if sessions[slot].phase == .http, readThrottle.holdsBack(debt, queuedBytes: broker.queuedBytes) {
+        if sessions[slot].phase == .http, readThrottle.holdsBack(debt, isQuestion: false) {
             return readThrottle.pause(slot)
         }
         sessions[slot].debt.isPaused = false
