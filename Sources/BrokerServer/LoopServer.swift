@@ -187,7 +187,7 @@ final class LoopServer: LoopHandler {
             } else if loop.outbox.queue(frame, to: delivery.recipients, except: delivery.except) {
                 connections -= 1
             }
-            broker.count(delivery, connections: connections, frameBytes: bytes.count)
+            broker.count(deliveryOf: delivery.app, connections: connections, frameBytes: bytes.count)
             if delivery.stamp != 0 { loop.noteQueued(since: delivery.stamp) }
         }
     }
@@ -306,7 +306,8 @@ final class LoopServer: LoopHandler {
 /// What a tick looks after besides the broker.
 struct Upkeep {
     /// Where this loop's numbers go when somebody scrapes.
-    let board: MeterBoard
+    // SAFETY: `ServerState.meters` owns it, and `LoopServer.state` that; to look at it in each turn must count no reference.
+    unowned(unsafe) let board: MeterBoard
     /// Clients whom a drain or a reload sends away.
     var leaving = SpreadClosing(seed: Randomness.uint64())
     /// What of the server's drain was begun here.
