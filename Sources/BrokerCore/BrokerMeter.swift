@@ -11,33 +11,39 @@ public struct BrokerMeter: Sendable {
     /// Kinds of channels, by who may enter and whether they cache.
     public static let kindCount = ChannelKind.Access.allCases.count * 2
 
-    /// Net of this loop: a channel may become occupied by one loop and vacated by another, so that only the sum of all loops is the number of
-    /// channels.
-    private var channelsNet = InlineArray<10, Int>(repeating: 0)
-    private var subscriptionsNet = InlineArray<10, Int>(repeating: 0)
-    private var subscribes = InlineArray<10, UInt64>(repeating: 0)
-    private var limitHits = InlineArray<8, UInt64>(repeating: 0)
+    private struct KindCount: Sendable {
+        /// Net of this loop: a channel may become occupied by one loop and vacated by another, so that only the sum of all loops is the number
+        /// of channels.
+        var channels = 0
+        var subscriptions = 0
+        var subscribes: UInt64 = 0
+
+        @inline(__always)
+        mutating func add(channels change: Int, subscriptions more: Int) {
+            channels &+= change
+            subscriptions &+= more
+            if more > 0 { subscribes &+= 1 }
+        }
+    }
+
+    private var kinds = [KindCount](repeating: KindCount(), count: kindCount)
+    private var limitHits = [UInt64](repeating: 0, count: Limit.allCases.count)
 
     public init() {}
 
     private static func place(_ kind: ChannelKind) -> Int { Int(kind.access.rawValue) * 2 + (kind.isCache ? 1 : 0) }
 
-    public func subscriptions(_ kind: ChannelKind) -> Int { subscriptionsNet[Self.place(kind)] }
-    public func channels(_ kind: ChannelKind) -> Int { channelsNet[Self.place(kind)] }
-    public func subscribes(_ kind: ChannelKind) -> UInt64 { subscribes[Self.place(kind)] }
+    public func subscriptions(_ kind: ChannelKind) -> Int { kinds[Self.place(kind)].subscriptions }
+    public func channels(_ kind: ChannelKind) -> Int { kinds[Self.place(kind)].channels }
+    public func subscribes(_ kind: ChannelKind) -> UInt64 { kinds[Self.place(kind)].subscribes }
     public func hits(_ limit: Limit) -> UInt64 { limitHits[limit.rawValue] }
 
     mutating func subscribed(_ kind: ChannelKind, isFirst: Bool) {
-        let place = Self.place(kind)
-        subscriptionsNet[place] &+= 1
-        subscribes[place] &+= 1
-        if isFirst { channelsNet[place] &+= 1 }
+        kinds[Self.place(kind)].add(channels: isFirst ? 1 : 0, subscriptions: 1)
     }
 
     mutating func unsubscribed(_ kind: ChannelKind, isLast: Bool) {
-        let place = Self.place(kind)
-        subscriptionsNet[place] &-= 1
-        if isLast { channelsNet[place] &-= 1 }
+        kinds[Self.place(kind)].add(channels: isLast ? -1 : 0, subscriptions: -1)
     }
 
     mutating func hit(_ limit: Limit) { limitHits[limit.rawValue] &+= 1 }
@@ -45,9 +51,9 @@ public struct BrokerMeter: Sendable {
     /// Adds what another loop has counted.
     public static func += (sum: inout BrokerMeter, other: BrokerMeter) {
         for place in 0..<kindCount {
-            sum.channelsNet[place] &+= other.channelsNet[place]
-            sum.subscriptionsNet[place] &+= other.subscriptionsNet[place]
-            sum.subscribes[place] &+= other.subscribes[place]
+            sum.kinds[place].channels &+= other.kinds[place].channels
+            sum.kinds[place].subscriptions &+= other.kinds[place].subscriptions
+            sum.kinds[place].subscribes &+= other.kinds[place].subscribes
         }
         for limit in Limit.allCases { sum.limitHits[limit.rawValue] &+= other.limitHits[limit.rawValue] }
     }

@@ -7,8 +7,8 @@ extension LoopBroker {
     public func appCounts(upTo count: Int) -> (apps: [AppMeter], others: AppMeter) { appMeters.copy(upTo: count) }
 
     /// Counts a delivery that was handed to so many connections.
-    public func count(_ delivery: Delivery, connections: Int, frameBytes: Int) {
-        let row = appMeters.row(delivery.app)
+    public func count(deliveryOf app: Int, connections: Int, frameBytes: Int) {
+        let row = appMeters.row(app)
         row.pointee.deliveries &+= UInt64(truncatingIfNeeded: connections)
         row.pointee.deliveryBytes &+= UInt64(truncatingIfNeeded: connections &* frameBytes)
     }

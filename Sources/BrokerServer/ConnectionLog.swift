@@ -18,8 +18,6 @@ struct ConnectionLog: ~Copyable {
     var asking = UnsafeBufferPointer<UInt8>(start: nil, count: 0)
     /// What is counted of this loop's connections; refusals whether they are logged or not.
     var counts = ConnectionCounts()
-    /// Of refusals of kind `tls` the reasons.
-    private(set) var handshakeFailures = HandshakeCounts()
 
     init(state: LoopState, broker: LoopBroker, isTracing: Bool) {
         (self.state, self.broker, self.isTracing) = (state, broker, isTracing)
@@ -47,8 +45,8 @@ struct ConnectionLog: ~Copyable {
 
     /// A client that never became a connection.
     mutating func handshakeFailed(_ why: TLSFailure, _ peer: PeerAddress) {
-        counts.add(.tls)
-        handshakeFailures.add(why)
+        counts.refusals.add(.tls)
+        counts.handshakeFailures.add(why)
         guard let suppressed = state.shared.refusals.admit(.tls) else { return }
         var fields: [LogField] = [("kind", RefusalKind.tls.name), ("cause", why.name), ("peer", peer.logText)]
         if suppressed > 0 { fields.append(("suppressed", suppressed)) }

@@ -192,7 +192,7 @@ final class LoopServer: LoopHandler {
             } else if loop.outbox.queue(frame, to: delivery.recipients, except: delivery.except) {
                 connections -= 1
             }
-            broker.count(delivery, connections: connections, frameBytes: bytes.count)
+            broker.count(deliveryOf: delivery.app, connections: connections, frameBytes: bytes.count)
             if delivery.stamp != 0 { loop.noteQueued(since: delivery.stamp) }
         }
     }
@@ -238,13 +238,13 @@ final class LoopServer: LoopHandler {
         return false
     }
 
-    /// Requests while many deliveries wait: questions and handshakes are answered as ever, publishes as long as the crowd can bear them.
+    /// Requests while many deliveries wait: questions and handshakes are answered as ever, publishes are not read.
     @inline(never)
     private func receiveWhileBehind(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         let queuedBytes = broker.queuedBytes
         // Only who begins to ask has said what he wants.
         let isQuestion = sessions[slot].reader.awaited == .request && bytes.first != UInt8(ascii: "P")
-        if readThrottle.holdsBack(sessions[slot].debt, queuedBytes: isQuestion ? 0 : queuedBytes) {
+        if readThrottle.holdsBack(sessions[slot].debt, isQuestion: isQuestion) {
             pause(slot, waiting: bytes.count)
             return 0
         }
@@ -277,7 +277,7 @@ final class LoopServer: LoopHandler {
         // Another connection may have the slot by now.
         let debt = sessions[slot].debt
         guard debt.isPaused, !debt.isReplying, !loop.hasUnsentAnswers(slot) else { return }
-        if sessions[slot].phase == .http, readThrottle.holdsBack(debt, queuedBytes: broker.queuedBytes) {
+        if sessions[slot].phase == .http, readThrottle.holdsBack(debt, isQuestion: false) {
             return readThrottle.pause(slot)
         }
         sessions[slot].debt.isPaused = false
@@ -326,7 +326,8 @@ final class LoopServer: LoopHandler {
 /// What a tick looks after besides the broker.
 struct Upkeep {
     /// Where this loop's numbers go when somebody scrapes.
-    let board: MeterBoard
+    // SAFETY: `ServerState.meters` owns it, and `LoopServer.state` that; to look at it in each turn must count no reference.
+    unowned(unsafe) let board: MeterBoard
     /// Clients whom a drain or a reload sends away.
     var leaving = SpreadClosing(seed: Randomness.uint64())
     /// What of the server's drain was begun here.

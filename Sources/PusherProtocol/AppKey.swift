@@ -10,10 +10,9 @@ public struct AppKey: Sendable {
     /// The same key with the same secret, which shows in what it signs.
     public func isSame(as other: AppKey) -> Bool {
         guard key == other.key else { return false }
-        let workspace = HMACWorkspace()
         var (mine, its): ([UInt8], [UInt8]) = ([], [])
-        secret.sign(key.span, using: workspace).appendHex(to: &mine)
-        other.secret.sign(key.span, using: workspace).appendHex(to: &its)
+        secret.sign(key.span).appendHex(to: &mine)
+        other.secret.sign(key.span).appendHex(to: &its)
         return mine == its
     }
 

@@ -150,6 +150,7 @@ public final class EventLoop {
     /// - Returns: how many events were served.
     private func serve(_ handler: any LoopHandler) -> Int {
         let (first, framesMax) = (batch.lowerBound, outbox.frameCount + table.options.answersPerTurn)
+        let goneMax = due.ended.count + table.options.closesPerTurn
         for index in batch {
             let (token, mask) = epoll.event(index)
             switch token.slot {
@@ -161,7 +162,7 @@ public final class EventLoop {
             default: serveConnection(token, mask, handler)
             }
             if outbox.bytesThisTurn > table.options.arenaBytesSoftMax { flushOutbox(handler, sends: .max) }
-            if due.closing.count >= table.options.closesPerTurn || outbox.frameCount >= framesMax {
+            if due.closing.count + due.ended.count >= goneMax || outbox.frameCount >= framesMax {
                 batch = index + 1..<batch.upperBound
                 return index + 1 - first
             }

@@ -22,7 +22,7 @@ public struct LoopOptions: Sendable {
     public var acceptsPerTurn = 64
     /// Ended streams the handler is told of per turn.
     public var endsPerTurn = 64
-    /// Connections that may close in a turn, and frames that its events may be answered with, before the rest of the events waits for the next:
+    /// Connections that may close or end in a turn, and frames that its events may be answered with, before the rest of the events waits for the next:
     /// when thousands are reset or subscribe at once, deliveries go out between.
     public var closesPerTurn = 128
     public var answersPerTurn = 1_024

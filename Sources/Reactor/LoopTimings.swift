@@ -62,16 +62,26 @@ public struct LoopTimings: Sendable {
         (newest, newestCount) = (stamp, 1)
     }
 
-    @inline(never)
+    @inline(__always)
     private mutating func settle(at time: MonotonicTime) {
         let now = Self.stamp(of: time)
-        older.append((newest, newestCount))
-        for one in older {
-            // Another loop's clock may have been read a moment later.
-            let passed = Int32(bitPattern: now &- one.stamp)
-            sends.add(nanoseconds: UInt64(max(0, passed)) << 10, count: one.count)
+        if !older.isEmpty { settleOlder(now) }
+        if newestCount == 1 {
+            sends.add(nanoseconds: Self.nanoseconds(from: newest, to: now))
+        } else {
+            sends.add(nanoseconds: Self.nanoseconds(from: newest, to: now), count: newestCount)
         }
-        older.removeAll(keepingCapacity: older.capacity <= 64)
         newestCount = 0
+    }
+
+    @inline(never)
+    private mutating func settleOlder(_ now: UInt32) {
+        for one in older { sends.add(nanoseconds: Self.nanoseconds(from: one.stamp, to: now), count: one.count) }
+        older.removeAll(keepingCapacity: older.capacity <= 64)
+    }
+
+    /// 0 where another loop's clock was read a moment later than ours.
+    private static func nanoseconds(from stamp: UInt32, to now: UInt32) -> UInt64 {
+        UInt64(max(0, Int32(bitPattern: now &- stamp))) << 10
     }
 }

@@ -8,8 +8,11 @@ public struct DurationHistogram: Sendable {
     /// Bits of the first class's upper bound.
     private static let firstBits = 16
 
+    /// Of the first class, in a field of its own: to change one element of an inline array copies all of it.
+    @usableFromInline var shortCount: UInt64 = 0
     private var counts = InlineArray<19, UInt64>(repeating: 0)
-    public private(set) var nanosecondsTotal: UInt64 = 0
+    @usableFromInline var total: UInt64 = 0
+    public var nanosecondsTotal: UInt64 { total }
 
     public init() {}
 
@@ -18,30 +21,39 @@ public struct DurationHistogram: Sendable {
         place < classCount - 1 ? 1 << UInt64(firstBits + place) : nil
     }
 
-    /// Counts `count` things that took so long each.
-    public mutating func add(nanoseconds: UInt64, count: UInt64 = 1) {
-        nanosecondsTotal &+= nanoseconds &* count
-        counts[Self.place(of: nanoseconds)] &+= count
+    /// Counts one thing that took so long.
+    @inlinable public mutating func add(nanoseconds: UInt64) {
+        guard nanoseconds <= 65_536 else { return add(nanoseconds: nanoseconds, count: 1) }
+        total &+= nanoseconds
+        shortCount &+= 1
     }
 
-    @inline(__always)
+    /// Counts `count` things that took so long each.
+    @inline(never)
+    public mutating func add(nanoseconds: UInt64, count: UInt64) {
+        total &+= nanoseconds &* count
+        let place = Self.place(of: nanoseconds)
+        if place == 0 { shortCount &+= count } else { counts[place] &+= count }
+    }
+
     private static func place(of nanoseconds: UInt64) -> Int {
         guard nanoseconds > 1 << UInt64(firstBits) else { return 0 }
         return min(classCount - 1, 64 - ((nanoseconds - 1) >> UInt64(firstBits)).leadingZeroBitCount)
     }
 
     /// Things of one class.
-    public subscript(place: Int) -> UInt64 { counts[place] }
+    public subscript(place: Int) -> UInt64 { place == 0 ? shortCount : counts[place] }
 
     public var count: UInt64 {
-        var sum: UInt64 = 0
-        for place in 0..<Self.classCount { sum &+= counts[place] }
+        var sum = shortCount
+        for place in 1..<Self.classCount { sum &+= counts[place] }
         return sum
     }
 
     /// Adds what another thread counted.
     public mutating func add(_ other: DurationHistogram) {
-        nanosecondsTotal &+= other.nanosecondsTotal
+        total &+= other.total
+        shortCount &+= other.shortCount
         for place in 0..<Self.classCount { counts[place] &+= other.counts[place] }
     }
 }

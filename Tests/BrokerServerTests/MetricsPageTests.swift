@@ -34,8 +34,7 @@
             full.total.counts.refusals.add(.auth, code: 401)
             full.total.counts.http.add(.events, status: 200)
             full.total.counts.closes.add(.closed(code: 4201))
-            full.operations.tlsFailures = ["protocol": 1]
-            full.operations.certificates = ["standard": 1_900_000_000]
+            full.certificates = [("/etc/tls/leaf.pem", 1_900_000_000)]
             full.server.build = [("version", "1"), ("commit", "c"), ("swift", "6"), ("openssl", "3")]
             let byName = Dictionary(
                 uniqueKeysWithValues: Metric.allCases.map { (($0.isSoketi ? "soketi_" : "") + $0.rawValue, $0) })

@@ -38,38 +38,34 @@
 
         /// Deliveries that wait, what the connection has let them grow by, whether it publishes; and whether it is held back.
         static let callers: [(queued: Int, ahead: [Int], publishes: Bool, isHeldBack: Bool)] = [
-            (ReadThrottle.queuedBytesMax, [1 << 20], true, false),
-            (ReadThrottle.queuedBytesMax + 1, [], true, false),
-            (ReadThrottle.queuedBytesMax + 1, [ReadThrottle.aheadBytesMax - 256], true, false),
-            (ReadThrottle.queuedBytesMax + 1, [ReadThrottle.aheadBytesMax], true, true),
-            (ReadThrottle.queuedBytesMax + 1, [1 << 30, 1 << 30], true, true),
-            (ReadThrottle.queuedBytesMax + 1, Array(repeating: 1, count: 15), true, false),
-            (ReadThrottle.queuedBytesMax + 1, Array(repeating: 1, count: 16), true, true),
-            (ReadThrottle.queuedBytesMax + 1, [0, -5], true, false),
-            (ReadThrottle.heldBackBytes, [], true, false),
-            (ReadThrottle.heldBackBytes + 1, [], true, true),
-            (ReadThrottle.heldBackBytes + 1, [], false, false),
-            (ReadThrottle.heldBackBytes + 1, [ReadThrottle.aheadBytesMax], false, true),
+            (ReadThrottle.queuedBytesMax, [1 << 20], true, false), (ReadThrottle.queuedBytesMax + 1, [], true, true),
+            (ReadThrottle.queuedBytesMax + 1, [], false, false), (10 << 20, [], false, false),
+            (10 << 20, [ReadThrottle.aheadBytesMax - 256], false, false),
+            (10 << 20, [ReadThrottle.aheadBytesMax], false, true), (10 << 20, [1 << 30, 1 << 30], false, true),
+            (10 << 20, Array(repeating: 1, count: 15), false, false),
+            (10 << 20, Array(repeating: 1, count: 16), false, true), (10 << 20, [0, -5], false, false),
         ]
 
         @Test(arguments: callers)
-        func whoGoesAheadOfTheDeliveriesIsHeldBack(queued: Int, ahead: [Int], publishes: Bool, isHeldBack: Bool) {
+        func whoPublishesWhileDeliveriesAreBehindIsHeldBack(
+            queued: Int, ahead: [Int], publishes: Bool, isHeldBack: Bool
+        ) {
             var (readThrottle, debt) = (ReadThrottle(), AnswerDebt())
             readThrottle.noteDeliveries(queuedBytes: queued)
             for bytes in ahead { readThrottle.noteAhead(&debt, bytes: bytes) }
-            #expect(readThrottle.holdsBack(debt, queuedBytes: publishes ? queued : 0) == isHeldBack)
+            #expect(readThrottle.holdsBack(debt, isQuestion: !publishes) == isHeldBack)
         }
 
         @Test func whatWentAheadIsForgottenWhenTheDeliveriesAreTaken() {
             var (readThrottle, debt) = (ReadThrottle(), AnswerDebt())
             for _ in 0..<70_000 {
                 readThrottle.noteDeliveries(queuedBytes: 100_000)
-                #expect(!readThrottle.holdsBack(debt, queuedBytes: 100_000))
+                #expect(!readThrottle.holdsBack(debt, isQuestion: true))
                 readThrottle.noteAhead(&debt, bytes: 1 << 20)
                 readThrottle.noteDeliveries(queuedBytes: 90_000)
-                #expect(readThrottle.holdsBack(debt, queuedBytes: 90_000))
+                #expect(readThrottle.holdsBack(debt, isQuestion: true))
                 readThrottle.noteDeliveries(queuedBytes: 0)
-                #expect(!readThrottle.holdsBack(debt, queuedBytes: 0))
+                #expect(!readThrottle.holdsBack(debt, isQuestion: true))
             }
         }
 

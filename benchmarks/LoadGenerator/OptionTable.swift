@@ -68,7 +68,8 @@ struct OptionRow: Sendable {
         decimal("ping-interval", "SECONDS", "idle: between two pings of a client, 0: none [45]", \.pingInterval),
         decimal("probe-rate", "N", "leave: connections a second that are tried meanwhile [500]", \.probeRate),
         text(
-            "meet", "DIRECTORY", "begin when a second run that was given this empty directory is ready too", \.meetingPlace),
+            "meet", "DIRECTORY", "begin when a second run that was given this empty directory is ready too",
+            \.meetingPlace),
         decimal("start-rate", "EVENTS", "search: the first rate [10]", \.startRate),
         decimal("factor", "X", "search: from one rate to the next [1.25]", \.rateFactor),
     ]

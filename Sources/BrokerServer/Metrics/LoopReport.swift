@@ -32,11 +32,14 @@ struct ConnectionCounts: Sendable, Equatable {
     var refusals = RefusalCounts()
     var http = HTTPCounts()
     var closes = CloseCounts()
+    /// Of refusals of kind `tls` the reasons.
+    var handshakeFailures = HandshakeCounts()
 
     static func += (sum: inout ConnectionCounts, other: ConnectionCounts) {
         sum.refusals += other.refusals
         sum.http += other.http
         sum.closes += other.closes
+        sum.handshakeFailures += other.handshakeFailures
     }
 }
 
@@ -45,6 +48,7 @@ extension LoopStatistics {
         accepted &+= other.accepted
         acceptsRefused &+= other.acceptsRefused
         acceptErrors &+= other.acceptErrors
+        handshakes &+= other.handshakes
         handshakesFailed &+= other.handshakesFailed
         bytesIn &+= other.bytesIn
         bytesOut &+= other.bytesOut

@@ -10,7 +10,6 @@ internal import Synchronization
 /// not hold up the scrape: after a second what it told last is taken (`starling_silent_loops`).
 final class Meters: Sendable {
     let boards: [MeterBoard]
-    let operations = OperationCounts()
     /// Of the loop that serves the page.
     private let scraper = Mutex<LoopHandle?>(nil)
 
@@ -58,21 +57,4 @@ final class MeterBoard: Sendable {
 
     /// What the loop told last.
     var last: LoopReport { report.withLock { $0 } }
-}
-
-/// What whoever serves TLS finds out: rare beside what the loops count, so a lock is no matter. Safe from any thread.
-final class OperationCounts: Sendable {
-    struct Values: Sendable, Equatable {
-        /// TLS handshakes that were completed, and those that failed by a reason of a few words: a closed list, never a peer's text.
-        var tlsHandshakes: UInt64 = 0
-        var tlsFailures: [String: UInt64] = [:]
-        /// When each certificate ends, in seconds since 1970, by a short name.
-        var certificates: [String: Int] = [:]
-    }
-
-    private let values = Mutex(Values())
-
-    var current: Values { values.withLock { $0 } }
-
-    func update(_ change: (inout Values) -> Void) { values.withLock { change(&$0) } }
 }

@@ -1,6 +1,7 @@
 internal import BrokerCore
 internal import PusherProtocol
 internal import Reactor
+internal import TLS
 internal import Telemetry
 
 /// The metrics page as a function: numbers in, text out.
@@ -30,7 +31,8 @@ struct MetricsPage {
     var apps: [AppState] = []
     /// Of those that have no line of their own; nil: there are none.
     var others: AppState?
-    var operations = OperationCounts.Values()
+    /// When each certificate ends, in seconds since 1970, by its file.
+    var certificates: [(file: String, seconds: Int)] = []
     var facts = ProcessFacts()
     var server = ServerFacts()
 
@@ -101,13 +103,11 @@ struct MetricsPage {
             page.sample(.number(server.reloads), ("outcome", "applied"))
             page.sample(.number(server.refusedReloads), ("outcome", "failed"))
         case .tlsFailures:
-            for (reason, count) in operations.tlsFailures.sorted(by: { $0.key < $1.key }) {
-                page.sample(.count(count), ("reason", reason))
+            for reason in TLSFailure.allCases {
+                page.sample(.count(total.counts.handshakeFailures[reason]), ("reason", reason.name.description))
             }
         case .certificateExpiry:
-            for (name, seconds) in operations.certificates.sorted(by: { $0.key < $1.key }) {
-                page.sample(.number(seconds), ("certificate", name))
-            }
+            for one in certificates { page.sample(.number(one.seconds), ("certificate", one.file)) }
         default: preconditionFailure("\(metric.rawValue) has no samples")
         }
     }
@@ -136,7 +136,7 @@ struct MetricsPage {
         case .backlogLimit: .number(server.backlogLimitBytes)
         case .shortWrites: .count(statistics.shortWrites)
         case .input: .number(statistics.inputBytes)
-        case .tlsHandshakes: .count(operations.tlsHandshakes)
+        case .tlsHandshakes: .count(statistics.handshakes)
         default: nil
         }
     }

@@ -2,6 +2,7 @@ internal import BrokerCore
 internal import Configuration
 internal import Crypto
 internal import Reactor
+internal import TLS
 internal import Telemetry
 internal import Wire
 
@@ -203,7 +204,7 @@ struct MetricsFacts: Sendable {
                 .init(turns: report.turns, lag: report.lag, queuedBytes: state.broker.queuedBytes(of: number)))
         }
         (page.apps, page.others) = Self.apps(state.broker.apps, appsMax: settings.appsMax)
-        page.operations = state.meters.operations.current
+        page.certificates = state.tls?.context.expiries ?? []
         page.server = MetricsPage.ServerFacts(
             build: build.labels, startUnixSeconds: build.startUnixSeconds,
             isReady: state.isServing && !state.isDraining, connectionsMax: state.webSocketsMax,
