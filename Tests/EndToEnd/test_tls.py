@@ -108,7 +108,7 @@ def test_requests_behind_each_other_in_one_record_are_all_answered(broker, autho
 @pytest.mark.parametrize("size", [1, 16_384, 100 * 1024 - 200, 900_000])
 def test_large_bodies_and_messages_arrive_whole(authority, size):
     """Records are at most 16 KiB; a message is many of them, in and out."""
-    big = app(limits={"eventPayloadBytes": 1_000_000})
+    big = app(limits={"eventDataBytes": 1_000_000})
     config = {"tls": authority.leaf("server"), "apps": [big], "requestBodyBytes": 2_000_000}
     with Broker(config) as broker, SecureClient(broker, authority) as one, SecureClient(broker, authority) as two:
         for client in (one, two):
@@ -213,7 +213,7 @@ def s_client(broker, *options: str) -> str:
     ("-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"), ("-tls1", "-cipher", "DEFAULT:@SECLEVEL=0"),
     *(("-tls1_2", "-cipher", cipher + ":@SECLEVEL=0") for cipher in (
         "AES128-GCM-SHA256", "AES256-SHA256", "AES128-SHA", "ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES256-SHA384",
-        "DHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-CCM", "PSK-AES128-GCM-SHA256", "aNULL", "eNULL")),
+        "DHE-RSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES128-CCM", "aNULL", "eNULL")),
     ("-tls1_3", "-ciphersuites", "TLS_AES_128_CCM_SHA256"), ("-alpn", "h2")],
     ids=lambda options: " ".join(options[-2:]).replace(":@SECLEVEL=0", ""))
 def test_old_versions_weak_ciphers_and_other_protocols_are_refused(broker, options):
@@ -290,7 +290,7 @@ def test_a_port_of_its_own(authority):
 
 
 def test_refusals_are_counted_and_not_all_written(authority):
-    with Broker({"tls": {**authority.leaf("server"), "only": True}, "apps": [app()], "refusalLogRate": 2}) as broker:
+    with Broker({"tls": {**authority.leaf("server"), "only": True}, "apps": [app()], "refusalLinesPerSecond": 2}) as broker:
         for _ in range(40):
             with socket.create_connection(("127.0.0.1", broker.port), timeout=DEADLINE) as raw:
                 raw.sendall(REQUEST)
@@ -335,7 +335,8 @@ def test_half_a_goodbye_ends_the_connection(broker, authority):
         secure.sendall(REQUEST)
         assert secure.recv(1000).startswith(b"HTTP/1.1 200")
         secure.shutdown(socket.SHUT_WR)
-        assert secure.recv(1000) == b""
+        # From here on Python shows the records as they are: there is one more, and the end.
+        assert secure.recv(1000)[:1] == b"\x17" and secure.recv(1000) == b""
 
 
 def test_a_handshake_that_stops_half_way_costs_no_session_and_ends(authority):
@@ -367,7 +368,7 @@ def ssl_hello(authority) -> bytes:
 
 
 def test_a_slow_reader_over_tls_is_cut_off_with_4100_and_nobody_else_notices(authority):
-    config = {"tls": authority.leaf("server"), "apps": [app(limits={"eventPayloadBytes": 100_000})],
+    config = {"tls": authority.leaf("server"), "apps": [app(limits={"eventDataBytes": 100_000})],
               "backlogBytes": 65_536, "loops": 1}
     with Broker(config) as broker, SecureClient(broker, authority) as good:
         slow = tls_socket(broker, authority.context())

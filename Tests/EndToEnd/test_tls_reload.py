@@ -92,7 +92,7 @@ def test_swaps_under_a_stream_of_handshakes_fail_none(authority):
         assert not faults and set(counts) == {"a", "b"}, (faults[:3], counts)
 
 
-@pytest.mark.parametrize("days, words", [(3, "expires in 2 days"), (-0.5, "has expired"), (60, None)])
+@pytest.mark.parametrize("days, words", [(3.5, "expires in 3 days"), (-0.5, "has expired"), (60, None)])
 def test_an_end_that_is_near_is_said_at_the_start(authority, days, words):
     with Broker({"tls": authority.leaf("server", days=days), "apps": [app()]}) as broker:
         if words:
