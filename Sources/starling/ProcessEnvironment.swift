@@ -1,3 +1,4 @@
+internal import BrokerServer
 internal import Configuration
 internal import Glibc
 internal import Reactor
