@@ -18,7 +18,8 @@ extension Server {
             fields.append(("tls", settings.tls.isOnly ? "only" : "same port"))
         }
         fields += [
-            ("metrics", metrics?.address ?? "none"), ("apps", appCount), ("connections", webSocketsMax), ("loops", loopCount), ("version", version),
+            ("metrics", metrics?.address ?? "none"), ("apps", appCount), ("connections", webSocketsMax),
+            ("loops", loopCount), ("version", version),
             ("pid", getpid()),
         ]
         Log.write(.info, "listening", fields)

@@ -67,7 +67,8 @@ public final class Server {
             settings: settings.apps, loopCount: loopCount, secrets: Self.secrets(),
             headroomBytes: WebSocketFraming.headroomBytes)
         let secrets = SecretFilter(secrets: settings.secrets)
-        state = ServerState(settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets,
+        state = ServerState(
+            settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets,
             tls: try Self.certificates(settings.tls))
         let backlogs: BacklogLedger
         reload = Reload(state, loadAgain)
