@@ -411,7 +411,7 @@ NOTES = [
     ),
     (
         "beside …: two load generators, processes of their own; what one does to the server, the other measures. An API call is "
-        "GET /channels/NAME on a connection of its own, 200 a second from their due time; a list of 50,000 channels has 1.2 MB. "
+        "GET /channels/NAME on a connection of its own, 200 a second from their due time; a list of 50,000 channels has about 1 MB. "
         "The last delivery is the 99.99th percentile: of the 10,000 of an event the last one."
     ),
     (
