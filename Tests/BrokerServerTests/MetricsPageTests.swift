@@ -172,7 +172,7 @@
             #expect(after.messages == before.messages + 1)
             #expect(after.messageBytes == before.messageBytes + UInt64(ping.count))
             #expect(after.answers == before.answers + 1)
-            #expect(after.answerBytes == before.answerBytes + UInt64(bench.takeHeard().utf8.count))
+            #expect(after.answerBytes == before.answerBytes + UInt64(bench.heard.count))
         }
 
         @Test func anUnsignedCallIsCountedByRouteAndStatusAndForItsApp() throws {
@@ -185,7 +185,7 @@
             #expect(now.counts.http[.channels, status: place] == 1)
             #expect(now.counts.refusals[.auth] == 1)
             #expect(now.apps[0].requests == 1 && now.apps[0].requestBytes == UInt64(call.utf8.count))
-            #expect(now.apps[0].responseBytes == UInt64(bench.text.utf8.count))
+            #expect(now.apps[0].responseBytes == UInt64(bench.heard.count))
         }
 
         @Test func whatCannotBeReadIsNoRoute() throws {

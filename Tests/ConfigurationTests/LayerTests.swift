@@ -125,7 +125,8 @@ import Testing
               "messageBytes": 65537, "requestBodyBytes": 1048577, "requestHeadBytes": 8193, "keepAliveSeconds": 76, "connections": 7,
               "apiReserve": 65, "trustProxy": true, "memoryThresholdPercent": 84, "publicHost": "h", "publicPort": 443,
               "publicScheme": "https", "tls": { "certificate": "x", "key": "x", "keyPassphraseFile": "p", "port": 6443,
-                "only": true, "certificates": [ { "certificate": "x", "key": "x" } ] }, /* apps */
+                "only": true, "certificates": [ { "certificate": "x", "key": "x" } ] },
+              "metrics": { "enabled": false, "host": "::1", "port": 9, "token": "t", "prefix": "p_", "apps": 5 }, /* apps */
               "apps": [ { "id": "i", "aliases": ["2", "3"], "key": "k", "secret": "s", "keys": [{"key": "k2", "secret": "s2"}],
                 "enabled": true, "requireTLS": true, "strictProtocol": true, "allowedOrigins": ["*"], "clientEvents": true,
                 "subscriptionCount": true, "watchlist": false, "authorizedConnections": true, "authorizationTimeoutSeconds": 31,

@@ -41,10 +41,15 @@ import Testing
     @Test func aMessageIsUnderWayUntilTheLastSliceIsFlushed() throws {
         let loop = try EventLoop.manual { $0.sendsPerTurn = 8 }
         let pairs = try (0..<100).map { _ in try loop.pair(script) }
-        let stamp = LoopTimings.stamp(of: loop.now)
-        let index = [UInt8](repeating: 1, count: 8).withUnsafeBytes { loop.outbox.frame($0) }
-        pairs.map(\.slot).withUnsafeBufferPointer { loop.outbox.queue(index, to: $0) }
-        loop.noteQueued(since: stamp)
+        var hasQueued = false
+        script.onTurn = {
+            guard !hasQueued else { return false }
+            hasQueued = true
+            let index = [UInt8](repeating: 1, count: 8).withUnsafeBytes { loop.outbox.frame($0) }
+            pairs.map(\.slot).withUnsafeBufferPointer { loop.outbox.queue(index, to: $0) }
+            loop.noteQueued(since: LoopTimings.stamp(of: loop.now))
+            return false
+        }
         var turns = 0
         repeat {
             #expect(loop.timings.sends.count == 0)
@@ -55,7 +60,7 @@ import Testing
         later(loop, nanoseconds: 1 << 20)
         _ = loop.runTurn(script, mayWait: false)
         #expect(turns > 10 && loop.timings.sends.count == 1)
-        #expect(loop.timings.sends.nanosecondsTotal >> 20 == UInt64(turns + 1))
+        #expect(loop.timings.sends.nanosecondsTotal >> 20 == UInt64(turns))
         for pair in pairs { Peer(pair.peer).close() }
     }
 

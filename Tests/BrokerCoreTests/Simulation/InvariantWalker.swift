@@ -32,32 +32,28 @@
         private static func meters(_ brokers: [LoopBroker]) -> String? {
             var sum = BrokerMeter()
             for broker in brokers { sum += broker.meter }
-            for access in ChannelKind.Access.allCases {
-                for kind in [ChannelKind(access: access), ChannelKind(access: access, isCache: true)] {
-                    let counts = occupied(kind, brokers[0].shared.apps)
-                    guard sum.subscriptions(kind) == counts.subscriptions, sum.channels(kind) == counts.channels else {
-                        return
-                            "\(kind): the meters count \(sum.subscriptions(kind)) in \(sum.channels(kind)), the registry \(counts)"
-                    }
-                }
-            }
-            return nil
-        }
-
-        private static func occupied(_ kind: ChannelKind, _ apps: [App]) -> (subscriptions: Int, channels: Int) {
-            var counts = (subscriptions: 0, channels: 0)
-            for app in apps where kind.access != .user {
+            var counted = [(subscriptions: Int, channels: Int)](repeating: (0, 0), count: 2 * accesses.count)
+            for app in brokers[0].shared.apps {
                 for shard in app.registry.shards {
                     shard.withLock { (state: inout ChannelShard) in
-                        for id in 0..<state.records.count where state.records[id].kind == kind {
-                            counts.subscriptions += state.records[id].subscriberCount
-                            if state.records[id].subscriberCount > 0 { counts.channels += 1 }
+                        for id in 0..<state.records.count where state.records[id].subscriberCount > 0 {
+                            let (kind, count) = (state.records[id].kind, state.records[id].subscriberCount)
+                            guard kind.access != .user else { continue }
+                            counted[Int(kind.access.rawValue) * 2 + (kind.isCache ? 1 : 0)].subscriptions += count
+                            counted[Int(kind.access.rawValue) * 2 + (kind.isCache ? 1 : 0)].channels += 1
                         }
                     }
                 }
             }
-            return counts
+            for (number, counts) in counted.enumerated() {
+                let kind = ChannelKind(access: accesses[number / 2], isCache: number % 2 == 1)
+                let meter = (subscriptions: sum.subscriptions(kind), channels: sum.channels(kind))
+                if meter != counts { return "\(kind): the meters count \(meter), the registry \(counts)" }
+            }
+            return nil
         }
+
+        private static let accesses = ChannelKind.Access.allCases
 
         /// What a loop still remembers although it has taken and carried out everything; nil when there is nothing.
         static func leftover(in brokers: [LoopBroker]) -> String? {
