@@ -50,15 +50,11 @@ final class LoopServer: LoopHandler {
             BrokerTime(milliseconds: loop.now.nanoseconds / 1_000_000, unixSeconds: clock.unixSeconds))
     }
 
-    func setTimer(_ slot: UInt32, afterMilliseconds milliseconds: UInt32) {
-        loop.setTimer(slot, after: UInt64(milliseconds) * 1_000_000)
-    }
-
     // MARK: LoopHandler
 
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
         sessions.open(slot, milliseconds: milliseconds, peer: peer)
-        setTimer(slot, afterMilliseconds: state.limits.keepAliveMilliseconds)
+        loop.setTimer(slot, afterMilliseconds: state.limits.keepAliveMilliseconds)
     }
 
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
