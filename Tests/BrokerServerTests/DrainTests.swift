@@ -18,6 +18,8 @@
             }
             #expect(seen.count == count && drain.tick().isEmpty)
             let most = left.max() ?? 0
+            let ticks = Drain.ticks(graceSeconds: graceSeconds)
+            #expect(most == (count + ticks - 1) / ticks, "no faster than it must be")
             #expect(
                 left.prefix { $0 == most }.reduce(0, +) > count - max(1, most), "as many at each tick, but the last")
         }

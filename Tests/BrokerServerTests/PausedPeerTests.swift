@@ -21,20 +21,6 @@
 
         private func answers(_ bench: LoopBench) -> Int { bench.text.ranges(of: "HTTP/1.1 204 ").count }
 
-        @Test func aCallerWaitsWhileDeliveriesAreLeftBehind() throws {
-            let bench = try LoopBench()
-            bench.turn(2)
-            bench.server.readThrottle.areDeliveriesBehind = true
-            bench.send(Self.call)
-            // Behind no longer, which it finds out in this turn, after it has read.
-            bench.turn(1)
-            #expect(bench.heard.isEmpty && bench.server.sessions[bench.slot].debt.isPaused)
-            #expect(!bench.server.readThrottle.areDeliveriesBehind)
-            // Resumed, and heard in the turn that follows.
-            bench.turn(2)
-            #expect(answers(bench) == 1 && !bench.server.sessions[bench.slot].debt.isPaused)
-        }
-
         @Test func whoTakesTheAnswersGetsThemAll() throws {
             let bench = try bench()
             var wasPaused = false
