@@ -163,21 +163,21 @@ extension LoopServer {
         guard sessions[slot].phase == .http else { return }
         let due = sessions[slot].deadline.ended(
             now: milliseconds, keepAliveMilliseconds: state.limits.keepAliveMilliseconds)
-        if let due { setTimer(slot, afterMilliseconds: due) }
+        if let due { loop.setTimer(slot, afterMilliseconds: due) }
     }
 
     /// Part of a request may be here.
     private func armDeadline(_ slot: UInt32) {
         let awaited = sessions[slot].reader.awaited
         guard awaited != .request, let due = sessions[slot].deadline.began(awaited, now: milliseconds) else { return }
-        setTimer(slot, afterMilliseconds: due)
+        loop.setTimer(slot, afterMilliseconds: due)
     }
 
     func checkDeadline(_ slot: UInt32) {
         let action = sessions[slot].deadline.check(
             now: milliseconds, keepAliveMilliseconds: state.limits.keepAliveMilliseconds)
         switch action {
-        case .wait(let milliseconds): setTimer(slot, afterMilliseconds: milliseconds)
+        case .wait(let milliseconds): loop.setTimer(slot, afterMilliseconds: milliseconds)
         case .close: end(slot, .idle, .finishSoon)
         case .refuse(let milliseconds):
             let text = "The request was not whole after \(milliseconds / 1_000) seconds"

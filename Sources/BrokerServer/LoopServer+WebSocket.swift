@@ -133,11 +133,11 @@ extension LoopServer {
             now: milliseconds, heartbeatLimits(app), isAuthorized: broker.isAuthorized(slot),
             drainedBytes: loop.drainedBytes(slot))
         switch action {
-        case .wait(let milliseconds): setTimer(slot, afterMilliseconds: milliseconds)
+        case .wait(let milliseconds): loop.setTimer(slot, afterMilliseconds: milliseconds)
         case .ping(let milliseconds):
             scratch.write { WebSocketFrame.appendHeader(.ping, payloadBytes: 0, to: &$0) }
             loop.outbox.send(scratch.bytes, to: slot)
-            setTimer(slot, afterMilliseconds: milliseconds)
+            loop.setTimer(slot, afterMilliseconds: milliseconds)
         case .close(.unauthorized): refuse(slot, .unauthorized)
         case .close(let code): end(slot, .closed(with: code), .finish(.error(code)))
         }
@@ -145,7 +145,7 @@ extension LoopServer {
 
     private func armHeartbeat(_ slot: UInt32, _ app: App) {
         let due = sessions[slot].heartbeat.next(milliseconds, heartbeatLimits(app), broker.isAuthorized(slot))
-        setTimer(slot, afterMilliseconds: due)
+        loop.setTimer(slot, afterMilliseconds: due)
     }
 
     private func heartbeatLimits(_ app: App) -> Heartbeat.Limits {

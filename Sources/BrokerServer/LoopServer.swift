@@ -55,15 +55,11 @@ final class LoopServer: LoopHandler {
                 stamp: LoopTimings.stamp(of: loop.now)))
     }
 
-    func setTimer(_ slot: UInt32, afterMilliseconds milliseconds: UInt32) {
-        loop.setTimer(slot, after: UInt64(milliseconds) * 1_000_000)
-    }
-
     // MARK: LoopHandler
 
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
         sessions.open(slot, milliseconds: milliseconds, peer: peer)
-        setTimer(slot, afterMilliseconds: state.limits.keepAliveMilliseconds)
+        loop.setTimer(slot, afterMilliseconds: state.limits.keepAliveMilliseconds)
         if listener == ListenerKind.secured.rawValue, !loop.isSecured(slot) { refusePlaintext(slot) }
     }
 

@@ -46,7 +46,7 @@ final class ServerState: Sendable {
     /// Puts other settings in force: what `Option.isReloadable` says of an option, and the apps. Each loop goes over to them between two of its
     /// turns, with all its parts at once; connections, channels, quotas and what is under way stay. Not on a loop's thread.
     ///
-    /// Returns when every loop has: whatever a client sends from then on meets the new settings.
+    /// Returns when every loop has that still serves: whatever a client sends from then on meets the new settings.
     /// - Parameter settings: checked settings.
     /// - Returns: the options that wait for a restart.
     /// - Throws: when there is no number left for a new app; then nothing has changed.
@@ -61,9 +61,9 @@ final class ServerState: Sendable {
             newestNumber.store(state.number, ordering: .releasing)
             return waiting
         }
-        // A job runs before its turn takes the snapshot, and that before anything more is read.
+        // A job runs before its turn takes the snapshot, and that before anything more is read. A loop that has ended reads nothing.
         let (handles, taken) = (handles, CountDownLatch(handles.count))
-        for handle in handles { handle.post { taken.open() } }
+        for handle in handles where !handle.post({ taken.open() }) { taken.open() }
         taken.wait()
         return waiting
     }

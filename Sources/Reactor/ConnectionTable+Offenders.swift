@@ -34,12 +34,9 @@ extension ConnectionTable {
                 return Offender(slot: slot, sizeClass: sizeClass, isStalled: true)
             }
         }
-        for sizeClass in stride(from: worst, through: 1, by: -1) {
-            if let slot = look(sizeClass, except, stalledOnly: false) {
-                return Offender(slot: slot, sizeClass: sizeClass, isStalled: isStalled(slot))
-            }
-        }
-        return nil
+        // If nobody else is there, the one that is left out holds more than anybody.
+        guard let slot = look(worst, except, stalledOnly: false) else { return nil }
+        return Offender(slot: slot, sizeClass: worst, isStalled: isStalled(slot))
     }
 
     /// The next of a class that fits, of those whose turn it is.

@@ -18,10 +18,9 @@ extension EventLoop {
         due.closing.append((slot, why))
     }
 
-    /// After a turn in which nobody was queued or closed, the end of the slab may go.
+    /// After a turn that left no frame behind, the end of the slab may go; not while the number of somebody who was closed in it rests.
     func releaseUnusedSlots() {
-        let isQuiet = outbox.frameCount == 0 && outbox.entryCount == 0 && due.closing.isEmpty
-        guard isQuiet else { return }
+        guard outbox.frameCount == 0 else { return }
         table.releaseUnused(outbox)
     }
 

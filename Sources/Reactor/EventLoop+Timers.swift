@@ -2,13 +2,8 @@ extension EventLoop {
     /// Arms the connection's one timer, replacing what was set: `timerFired` comes once, at most 100 ms late and never early. Storing a
     /// later deadline is two stores, so it may be called per message.
     public func setTimer(_ slot: UInt32, afterMilliseconds milliseconds: UInt32) {
-        setTimer(slot, after: UInt64(milliseconds) * 1_000_000)
-    }
-
-    /// The same in nanoseconds.
-    public func setTimer(_ slot: UInt32, after nanoseconds: UInt64) {
         guard !table[slot].flags.contains(.finishing) else { return }
-        arm(slot, after: nanoseconds)
+        arm(slot, after: UInt64(milliseconds) * 1_000_000)
     }
 
     func arm(_ slot: UInt32, after nanoseconds: UInt64) {

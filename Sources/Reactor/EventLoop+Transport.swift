@@ -96,7 +96,7 @@ extension EventLoop {
         due.rereads.removeAll(keepingCapacity: true)
         for one in rereads where isLive(one) {
             let flags = table[one.slot].flags
-            if !flags.contains(.endSeen), flags.contains(.finishing) || !flags.contains(.readPaused) {
+            if flags.contains(.finishing) || !flags.contains(.readPaused) {
                 readable(one.slot, EPOLLIN.rawValue, handler)
             }
         }

@@ -81,13 +81,15 @@ public final class EventLoop {
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
 
-    /// Serves until `stop` (or `LoopHandle.stop`); blocks the thread. Connections still open stay open until the loop is released.
+    /// Serves until `stop` (or `LoopHandle.stop`); blocks the thread. Once: whoever posts a job afterwards is told that it does not run.
+    /// Connections still open stay open until the loop is released.
     public func run(_ handler: any LoopHandler) {
         var mayWait = false
         while !isStopping && !handle.isStopRequested {
             mayWait = runTurn(handler, mayWait: mayWait)
         }
-        if outbox.isFlushing { flushOutbox(handler, sends: .max) }
+        for job in handle.end() { job(self) }
+        if outbox.frameCount > 0 { flushOutbox(handler, sends: .max) }
     }
 
     /// Lets `run` return after this turn. From another thread: `handle.stop()`.

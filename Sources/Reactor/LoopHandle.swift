@@ -8,7 +8,13 @@ public final class LoopHandle: Sendable {
     private let wakeDescriptor: Descriptor
     private let asleep = Atomic<Bool>(false)
     private let stopRequested = Atomic<Bool>(false)
-    private let jobs = Mutex<[Job]>([])
+    private let jobs = Mutex(Jobs())
+
+    private struct Jobs {
+        var waiting: [Job] = []
+        /// The loop runs no more of them.
+        var hasEnded = false
+    }
 
     init() throws(IOError) { wakeDescriptor = Descriptor(owning: try IOError.check(clinux_eventfd(), "eventfd")) }
 
@@ -24,13 +30,21 @@ public final class LoopHandle: Sendable {
         if asleep.exchange(false, ordering: .sequentiallyConsistent) { _ = clinux_eventfd_signal(wakeDescriptor.raw) }
     }
 
-    /// Runs `job` on the loop's thread in its next turn. Jobs run in the order of posting; not for the data path (a closure each).
-    public func post(_ job: @escaping @Sendable () -> Void) { submit { _ in job() } }
+    /// Runs `job` on the loop's thread in its next turn, or after its last. Jobs run in the order of posting; not for the data path (a closure
+    /// each).
+    /// - Returns: false when the loop has ended: then the job does not run.
+    @discardableResult
+    public func post(_ job: @escaping @Sendable () -> Void) -> Bool { submit { _ in job() } }
 
     /// The same for a job that needs the loop.
-    public func submit(_ job: @escaping @Sendable (EventLoop) -> Void) {
-        jobs.withLock { $0.append(job) }
-        wake()
+    @discardableResult
+    public func submit(_ job: @escaping @Sendable (EventLoop) -> Void) -> Bool {
+        let isTaken = jobs.withLock {
+            if !$0.hasEnded { $0.waiting.append(job) }
+            return !$0.hasEnded
+        }
+        if isTaken { wake() }
+        return isTaken
     }
 
     /// Lets `EventLoop.run` return after the turn it is in.
@@ -42,11 +56,20 @@ public final class LoopHandle: Sendable {
     var isStopRequested: Bool { stopRequested.load(ordering: .acquiring) }
 
     func takeJobs() -> [Job] {
-        jobs.withLock { waiting in
-            if waiting.isEmpty { return [] }
-            let taken = waiting
-            waiting = []
+        jobs.withLock { jobs in
+            if jobs.waiting.isEmpty { return [] }
+            let taken = jobs.waiting
+            jobs.waiting = []
             return taken
+        }
+    }
+
+    /// Loop side: takes no job any more.
+    /// - Returns: those that have not run.
+    func end() -> [Job] {
+        jobs.withLock { jobs in
+            defer { jobs = Jobs(hasEnded: true) }
+            return jobs.waiting
         }
     }
 
@@ -56,7 +79,7 @@ public final class LoopHandle: Sendable {
         atomicMemoryFence(ordering: .sequentiallyConsistent)
     }
 
-    func hasJobs() -> Bool { jobs.withLock { !$0.isEmpty } || isStopRequested }
+    func hasJobs() -> Bool { jobs.withLock { !$0.waiting.isEmpty } || isStopRequested }
 
     func wakeUp() { asleep.store(false, ordering: .sequentiallyConsistent) }
 

@@ -92,7 +92,10 @@
             switch outcome {
             case .success(.webSocket): #expect(row.value.status == nil)
             case .success: Issue.record("nothing else comes of an upgrade")
-            case .failure(let refusal): #expect(refusal.code == row.value.status && refusal.kind == .handshake)
+            case .failure(let refusal):
+                #expect(refusal.code == row.value.status && refusal.kind == .handshake)
+                guard row.value.isDraining else { return }
+                #expect(refusal.answer == .status(503, headers: "", closes: true), "it comes back to another server")
             }
         }
 

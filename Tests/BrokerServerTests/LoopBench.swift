@@ -20,7 +20,8 @@
 
         init(
             app changeApp: (inout AppSettings) -> Void = { _ in },
-            settings change: (inout ServerSettings) -> Void = { _ in }
+            settings change: (inout ServerSettings) -> Void = { _ in },
+            options changeOptions: (inout LoopOptions) -> Void = { _ in }
         ) throws {
             var app = AppSettings(id: "app-id", keys: [.init(key: Self.key, secret: Self.secret)])
             changeApp(&app)
@@ -33,7 +34,9 @@
             let state = ServerState(
                 settings: settings, broker: broker, webSocketsMax: 10,
                 secrets: SecretFilter(secrets: [Self.secret]))
-            loop = try EventLoop(LoopOptions())
+            var options = LoopOptions()
+            changeOptions(&options)
+            loop = try EventLoop(options)
             loop.manualTime = loop.now
             server = LoopServer(state: state, loop: loop, number: 0, handles: [loop.handle])
             state.isServing = true

@@ -140,41 +140,6 @@ import Testing
         #expect(Set(script.closes.map(\.slot)) == Set(left) && loop.connectionCount == 1)
     }
 
-    @Test func whatTheHandlerLeavesComesAgainLongerAndAnIdleConnectionHoldsNoBuffer() throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        var seen: [[UInt8]] = []
-        script.onReceived = { _, bytes in
-            seen.append(Array(bytes))
-            return bytes.count < 6 ? 0 : 6
-        }
-        let (slot, end) = try loop.pair(script)
-        let peer = Peer(end)
-        for piece in [[1, 2], [3], [4, 5, 6, 7], [8, 9, 10, 11, 12]] as [[UInt8]] {
-            _ = peer.send(piece)
-            loop.turns(1, script)
-        }
-        #expect(seen == [[1, 2], [1, 2, 3], [1, 2, 3, 4, 5, 6, 7], [7, 8, 9, 10, 11, 12]])
-        #expect(loop.state(slot).input == nil)
-        #expect(loop.statistics.inputBytes == 0)
-    }
-
-    @Test func inputBeyondTheLimitClosesTheConnection() throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        script.onReceived = { _, _ in 0 }
-        let (slot, end) = try loop.pair(script)
-        loop.inputLimit(slot, bytes: 1_000)
-        let peer = Peer(end)
-        _ = peer.send([UInt8](repeating: 1, count: 1_000))
-        loop.turns(2, script)
-        #expect(script.closes.isEmpty)
-        _ = peer.send([1])
-        loop.turns(2, script)
-        #expect(script.closes.map(\.why) == [.overflow])
-        #expect(loop.statistics.inputBytes == 0)
-    }
-
     @Test func anEventForAConnectionClosedInTheSameBatchIsStale() throws {
         let loop = try EventLoop.manual()
         let script = Script()
@@ -200,7 +165,7 @@ import Testing
         let script = Script()
         let (slot, end) = try loop.pair(script)
         _ = Peer(end)
-        loop.setTimer(slot, after: 500_000_000)
+        loop.setTimer(slot, afterMilliseconds: 500)
         loop.outbox.send([1], to: slot)
         loop.abort(slot)
         loop.outbox.send([2], to: slot)
@@ -219,94 +184,6 @@ import Testing
         peer.read(10)
         #expect(peer.received == [9])
         #expect(fired == 0)
-    }
-
-    @Test func finishSendsWhatIsQueuedThenWaitsForThePeersEnd() throws {
-        let loop = try EventLoop.manual { $0.backlogBytesMax = .max / 2 }
-        let script = Script()
-        script.onReceived = { _, _ in
-            Issue.record("input after finish must be discarded")
-            return 0
-        }
-        let (slot, end) = try loop.pair(script)
-        let peer = Peer(end)
-        let body = [UInt8](repeating: 5, count: 900_000)
-        loop.outbox.send(body, to: slot)
-        loop.finish(slot, lingerNanoseconds: 5_000_000_000)
-        loop.outbox.send([6], to: slot)
-        _ = peer.send([1, 2, 3])
-        while !peer.sawEnd {
-            peer.read(50_000)
-            loop.turns(1, script)
-        }
-        #expect(peer.received == body)
-        #expect(script.closes.isEmpty)
-        peer.close()
-        loop.turns(2, script)
-        #expect(script.closes.map(\.why) == [.local])
-    }
-
-    @Test func aPeerThatNeverClosesIsCutAfterTheLingerTime() throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        let (slot, end) = try loop.pair(script)
-        let peer = Peer(end)
-        loop.finish(slot, lingerNanoseconds: 1_000_000_000)
-        loop.setTimer(slot, after: 60_000_000_000)  // must not prolong the linger time
-        loop.advance(milliseconds: 900)
-        loop.turns(2, script)
-        #expect(script.closes.isEmpty)
-        loop.advance(milliseconds: 200)
-        loop.turns(2, script)
-        #expect(script.closes.map(\.why) == [.timeout])
-        _ = peer.send([1])
-    }
-
-    @Test func aHalfClosedPeerStillGetsItsAnswer() throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        script.onEnd = { slot in
-            loop.outbox.send([7, 7], to: slot)
-            loop.finish(slot, lingerNanoseconds: 1_000_000_000)
-        }
-        let (_, end) = try loop.pair(script)
-        let peer = Peer(end)
-        peer.shutDown()
-        loop.turns(3, script)
-        peer.read(10)
-        peer.read(10)
-        #expect(peer.received == [7, 7])
-        #expect(peer.sawEnd)
-        #expect(script.closes.map(\.why) == [.local])
-    }
-
-    @Test func aPausedConnectionIsNotReadAndItsRestIsReplayed() throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        var seen: [Int] = []
-        script.onReceived = { slot, bytes in
-            seen.append(bytes.count)
-            if seen.count == 1 {
-                loop.pauseReading(slot)
-                return 0
-            }
-            return bytes.count
-        }
-        let (slot, end) = try loop.pair(script)
-        let peer = Peer(end)
-        _ = peer.send([1, 2, 3])
-        loop.turns(3, script)
-        #expect(seen == [3])
-        loop.resumeReading(slot)
-        loop.turns(2, script)
-        #expect(seen == [3, 3])
-        loop.pauseReading(slot)
-        _ = peer.send([4])
-        loop.turns(3, script)
-        #expect(seen == [3, 3])
-        loop.resumeReading(slot)
-        loop.turns(2, script)
-        #expect(seen == [3, 3, 1])
     }
 
     @Test func closedIsNeverCalledFromInsideACall() throws {
@@ -329,120 +206,6 @@ import Testing
         #expect(loop.connectionCount == 0)
     }
 
-    @Test("a timer is never early and at most a step late", arguments: [1, 99, 100, 101, 5_000, 250_000, 500_000])
-    func timers(milliseconds: Int) throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        let (slot, end) = try loop.pair(script)
-        let peer = Peer(end)
-        var waited: UInt64 = 0
-        var firedAt: UInt64?
-        script.onTimer = { _ in firedAt = waited }
-        loop.setTimer(slot, after: 400_000_000_000)
-        loop.setTimer(slot, after: UInt64(milliseconds) * 1_000_000)
-        while firedAt == nil && waited < 600_000 {
-            waited += 50
-            loop.advance(milliseconds: 50)
-            loop.turns(1, script)
-        }
-        let fired = try #require(firedAt)
-        #expect(fired >= UInt64(milliseconds) && fired <= UInt64(milliseconds) + 150)
-        #expect(peer.send([1]) == 1)
-    }
-
-    @Test func aTimerMovedLaterFiresOnceAtItsLastDeadline() throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        let (slot, end) = try loop.pair(script)
-        let peer = Peer(end)
-        var fired: [UInt32] = []
-        script.onTimer = { fired.append($0) }
-        for _ in 0..<20 {
-            loop.setTimer(slot, afterMilliseconds: 1_000)
-            loop.advance(milliseconds: 500)
-            loop.turns(1, script)
-        }
-        #expect(fired.isEmpty)
-        loop.advance(milliseconds: 600)
-        loop.turns(5, script)
-        #expect(fired == [slot])
-        #expect(peer.send([1]) == 1)
-    }
-
-    @Test func aTimerThatHasFiredIsSetAgain() throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        let (slot, end) = try loop.pair(script)
-        let peer = Peer(end)
-        var fired = 0
-        script.onTimer = { _ in fired += 1 }
-        for round in 1...20 {
-            loop.setTimer(slot, afterMilliseconds: 300)
-            loop.advance(milliseconds: 400)
-            loop.turns(1, script)
-            #expect(fired == round)
-        }
-        #expect(peer.send([1]) == 1)
-    }
-
-    /// A timer moved earlier is filed twice; the later entry is void when its turn comes, and not filed once more, although the
-    /// timer has been moved on meanwhile and is still to come.
-    @Test func movingATimerEarlierLeavesNothingBehindInTheWheel() throws {
-        let loop = try EventLoop.manual()
-        let script = Script()
-        let (slot, end) = try loop.pair(script)
-        let peer = Peer(end)
-        var fired = 0
-        script.onTimer = { _ in fired += 1 }
-        for _ in 0..<50 {
-            loop.setTimer(slot, afterMilliseconds: 300)
-            loop.setTimer(slot, afterMilliseconds: 1_000)
-            loop.advance(milliseconds: 400)
-            loop.turns(1, script)
-        }
-        #expect(fired == 0)
-        #expect(loop.wheel.entryCount <= 4)
-        loop.advance(milliseconds: 1_000)
-        loop.turns(1, script)
-        #expect(fired == 1 && loop.wheel.entryCount == 0)
-        #expect(peer.send([1]) == 1)
-    }
-
-    @Test func aTimerSetAgainForTheSameTimeOrLaterDoesNotTouchTheWheel() throws {
-        let loop = try EventLoop.manual()
-        let (slot, end) = try loop.pair(Script())
-        let peer = Peer(end)
-        for more in 0..<100 as Range<UInt32> {
-            for _ in 0..<3 { loop.setTimer(slot, afterMilliseconds: 300 + more * 50) }
-        }
-        #expect(loop.wheel.entryCount == 1)
-        #expect(peer.send([1]) == 1)
-    }
-
-    @Test func ourFinComesAfterTheFramesOfTheTurnAlthoughTheBacklogIsTakenBefore() throws {
-        let loop = try EventLoop.manual { $0.backlogBytesMax = 1 << 30 }
-        let script = Script()
-        let (slot, end) = try loop.pair(script)
-        let peer = Peer(end)
-        let (first, last) = (serverFrame([UInt8](repeating: 1, count: 500_000)), serverFrame([2]))
-        loop.outbox.send(first, to: slot)
-        loop.turns(1, script)
-        #expect(loop.backlogBytes(slot) > 0)
-        loop.outbox.send(last, to: slot)
-        loop.finish(slot, lingerNanoseconds: 1_000_000_000)
-        while loop.backlogBytes(slot) > 0 {
-            peer.read(1_000_000)
-            loop.writable(slot, script)
-        }
-        peer.read(1_000_000)
-        peer.read(1_000_000)
-        #expect(peer.received == first && !peer.sawEnd, "the last frame is still to come")
-        loop.turns(1, script)
-        peer.read(1_000_000)
-        peer.read(1)
-        #expect(peer.received == first + last && peer.sawEnd)
-    }
-
     @Test func theLoopTellsTheTableTheTimeSoThatABacklogThatDoesNotMoveIsKnown() throws {
         let loop = try EventLoop.manual { $0.backlogBytesMax = 1 << 30 }
         let script = Script()
@@ -458,5 +221,16 @@ import Testing
         peer.read(300_000)
         loop.turns(1, script)
         #expect(!loop.isStalled(slot), "it has moved")
+    }
+
+    @Test func aConnectionIsClosedOnceAndForTheFirstReason() throws {
+        let loop = try EventLoop.manual()
+        let script = Script()
+        let pair = try loop.pair(script)
+        loop.close(pair.slot, .timeout)
+        loop.close(pair.slot, .reset)
+        loop.turns(2, script)
+        #expect(script.closes.map(\.why) == [.timeout] && loop.connectionCount == 0 && loop.statistics.closed == 1)
+        Peer(pair.peer).close()
     }
 }

@@ -83,4 +83,25 @@ import Testing
         #expect(loop.turns(script, millisecondsEach: 100) { loop.slotCount == 2 })
         for peer in far[..<2] { clinux_close(peer) }
     }
+
+    @Test func whileAFlushIsUnfinishedTheSlabStays() throws {
+        let script = Script()
+        let loop = try EventLoop.manual { $0.sendsPerTurn = 4 }
+        let pairs = try (0..<600).map { _ in try loop.pair(script) }
+        for pair in pairs[100...] { clinux_close(pair.peer) }
+        #expect(loop.turns(script) { loop.connectionCount == 100 })
+        loop.turns(2, script)
+        let frame = [UInt8]([1]).withUnsafeBytes { loop.outbox.frame($0) }
+        pairs[..<100].map(\.slot).withUnsafeBufferPointer { loop.outbox.queue(frame, to: $0) }
+        loop.advance(milliseconds: 100)
+        loop.turns(1, script)
+        #expect(loop.outbox.isFlushing && loop.slotCount == 600)
+        while loop.outbox.isFlushing { loop.turns(1, script) }
+        #expect(loop.turns(script, millisecondsEach: 100) { loop.slotCount == 100 })
+        for pair in pairs[..<100] {
+            let peer = Peer(pair.peer)
+            peer.read(2)
+            #expect(peer.received == [1])
+        }
+    }
 }

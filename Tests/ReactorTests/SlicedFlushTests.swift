@@ -163,6 +163,18 @@ import Testing
         #expect(reached(peers) == 200)
     }
 
+    @Test func afterTheLastSliceTheBytesOfATurnAreCountedFromNothing() throws {
+        let loop = try EventLoop.manual { $0.sendsPerTurn = 4 }
+        let pairs = try (0..<20).map { _ in try loop.pair(script) }
+        fanOut(frame(1, 4_000), loop, to: pairs.map(\.slot))
+        while !loop.runTurn(script, mayWait: false) {}
+        #expect(!loop.outbox.isFlushing && loop.outbox.bytesThisTurn == 0)
+        fanOut(frame(2), loop, to: [pairs[0].slot])
+        #expect(loop.outbox.bytesThisTurn == frame(2).count)
+        loop.turns(1, script)
+        for pair in pairs { Peer(pair.peer).close() }
+    }
+
     @Test func aSliceEndsEarlyWhenMuchWasCopied() throws {
         let loop = try EventLoop.manual { $0.sendsPerTurn = 64 }
         let pairs = try (0..<64).map { _ in try loop.pair(script) }
@@ -210,5 +222,37 @@ import Testing
         }
         loop.run(script)
         #expect(reached(peers) == 50)
+    }
+
+    @Test func howeverMuchIsAnsweredTheRestOfAFanOutMovesOn() throws {
+        let loop = try EventLoop.manual { $0.sendsPerTurn = 8 }
+        let pairs = try (0..<60).map { _ in try loop.pair(script) }
+        let peers = pairs.map { Peer($0.peer) }
+        fanOut(frame(1), loop, to: pairs[20...].map(\.slot))
+        loop.turns(1, script)
+        #expect(reached(Array(peers[20...])) == 8)
+        for turn in 1...4 {
+            for pair in pairs[..<20] { loop.outbox.send(frame(2), to: pair.slot) }
+            loop.turns(1, script)
+            #expect(reached(Array(peers[20...])) == 8 + turn * 2, "a quarter of a turn's sends")
+        }
+    }
+
+    @Test func aSliceEndsEarlyAlsoWhenTheKernelTakesNothingOfIt() throws {
+        let loop = try EventLoop.manual {
+            $0.sendsPerTurn = 64
+            $0.backlogs = BacklogLedger(limitBytes: 1 << 30)
+        }
+        let pairs = try (0..<64).map { _ in try loop.pair(script) }
+        fanOut(frame(1, 300_000), loop, to: pairs.map(\.slot))
+        while loop.outbox.frameCount > 0 { loop.turns(1, script) }
+        let (before, sent) = (loop.statistics.flushedConnections, loop.statistics.bytesOut)
+        fanOut(frame(2, 140_000), loop, to: pairs.map(\.slot))
+        loop.turns(1, script)
+        #expect(loop.statistics.bytesOut == sent, "every socket is full")
+        #expect(loop.statistics.flushedConnections == before + 32 && loop.outbox.isFlushing)
+        loop.turns(1, script)
+        #expect(!loop.outbox.isFlushing)
+        for pair in pairs { Peer(pair.peer).close() }
     }
 }

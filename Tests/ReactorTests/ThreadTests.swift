@@ -78,6 +78,22 @@ private final class Ball: Sendable {
         #expect(box.value.withLock { $0 } == Array(0..<1_000))
     }
 
+    @Test func aJobThatIsPostedBeforeTheEndRunsAndALaterOneIsRefused() throws {
+        let loop = try EventLoop.manual()
+        let ran = Mutex<[Int]>([])
+        let box = Shared(ran)
+        let handle = loop.handle
+        loop.stop()
+        let isTaken = handle.post {
+            box.value.withLock { $0.append(1) }
+            // A job of the last ones comes too late for the loop.
+            if handle.post({}) { box.value.withLock { $0.append(3) } }
+        }
+        loop.run(Script())
+        let isTakenLater = handle.post { box.value.withLock { $0.append(2) } }
+        #expect(isTaken && !isTakenLater && box.value.withLock { $0 } == [1] && !handle.hasJobs())
+    }
+
     private final class Shared: Sendable {
         let value: Mutex<[Int]>
         init(_ value: consuming Mutex<[Int]>) { self.value = value }

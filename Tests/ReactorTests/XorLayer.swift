@@ -30,6 +30,7 @@ final class XorLayer: RecordLayer {
     private(set) var recordSizes: [Int] = []
     private(set) var isTold = false
     private(set) var keys = 0
+    private(set) var goodbyes = 0
     /// What the peer writes in its key record is read, but nothing is answered.
     var isDeaf = false
 
@@ -126,5 +127,8 @@ final class XorLayer: RecordLayer {
         return count
     }
 
-    func sayGoodbye() { put(.goodbye, []) }
+    func sayGoodbye() {
+        goodbyes += 1
+        put(.goodbye, [])
+    }
 }
