@@ -21,10 +21,11 @@ public final class Server {
     /// A loop's own: epoll set, wake-up, one listener an address.
     private static let descriptorsPerLoop = 4
 
-    private let state: ServerState
-    private let threads: [LoopThread]
-    private let signals: SignalSource
-    private let reload: Reload
+    let state: ServerState
+    let threads: [LoopThread]
+    let signals: SignalSource
+    let reload: Reload
+    let supervisor = Supervisor.here
     let listening: Listening
     /// The port that is listened on; the kernel's choice when the settings said 0.
     public var port: UInt16 { listening.port }
@@ -98,63 +99,5 @@ public final class Server {
                     + "stop it or choose another port with --port")
         }
         return StartFailure(exitCode: 69, text: "cannot start: \(error)")
-    }
-
-    // MARK: Running and stopping
-
-    /// Blocks until the server has stopped: by a signal, in good order. A second signal ends it at once.
-    public func run() {
-        // What reading the configuration left behind: with many apps that is as much as they hold.
-        clinux_trim_heap()
-        var pace = ReloadPace()
-        while true {
-            let wait = pace.wait(milliseconds: Self.milliseconds).map { Int32(clamping: $0) } ?? -1
-            let heard = signals.waitAll(milliseconds: wait)
-            // First, or a storm of other signals would keep the server from ending.
-            let ends = heard.count { $0 == .terminate || $0 == .interrupt }
-            if ends > 0 { return drain(atOnce: ends > 1) }
-            if heard.contains(.hangup) { pace.want() }
-            if heard.contains(.user1) { logState() }
-            if heard.contains(.user2) { Log.info("SIGUSR2 is not used") }
-            guard pace.take(milliseconds: Self.milliseconds) else { continue }
-            reload.run()
-            pace.ended(milliseconds: Self.milliseconds)
-        }
-    }
-
-    private static var milliseconds: UInt64 { MonotonicTime.now().nanoseconds / 1_000_000 }
-
-    private func logState() {
-        for app in state.broker.apps where !app.isRemoved {
-            Log.info(
-                "state", ("app", app.settings.id), ("connections", app.connectionCount),
-                ("channels", app.channelCount))
-        }
-        let tables = state.broker.tableStatistics
-        Log.info(
-            "tables of names", ("longest_probe", tables.longestProbe), ("overlong_probes", tables.overlongProbes),
-            ("held_bytes", tables.heldBytes))
-    }
-
-    /// Takes no more clients, sends every client away with 4200 over the grace period, and ends when they are gone (PW-037).
-    /// - Parameter atOnce: no grace.
-    private func drain(atOnce: Bool) {
-        state.isDraining = true
-        Log.info("draining", ("connections", state.webSocketCount), ("seconds", settings.shutdownGraceSeconds))
-        let end = MonotonicTime.now().after(nanoseconds: UInt64(settings.shutdownGraceSeconds) * 1_000_000_000)
-        while !atOnce, state.webSocketCount > 0, MonotonicTime.now() < end {
-            let heard = signals.waitAll(milliseconds: 50)
-            if heard.contains(.terminate) || heard.contains(.interrupt) { break }
-            if heard.contains(.hangup) { reload.run() }
-            if heard.contains(.user1) { logState() }
-        }
-        // One turn more, so that the last close frames reach the kernel.
-        let flushed = CountDownLatch(threads.count)
-        for handle in state.handles { handle.post { flushed.open() } }
-        flushed.wait()
-        for handle in state.handles { handle.stop() }
-        for thread in threads { thread.join() }
-        state.refusals.tellOverdue(all: true)
-        Log.info("stopped")
     }
 }

@@ -6,6 +6,8 @@ struct Acceptor {
     var listeners: [Listening] = []
     /// Given up to accept and refuse a client when the process is out of descriptors; -1 while it could not be reopened.
     var reserve: CInt = clinux_open_null()
+    /// No more clients after those that the kernel has queued by the next tick.
+    var isFinishing = false
     /// Some listener rests until the next tick.
     var isResting = false
 
@@ -19,6 +21,9 @@ struct Acceptor {
         var isDisarmed = false
         var isOpen: Bool { descriptor >= 0 }
     }
+
+    /// Rounds of accepting before a listener closes: more than its queue holds.
+    static let lastAccepts = 64
 
     mutating func stopListening() {
         for index in listeners.indices where listeners[index].isOpen {
@@ -43,6 +48,17 @@ extension EventLoop {
         _ = clinux_set_stream_options(descriptor, table.options.userTimeoutMilliseconds, table.options.unsentLowBytes)
         acceptor.listeners.append(Acceptor.Listening(descriptor: descriptor, tag: tag, makeLayer: makeLayer))
         arm(acceptor.listeners.count - 1)
+    }
+
+    /// Closes every listener in the next tick, after who has waited by then was accepted.
+    public func finishListening() { acceptor.isFinishing = true }
+
+    func finishListening(_ handler: any LoopHandler) {
+        acceptor.isFinishing = false
+        for index in acceptor.listeners.indices {
+            for _ in 0..<Acceptor.lastAccepts where acceptor.listeners[index].isOpen { accept(index, handler) }
+        }
+        acceptor.stopListening()
     }
 
     /// Closes every listener; what the kernel had queued is reset.

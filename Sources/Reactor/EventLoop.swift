@@ -95,6 +95,7 @@ public final class EventLoop {
         if isTick {
             table.tick = wheel.tick
             rearmListeners()
+            if acceptor.isFinishing { finishListening(handler) }
             handler.tick()
         }
         // Whoever is served between two slices costs about as much as four sends: a fan-out gets half of the time at least.
