@@ -4,7 +4,7 @@ internal import TLS
 
 /// Looks now and then whether the certificates' files are others, and how long the certificates last. Main thread only.
 struct CertificateWatch {
-    static let intervalMilliseconds: Int32 = 5_000
+    static let intervalMilliseconds = 5_000
     static let warnedAheadSeconds = 14 * 86_400
     /// A warning is said again after so long.
     static let repeatedSeconds = 86_400

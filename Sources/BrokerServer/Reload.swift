@@ -22,7 +22,9 @@ struct Reload {
     private static let problemLinesMax = 20
 
     /// Reloads, counts, logs, and leaves the answer for `starling reload`.
-    func run() {
+    /// - Returns: whether the new settings are in force.
+    @discardableResult
+    func run() -> Bool {
         board.begin()
         guard !state.isDraining else {
             return refused([.error("the server drains, and loads nothing any more")])
@@ -39,10 +41,10 @@ struct Reload {
         Log.level = loaded.settings.logLevel
         state.reloadCertificates()
         Server.tell(loaded.warnings.prefix(Self.problemLinesMax))
-        done(AppChanges(from: before, to: state.broker.directory), waiting)
+        return done(AppChanges(from: before, to: state.broker.directory), waiting)
     }
 
-    private func done(_ changes: AppChanges, _ waiting: [String]) {
+    private func done(_ changes: AppChanges, _ waiting: [String]) -> Bool {
         state.reloads.count(isDone: true)
         var text = "reloaded: \(changes.text)\n"
         if !waiting.isEmpty {
@@ -54,13 +56,15 @@ struct Reload {
             "reloaded", ("apps", changes.apps), ("added", changes.added), ("changed", changes.changed),
             ("disabled", changes.disabled), ("removed", changes.removed))
         board.end(isDone: true, text)
+        return true
     }
 
-    private func refused(_ problems: [Problem]) {
+    private func refused(_ problems: [Problem]) -> Bool {
         state.reloads.count(isDone: false)
         Server.tell(problems.prefix(Self.problemLinesMax))
         Log.error("reload refused; the settings stay as they were", ("problems", problems.count))
         board.end(isDone: false, problems.map { "\($0)\n" }.joined() + "nothing was changed\n")
+        return false
     }
 }
 

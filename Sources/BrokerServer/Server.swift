@@ -22,10 +22,11 @@ public final class Server {
     /// A loop's own: epoll set, wake-up, one listener an address.
     private static let descriptorsPerLoop = 4
 
-    private let state: ServerState
-    private let threads: [LoopThread]
-    private let signals: SignalSource
-    private let reload: Reload
+    let state: ServerState
+    let threads: [LoopThread]
+    let signals: SignalSource
+    let reload: Reload
+    let supervisor = Supervisor.here
     let listening: Listening
     /// Where the metrics are; nil: nowhere.
     let metrics: MetricsListening?
@@ -148,79 +149,5 @@ public final class Server {
                     + "stop it or choose another port with \(flag)")
         }
         return StartFailure(exitCode: 69, text: "cannot start: \(error)")
-    }
-
-    // MARK: Running and stopping
-
-    /// Blocks until the server has stopped: by a signal, in good order. A second signal ends it at once.
-    public func run() {
-        // What reading the configuration left behind: with many apps that is as much as they hold.
-        clinux_trim_heap()
-        var pace = ReloadPace()
-        var watch = CertificateWatch(state)
-        while true {
-            watch?.look()
-            let heard = signals.waitAll(milliseconds: patience(pace, watch))
-            // First, or a storm of other signals would keep the server from ending.
-            let ends = heard.count { $0 == .terminate || $0 == .interrupt }
-            if ends > 0 { return drain(atOnce: ends > 1) }
-            if heard.contains(.hangup) { pace.want() }
-            if heard.contains(.user1) { logState() }
-            if heard.contains(.user2) { Log.info("SIGUSR2 is not used") }
-            guard pace.take(milliseconds: Self.milliseconds) else { continue }
-            reload.run()
-            pace.ended(milliseconds: Self.milliseconds)
-        }
-    }
-
-    /// How long to wait for a signal; negative: until one comes.
-    private func patience(_ pace: ReloadPace, _ watch: CertificateWatch?) -> Int32 {
-        if let wait = pace.wait(milliseconds: Self.milliseconds) { return Int32(clamping: wait) }
-        return watch == nil ? -1 : CertificateWatch.intervalMilliseconds
-    }
-
-    private static var milliseconds: UInt64 { MonotonicTime.now().nanoseconds / 1_000_000 }
-
-    private func logState() {
-        for app in state.broker.apps where !app.isRemoved {
-            Log.info(
-                "state", ("app", app.settings.id), ("connections", app.connectionCount),
-                ("channels", app.channelCount))
-        }
-        let tables = state.broker.tableStatistics
-        Log.info(
-            "tables of names", ("longest_probe", tables.longestProbe), ("overlong_probes", tables.overlongProbes),
-            ("held_bytes", tables.heldBytes))
-        for (number, handle) in state.handles.enumerated() {
-            handle.submit { loop in
-                Log.info(
-                    "loop", ("number", number), ("connections", loop.connectionCount),
-                    ("turns", Int(truncatingIfNeeded: loop.statistics.turns)),
-                    ("longest_turn_microseconds", Int(truncatingIfNeeded: loop.takeLongestTurn() / 1_000)))
-            }
-        }
-    }
-
-    /// Takes no more clients, sends every client away with 4200 over the grace period, and ends when they are gone (PW-037).
-    /// - Parameter atOnce: no grace.
-    private func drain(atOnce: Bool) {
-        state.isDraining = true
-        Log.info("draining", ("connections", state.webSocketCount), ("seconds", settings.shutdownGraceSeconds))
-        let end = MonotonicTime.now().after(nanoseconds: UInt64(settings.shutdownGraceSeconds) * 1_000_000_000)
-        while !atOnce, state.webSocketCount > 0, MonotonicTime.now() < end {
-            let heard = signals.waitAll(milliseconds: 50)
-            if heard.contains(.terminate) || heard.contains(.interrupt) { break }
-            if heard.contains(.hangup) { reload.run() }
-            if heard.contains(.user1) { logState() }
-        }
-        // One turn more, so that the last close frames reach the kernel.
-        let flushed = CountDownLatch(threads.count)
-        for handle in state.handles { handle.post { flushed.open() } }
-        flushed.wait()
-        for handle in state.handles { handle.stop() }
-        for thread in threads { thread.join() }
-        metrics?.stop()
-        state.refusals.tellOverdue(all: true)
-        Log.info("stopped")
     }
 }

@@ -74,7 +74,7 @@ final class ServerState: Sendable {
         set { draining.store(newValue, ordering: .relaxed) }
     }
 
-    /// Every listener is open.
+    /// Every listener is open, and balancers may send clients: `/ready` says so.
     var isServing: Bool {
         get { serving.load(ordering: .relaxed) }
         set { serving.store(newValue, ordering: .relaxed) }

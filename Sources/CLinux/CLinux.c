@@ -10,11 +10,13 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
+#include <sys/un.h>
 
 static uint64_t big_endian(const uint8_t *bytes, int count) {
     uint64_t value = 0;
@@ -200,6 +202,22 @@ int clinux_wait_readable(int descriptor, int milliseconds) {
     struct pollfd one = {.fd = descriptor, .events = POLLIN};
     int count = poll(&one, 1, milliseconds);
     return count > 0 ? 1 : 0;
+}
+
+int clinux_notify(const char *socket_name, const char *text) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    size_t length = strlen(socket_name);
+    if (length >= sizeof address.sun_path) return -ENAMETOOLONG;
+    memcpy(address.sun_path, socket_name, length);
+    if (socket_name[0] == '@') address.sun_path[0] = 0;
+    int descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (descriptor < 0) return -errno;
+    // An abstract name has no zero at its end; a path may.
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    ssize_t sent = sendto(descriptor, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, size);
+    int result = sent < 0 ? -errno : 0;
+    close(descriptor);
+    return result;
 }
 
 int clinux_memory_file(const char *name) {

@@ -40,6 +40,8 @@ public struct ServerSettings: Sendable, Equatable {
     public var refusalLinesPerSecond = 10
     /// Gets one JSON line when the broker listens; empty: none.
     public var readyFile = ""
+    /// How long `/ready` fails before a drain begins and listeners close; 0...3600.
+    public var drainDelaySeconds = 0
     /// How long a drain may take; 0...3600.
     public var shutdownGraceSeconds = 10
     /// How long a client that was silent for its app's activity timeout may take to answer a ping.

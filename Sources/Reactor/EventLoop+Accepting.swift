@@ -6,6 +6,8 @@ struct Acceptor {
     var listeners: [Listening] = []
     /// Given up to accept and refuse a client when the process is out of descriptors; -1 while it could not be reopened.
     var reserve: CInt = clinux_open_null()
+    /// No more clients after those that the kernel has queued by the next tick.
+    var isFinishing = false
     /// Some listener rests until the next tick.
     var isResting = false
 
@@ -22,6 +24,9 @@ struct Acceptor {
         var isOpen: Bool { descriptor >= 0 }
         func isLayered(firstByte: UInt8) -> Bool { layerByte == nil || layerByte == firstByte }
     }
+
+    /// Rounds of accepting before a listener closes: more than its queue holds.
+    static let lastAccepts = 64
 
     mutating func stopListening() {
         for index in listeners.indices where listeners[index].isOpen {
@@ -54,6 +59,17 @@ extension EventLoop {
         acceptor.listeners.append(
             Acceptor.Listening(descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer))
         arm(acceptor.listeners.count - 1)
+    }
+
+    /// Closes every listener in the next tick, after who has waited by then was accepted.
+    public func finishListening() { acceptor.isFinishing = true }
+
+    func finishListening(_ handler: any LoopHandler) {
+        acceptor.isFinishing = false
+        for index in acceptor.listeners.indices {
+            for _ in 0..<Acceptor.lastAccepts where acceptor.listeners[index].isOpen { accept(index, handler) }
+        }
+        acceptor.stopListening()
     }
 
     /// Closes every listener; what the kernel had queued is reset.

@@ -116,6 +116,7 @@ public final class EventLoop {
             table.tick = wheel.tick
             rearmListeners()
             renewPlaces(handler)
+            if acceptor.isFinishing { finishListening(handler) }
             handler.tick()
         }
         // Whoever is served between two slices costs about as much as four sends: a fan-out gets half of the time at least.

@@ -141,6 +141,8 @@ int clinux_signal_next(int descriptor);
 /// Waits until readable: 1 readable, 0 time ran out (or EINTR). Negative milliseconds wait for ever.
 int clinux_wait_readable(int descriptor, int milliseconds);
 void clinux_ignore_sigpipe(void);
+/// Sends a datagram to a socket of this machine: a path, or an abstract name behind `@`.
+int clinux_notify(const char *socket_name, const char *text);
 /// A file that has no place in any directory, and a name for whoever looks into /proc/PID/fd.
 int clinux_memory_file(const char *name);
 /// Raises the soft descriptor limit to the hard one.

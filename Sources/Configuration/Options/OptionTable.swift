@@ -150,6 +150,11 @@ extension Option where Settings == ServerSettings {
             isReloadable: true,
             help: "Time over which connections are closed at the end, and those of an app that was removed or disabled"),
         .init(
+            name: "drain-delay-seconds", key: "drainDelaySeconds",
+            field: .integer(\.drainDelaySeconds, 0...3_600), group: .process, unit: "seconds",
+            isReloadable: true,
+            help: "How long /ready fails, and nothing else, before clients are sent away and the listeners close"),
+        .init(
             name: "pong-timeout-seconds", key: "pongTimeoutSeconds",
             field: .integer(\.pongTimeoutSeconds, 1...300), group: .limits, unit: "seconds",
             isReloadable: true, help: "A silent client is pinged, and closed with 4201 when it stays silent so long"),

@@ -1,0 +1,142 @@
+internal import BrokerCore
+internal import CLinux
+internal import Configuration
+internal import Glibc
+internal import Reactor
+internal import Telemetry
+
+/// From the first signal to the end; on the main thread. What is decided is decided by values: `Lifecycle`, `ReloadPace`, `Watchdog`.
+extension Server {
+    /// Blocks until the server has stopped: by a signal, in good order. A second signal ends it at once.
+    public func run() {
+        // What reading the configuration left behind: with many apps that is as much as they hold.
+        clinux_trim_heap()
+        supervisor.tell(.ready(status: "serving"))
+        var (lifecycle, pace, watch) = (Lifecycle(), ReloadPace(), CertificateWatch(state))
+        var guarding = supervisor.watchdogMilliseconds.map { Guarding(intervalMilliseconds: $0) }
+        while !lifecycle.hasEnded {
+            watch?.look()
+            let due = [
+                lifecycle.wait(milliseconds: now), pace.wait(milliseconds: now), guarding?.wait(milliseconds: now),
+                watch.map { _ in UInt64(CertificateWatch.intervalMilliseconds) },
+            ]
+            let heard = signals.waitAll(milliseconds: due.compactMap { $0 }.min().map { Int32(clamping: $0) } ?? -1)
+            // All of them, before anything that takes long: a storm of one must not hold up another.
+            for signal in heard {
+                if signal == .hangup { pace.want() }
+                if signal == .user1 { logState() }
+                carryOut(lifecycle.hear(signal, milliseconds: now, times))
+            }
+            carryOut(lifecycle.advance(milliseconds: now, times, clients: state.webSocketCount))
+            guarding?.advance(milliseconds: now, self)
+            if !lifecycle.hasEnded, pace.take(milliseconds: now) {
+                runReload()
+                pace.ended(milliseconds: now)
+            }
+        }
+    }
+
+    private var now: UInt64 { MonotonicTime.now().nanoseconds / 1_000_000 }
+
+    private var times: Lifecycle.Times {
+        let settings = settings
+        return Lifecycle.Times(
+            delay: UInt64(settings.drainDelaySeconds) * 1_000, grace: UInt64(settings.shutdownGraceSeconds) * 1_000)
+    }
+
+    private func runReload() {
+        supervisor.tell(.reloading(monotonicNanoseconds: MonotonicTime.now().nanoseconds))
+        let isDone = reload.run()
+        supervisor.tell(.ready(status: isDone ? "serving" : "serving; the last reload was refused, see the log"))
+    }
+
+    // MARK: The end, and what may come before
+
+    private func carryOut(_ actions: [Lifecycle.Action]) {
+        for action in actions {
+            switch action {
+            case .failReadiness:
+                state.isServing = false
+                Log.info("not ready", ("seconds", settings.drainDelaySeconds))
+                supervisor.tell(.status("not ready"))
+            case .sendClientsAway:
+                state.isDraining = true
+                Log.info("draining", ("connections", state.webSocketCount), ("seconds", settings.shutdownGraceSeconds))
+                supervisor.tell(.status("sending clients away"))
+            case .closeListeners:
+                for handle in state.handles { handle.submit { $0.finishListening() } }
+                supervisor.tell(.stopping(status: "draining", milliseconds: times.grace + Self.endMilliseconds))
+            case .serveAgain:
+                (state.isDraining, state.isServing) = (false, true)
+                Log.info("serving again")
+                supervisor.tell(.status("serving"))
+            case .end(let isNow): end(withinMilliseconds: isNow ? Self.endNowMilliseconds : Self.endMilliseconds)
+            }
+        }
+    }
+
+    /// What the last turns and the threads' ends may take before the process ends without them.
+    private static let endMilliseconds: UInt64 = 5_000
+    private static let endNowMilliseconds: UInt64 = 1_000
+
+    private func end(withinMilliseconds patience: UInt64) {
+        state.isDraining = true
+        // A loop that hangs must not keep the process from ending. No thread, no guard: then there is none to wait for either.
+        _ = try? LoopThread.start(name: "last-exit") {
+            usleep(UInt32(patience) * 1_000)
+            Log.error("a loop did not end; the process does")
+            _exit(0)
+        }
+        // One turn more, so that the last close frames reach the kernel.
+        let flushed = CountDownLatch(threads.count)
+        for handle in state.handles { handle.post { flushed.open() } }
+        flushed.wait()
+        for handle in state.handles { handle.stop() }
+        for thread in threads { thread.join() }
+        metrics?.stop()
+        state.refusals.tellOverdue(all: true)
+        Log.info("stopped")
+    }
+
+    private func logState() {
+        for app in state.broker.apps where !app.isRemoved {
+            Log.info(
+                "state", ("app", app.settings.id), ("connections", app.connectionCount),
+                ("channels", app.channelCount))
+        }
+        let tables = state.broker.tableStatistics
+        Log.info(
+            "tables of names", ("longest_probe", tables.longestProbe), ("overlong_probes", tables.overlongProbes),
+            ("held_bytes", tables.heldBytes))
+        for (number, handle) in state.handles.enumerated() {
+            handle.submit { loop in
+                Log.info(
+                    "loop", ("number", number), ("connections", loop.connectionCount),
+                    ("turns", Int(truncatingIfNeeded: loop.statistics.turns)),
+                    ("longest_turn_microseconds", Int(truncatingIfNeeded: loop.takeLongestTurn() / 1_000)))
+            }
+        }
+    }
+}
+
+/// A watchdog of a supervisor, and the loops' answers to it.
+private struct Guarding {
+    private var watchdog: Watchdog
+    private var asked: RollCall?
+
+    init(intervalMilliseconds: UInt64) {
+        watchdog = Watchdog(
+            intervalMilliseconds: intervalMilliseconds, now: MonotonicTime.now().nanoseconds / 1_000_000)
+    }
+
+    func wait(milliseconds now: UInt64) -> UInt64 { watchdog.wait(milliseconds: now) }
+
+    mutating func advance(milliseconds now: UInt64, _ server: Server) {
+        for action in watchdog.advance(milliseconds: now, haveAnswered: asked?.isComplete ?? false) {
+            switch action {
+            case .ask: asked = RollCall(server.state.handles)
+            case .feed: server.supervisor.tell(.alive)
+            }
+        }
+    }
+}
