@@ -70,18 +70,19 @@ extension Refusal {
             } else {
                 "set forceTLS: false (useTLS: false) in the client, or give the server a certificate (tls.certificate)"
             }
-        return .http(
-            400, "This port speaks plain HTTP and WebSocket, not TLS",
-            logged: "somebody spoke TLS to the plaintext port \(settings.port); \(advice)", closes: true)
+        return Refusal(
+            kind: .tls, answer: .status(400, closes: true), text: "This port speaks plain HTTP and WebSocket, not TLS",
+            logged: "somebody spoke TLS to the plaintext port \(settings.port); \(advice)")
     }
 
     /// Plain HTTP where there is only TLS.
     static var plaintextOnTLS: Refusal {
-        .http(
-            400, "This port speaks TLS only: use https and wss (forceTLS: true, useTLS: true)",
+        Refusal(
+            kind: .tls, answer: .status(400, closes: true),
+            text: "This port speaks TLS only: use https and wss (forceTLS: true, useTLS: true)",
             logged:
-                "somebody spoke plain HTTP to a port that has TLS only; set forceTLS: true (useTLS: true) in the client",
-            closes: true)
+                "somebody spoke plain HTTP to a port that has TLS only; set forceTLS: true (useTLS: true) in the client"
+        )
     }
 
     /// A call of the API is refused; who is too fast is told when to come again.

@@ -20,7 +20,7 @@ enum RefusalKind: Int, CaseIterable {
     case slowConsumer
     /// A connection the kernel gave up, or whose input passed its bound.
     case transport
-    /// A TLS handshake that failed.
+    /// A TLS handshake that failed, TLS where there is none, or plain HTTP where there is only TLS.
     case tls
 
     /// The kind of an HTTP answer.

@@ -89,6 +89,12 @@ struct ConnectionState {
     /// While `undecided`: who accepted it.
     var listener: UInt16 = 0
 
+    /// While `undecided`: when it was accepted, among the others. In the place of a field that nobody has a use for so early.
+    var acceptNumber: UInt32 {
+        get { answerMark }
+        set { answerMark = newValue }
+    }
+
     /// Whether answers are in the backlog.
     var owesAnswers: Bool { backlog != nil && Int32(bitPattern: answerMark &- drained) > 0 }
     var backlogCount: Int { Int(backlogEnd - backlogHead) }

@@ -9,6 +9,7 @@ extension EventLoop {
     /// Waits for the first byte; the handshake's deadline counts from now.
     func awaitFirstByte(_ slot: UInt32, listener index: Int) {
         table[slot].listener = UInt16(truncatingIfNeeded: index)
+        table[slot].acceptNumber = handshakes.nextNumber()
         // Paused, so that the first event takes the way aside, and nobody else pays for it.
         table[slot].flags.formUnion([.undecided, .readPaused])
         arm(slot, after: UInt64(table.options.handshakeMilliseconds) * 1_000_000)
@@ -47,6 +48,7 @@ extension EventLoop {
     ) {
         table[slot].flags.subtract([.undecided, .readPaused])
         table[slot].flags.insert(.announced)
+        table[slot].acceptNumber = 0
         table[slot].deadlineTick = 0
         table.statistics.bytesIn &+= UInt64(count)
         handler.opened(slot, peer: peerAddress(slot), listener: listener.tag)
@@ -62,6 +64,7 @@ extension EventLoop {
         _ slot: UInt32, _ listener: Acceptor.Listening, _ count: Int, _ handler: any LoopHandler
     ) {
         guard let layer = listener.makeLayer?() else { return close(slot, .error(ENOMEM)) }
+        table[slot].acceptNumber = 0
         table[slot].flags.subtract([.undecided, .readPaused])
         table.secure(slot, SecureTransport(layer, peer: peerAddress(slot), listener: listener.tag))
         handshakes.begin(token(slot), now: now)
@@ -88,7 +91,7 @@ extension EventLoop {
 
     private func wait(_ slot: UInt32) {
         table[slot].flags.insert(.waiting)
-        handshakes.wait(token(slot))
+        handshakes.wait(token(slot), number: table[slot].acceptNumber)
         updateInterest(slot)
     }
 

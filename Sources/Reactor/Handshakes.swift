@@ -29,8 +29,9 @@ struct Handshakes {
 
     /// The oldest first.
     private(set) var running: [Running] = []
-    /// The newest last; those that have gone meanwhile among them.
-    private var waiting: [EventToken] = []
+    /// The newest last, by when it was accepted; those that have gone meanwhile among them.
+    private var waiting: [(token: EventToken, number: UInt32)] = []
+    private var accepted: UInt32 = 0
     private var patientCount = 0
     /// How long those took that succeeded, smoothed.
     private var usualNanoseconds: UInt64 = 12_500_000
@@ -70,11 +71,25 @@ struct Handshakes {
         }?.token
     }
 
-    mutating func wait(_ token: EventToken) { waiting.append(token) }
+    /// A number for whoever is accepted, higher than all before.
+    mutating func nextNumber() -> UInt32 {
+        accepted &+= 1
+        return accepted
+    }
+
+    /// - Parameter number: its `nextNumber`. What orders is not who is read first: of a crowd that is no order.
+    mutating func wait(_ token: EventToken, number: UInt32) {
+        var (low, high) = (0, waiting.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if Int32(bitPattern: waiting[middle].number &- number) < 0 { low = middle + 1 } else { high = middle }
+        }
+        waiting.insert((token, number), at: low)
+    }
 
     /// Who may try next; it may have gone meanwhile.
-    mutating func popWaiting() -> EventToken? { running.count < Self.placesOfWaiting ? waiting.popLast() : nil }
+    mutating func popWaiting() -> EventToken? { running.count < Self.placesOfWaiting ? waiting.popLast()?.token : nil }
 
     /// Forgets those who have gone, when there are many.
-    mutating func prune(_ isLive: (EventToken) -> Bool) { waiting.removeAll { !isLive($0) } }
+    mutating func prune(_ isLive: (EventToken) -> Bool) { waiting.removeAll { !isLive($0.token) } }
 }

@@ -1,6 +1,6 @@
 // TLS records of a hostile peer. First byte: what to do; the rest: the peer's bytes, or how honest records are spoilt.
-import COpenSSL
-import Glibc
+internal import COpenSSL
+internal import Glibc
 
 #if canImport(TLS)
     import TLS

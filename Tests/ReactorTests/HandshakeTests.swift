@@ -159,6 +159,14 @@ import Testing
         #expect(port.run(100) { port.loop.connectionCount == 0 })
     }
 
+    @Test func theNewestOfThoseWhoWaitBeginsNextInWhateverOrderTheyWereRead() {
+        var handshakes = Handshakes()
+        for number in [3, 1, 5, 2, 4] as [UInt32] {
+            handshakes.wait(EventToken(slot: number * 10, generation: 0), number: number)
+        }
+        #expect((0..<6).map { _ in handshakes.popWaiting()?.slot } == [50, 40, 30, 20, 10, nil])
+    }
+
     @Test func aDistantClientHasTimeThoughOthersAreFast() throws {
         var handshakes = Handshakes()
         var now = MonotonicTime.now()
