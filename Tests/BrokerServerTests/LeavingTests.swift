@@ -14,12 +14,12 @@
             bench.connect()
             let message = Array("hello".utf8)
             bench.server.broker.receive(slot: bench.slot, message: message.span)
-            #expect(bench.server.broker.hasNotes && bench.server.log.counts[.message] == 0)
+            #expect(bench.server.broker.hasNotes && bench.server.log.counts.refusals[.message] == 0)
             bench.server.end(bench.slot, .idle, .finish(.error(.reconnect)))
-            #expect(!bench.server.broker.hasNotes && bench.server.log.counts[.message] == 1)
+            #expect(!bench.server.broker.hasNotes && bench.server.log.counts.refusals[.message] == 1)
             #expect(!bench.server.broker.isOpen(bench.slot))
             bench.turn(2)
-            #expect(bench.server.log.counts[.message] == 1, "once")
+            #expect(bench.server.log.counts.refusals[.message] == 1, "once")
         }
 
         /// While the server drains, slots are remembered from its beginning on.
