@@ -87,7 +87,7 @@ import Testing
             "config.json:1:17: connections: must be -1 (unlimited) or a whole number from 1 to 10000000, not -2"),
         Row(
             "list with a number", "{\"apps\": [{\"id\": \"a\", \"key\": \"k\", \"secret\": \"s\", \"aliases\": [1]}]}",
-            "config.json:1:61: apps[0].aliases: must be a list of texts, not one with a number in it"),
+            "config.json:1:62: apps[0].aliases: must be a list of texts, not one with a number in it"),
         Row(
             "quota code", "{\"apps\": [{\"id\": \"a\", \"key\": \"k\", \"secret\": \"s\", \"quotaCode\": 4001}]}",
             "config.json:1:63: apps[0].quotaCode: must be 4004 or 4100, not 4001"),

@@ -55,11 +55,11 @@ import Testing
     ) {
         let expected: Bool? =
             ["1", "true", "YES", "on"].contains(text) ? true : ["0", "false", "No", "off"].contains(text) ? false : nil
-        let result = load(env: ["STARLING_TRUST_PROXY": text])
-        #expect((try? result.get())?.settings.trustsProxy == expected)
+        let result = load(env: ["STARLING_METRICS_ENABLED": text])
+        #expect((try? result.get())?.settings.metrics.isEnabled == expected)
         if expected == nil {
             #expect(
-                result.lines.first == "env STARLING_TRUST_PROXY=\(text): must be 1, 0, true, false, yes, no, on or off")
+                result.lines.first == "env STARLING_METRICS_ENABLED=\(text): must be 1, 0, true, false, yes, no, on or off")
         }
     }
 

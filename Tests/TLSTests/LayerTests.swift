@@ -12,7 +12,7 @@ import Testing
     init() throws { keeper = try TLSKeeper([certificates.make("server")]) }
 
     @Test(
-        "whatever the pieces, whoever is between, both sides get everything in order, in 1.2 and 1.3", arguments: 0..<24
+        "whatever the pieces, whoever is between, both sides get everything in order, in 1.2 and 1.3", arguments: 0..<12
     )
     func conversation(seed: Int) throws {
         var random = SeededRandom(seed: seed)
@@ -27,7 +27,7 @@ import Testing
             let layer = side == 0 ? lines[one].client : lines[one].server
             switch random.int(0...3) {
             case 0 where layer.isEstablished && says:
-                let bytes = random.bytes(random.int(1...random.pick([20, 5_000, 200_000])))
+                let bytes = random.bytes(random.int(1...random.pick([20, 5_000, 140_000])))
                 let count = bytes.withUnsafeBytes { layer.seal($0) }
                 #expect(count == min(bytes.count, TLSLayer.sealBytesMax), "seed \(seed)")
                 expected[one][1 - side] += bytes[..<count]
@@ -48,9 +48,9 @@ import Testing
                 #expect(answer != .failed && answer != .ended, "seed \(seed): \(String(describing: layer.failure))")
             }
         }
-        for turn in 0..<6_000 { step(random.int(0...2), random.int(0...1), says: turn < 2_000) }
+        for turn in 0..<1_500 { step(random.int(0...2), random.int(0...1), says: turn < 300) }
         for one in 0..<3 {
-            for _ in 0..<200_000 where heard[one] != expected[one] { step(one, random.int(0...1), says: false) }
+            for _ in 0..<200_000 where (0...1).contains(where: { heard[one][$0].count < expected[one][$0].count }) { step(one, random.int(0...1), says: false) }
             #expect(lines[one].isEstablished && heard[one] == expected[one], "seed \(seed), line \(one)")
             #expect(
                 lines[one].client.spoken.hasPrefix(
