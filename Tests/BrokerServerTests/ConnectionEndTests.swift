@@ -41,7 +41,7 @@
                 Case(
                     deed: {
                         $0.server.state.shared.isDraining = true
-                        $0.pass(milliseconds: 300)
+                        $0.pass(milliseconds: 1_000)
                     }, code: 4_200)),
             Row("its leaving without a word", Case(deed: { $0.hangUp() })),
             Row("the kernel", Case(deed: { $0.loop.abort($0.slot) })),

@@ -23,9 +23,9 @@
             return (bench, subscriber)
         }
 
-        @Test func aCallerIsNotReadUntilTheyAreTakenAndThenAnswered() throws {
+        @Test func aPublisherIsNotReadUntilTheyAreTakenAndThenAnswered() throws {
             let (bench, subscriber) = try bench()
-            bench.send(Self.call)
+            bench.send(bench.call("POST", "/events", body: Array(#"{"name":"e","channel":"c","data":"d"}"#.utf8)))
             var turns = 0
             repeat {
                 bench.turn(1)

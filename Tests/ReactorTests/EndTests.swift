@@ -8,7 +8,7 @@ import Testing
 
     /// So many connections whose peers have closed; one turn has read all their ends, and told the handler of one.
     private func ended(_ count: Int) throws -> (loop: EventLoop, slots: [UInt32], told: () -> [UInt32]) {
-        let loop = try EventLoop.manual { $0.endsPerTurn = 1 }
+        let loop = try EventLoop.manual { ($0.endsPerTurn, $0.closesPerTurn) = (1, 10_000) }
         final class Told { var slots: [UInt32] = [] }
         let told = Told()
         script.onEnd = { slot in
@@ -65,7 +65,7 @@ import Testing
     }
 
     @Test func aPausedConnectionHearsOfTheEndAfterItResumes() throws {
-        let loop = try EventLoop.manual { $0.endsPerTurn = 1 }
+        let loop = try EventLoop.manual { ($0.endsPerTurn, $0.closesPerTurn) = (1, 10_000) }
         var told: [UInt32] = []
         script.onEnd = { slot in
             told.append(slot)
