@@ -45,7 +45,7 @@ struct Reload {
     }
 
     private func done(_ changes: AppChanges, _ waiting: [String]) -> Bool {
-        state.reloads.count(isDone: true)
+        state.meters.reloads.count(isDone: true)
         var text = "reloaded: \(changes.text)\n"
         if !waiting.isEmpty {
             let names = waiting.joined(separator: ",")
@@ -60,7 +60,7 @@ struct Reload {
     }
 
     private func refused(_ problems: [Problem]) -> Bool {
-        state.reloads.count(isDone: false)
+        state.meters.reloads.count(isDone: false)
         Server.tell(problems.prefix(Self.problemLinesMax))
         Log.error("reload refused; the settings stay as they were", ("problems", problems.count))
         board.end(isDone: false, problems.map { "\($0)\n" }.joined() + "nothing was changed\n")

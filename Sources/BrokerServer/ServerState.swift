@@ -17,7 +17,6 @@ final class ServerState: Sendable {
     let webSocketsMax: Int
     /// What all connections may hold of requests and messages that are not whole yet.
     let inputBudget: ProcessBudget
-    let reloads = ReloadCounts()
     private let webSockets = Atomic<Int>(0)
     private let draining = Atomic<Bool>(false)
     private let serving = Atomic<Bool>(false)

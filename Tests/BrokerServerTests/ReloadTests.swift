@@ -126,7 +126,7 @@
             let bench = try LoopBench()
             bench.turn(2)
             reload(bench, #"{"apps":[{"id":"app-id","key":"app-key","secret":"app-secret","limits":{"channels":3}}]}"#)
-            let reloads = bench.server.state.shared.reloads
+            let reloads = bench.server.state.shared.meters.reloads
             #expect(reloads.done == 1 && reloads.refused == 0)
             #expect(bench.server.broker.directory.apps[0].settings.limits.channelsMax == 3)
         }
@@ -135,7 +135,7 @@
             let bench = try LoopBench()
             bench.turn(2)
             reload(bench, #"{"apps":[{"id":"other","key":"k","secret":"s"}],"keepAliveSeconds":0}"#)
-            let reloads = bench.server.state.shared.reloads
+            let reloads = bench.server.state.shared.meters.reloads
             #expect(reloads.done == 0 && reloads.refused == 1)
             #expect(bench.server.broker.directory.apps.map(\.settings.id) == ["app-id"])
             #expect(bench.server.state.settings.keepAliveSeconds == 75)
@@ -146,7 +146,7 @@
             bench.turn(2)
             bench.server.state.shared.isDraining = true
             reload(bench, #"{"apps":[{"id":"other","key":"k","secret":"s"}]}"#)
-            #expect(bench.server.state.shared.reloads.refused == 1)
+            #expect(bench.server.state.shared.meters.reloads.refused == 1)
             #expect(bench.server.broker.directory.apps.map(\.settings.id) == ["app-id"])
         }
 

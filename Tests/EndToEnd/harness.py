@@ -100,13 +100,16 @@ class Broker:
         if self.process is None:
             return 0
         if self.process.poll() is None:
-            # Two: the first begins the drain, the second ends it at once.
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.send_signal(signal.SIGTERM)
-            except ProcessLookupError:
-                pass
-        code = self.process.wait(timeout=DEADLINE * 3)
+            # The first begins the drain, another ends it at once; to the kernel two that wait to be heard are one.
+            deadline = time.monotonic() + DEADLINE * 3
+            while time.monotonic() < deadline:
+                try:
+                    self.process.send_signal(signal.SIGTERM)
+                    self.process.wait(timeout=0.05)
+                    break
+                except (ProcessLookupError, subprocess.TimeoutExpired):
+                    pass
+        code = self.process.wait(timeout=1)
         self.process = None
         return code
 

@@ -119,7 +119,7 @@ def test_a_run_with_refusals_is_faulty_unless_they_are_allowed(tmp_path):
 
 
 def test_connections_lost_make_a_run_faulty(tmp_path):
-    with Broker({"apps": [app()]}) as server:
+    with Broker({"shutdownGraceSeconds": 1, "apps": [app()]}) as server:
         report = tmp_path / "report.json"
         bench_process = subprocess.Popen(
             [BINARY, "bench", "connect", "--connections", "20", "--duration", "5", "--port", str(server.port), "--json",

@@ -10,6 +10,7 @@ internal import Synchronization
 /// not hold up the scrape: after a second what it told last is taken (`starling_silent_loops`).
 final class Meters: Sendable {
     let boards: [MeterBoard]
+    let reloads = ReloadCounts()
     /// Of the loop that serves the page.
     private let scraper = Mutex<LoopHandle?>(nil)
 

@@ -209,8 +209,8 @@ struct MetricsFacts: Sendable {
             build: build.labels, startUnixSeconds: build.startUnixSeconds,
             isReady: state.isServing && !state.isDraining, connectionsMax: state.webSocketsMax,
             webSockets: state.webSocketCount, backlogMemoryBytes: backlogs.reservedBytes,
-            backlogLimitBytes: backlogs.budget.limitBytes, reloads: state.reloads.done,
-            refusedReloads: state.reloads.refused, port: port, prefix: settings.prefix)
+            backlogLimitBytes: backlogs.budget.limitBytes, reloads: state.meters.reloads.done,
+            refusedReloads: state.meters.reloads.refused, port: port, prefix: settings.prefix)
         return page
     }
 
