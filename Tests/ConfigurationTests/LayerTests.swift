@@ -59,7 +59,8 @@ import Testing
         #expect((try? result.get())?.settings.metrics.isEnabled == expected)
         if expected == nil {
             #expect(
-                result.lines.first == "env STARLING_METRICS_ENABLED=\(text): must be 1, 0, true, false, yes, no, on or off")
+                result.lines.first
+                    == "env STARLING_METRICS_ENABLED=\(text): must be 1, 0, true, false, yes, no, on or off")
         }
     }
 

@@ -50,7 +50,9 @@ import Testing
         }
         for turn in 0..<1_500 { step(random.int(0...2), random.int(0...1), says: turn < 300) }
         for one in 0..<3 {
-            for _ in 0..<200_000 where (0...1).contains(where: { heard[one][$0].count < expected[one][$0].count }) { step(one, random.int(0...1), says: false) }
+            for _ in 0..<200_000 where (0...1).contains(where: { heard[one][$0].count < expected[one][$0].count }) {
+                step(one, random.int(0...1), says: false)
+            }
             #expect(lines[one].isEstablished && heard[one] == expected[one], "seed \(seed), line \(one)")
             #expect(
                 lines[one].client.spoken.hasPrefix(
