@@ -51,6 +51,7 @@ def test_those_who_stall_do_not_delay_a_good_one(authority, sent):
             raw.close()
 
 
+@pytest.mark.memory
 def test_after_a_wave_of_handshakes_the_memory_is_what_it_was(authority):
     """Connections that come and go leave nothing, however many came at once."""
     with Broker({"tls": authority.leaf("server"), "apps": [app()], "loops": 1}) as broker:
