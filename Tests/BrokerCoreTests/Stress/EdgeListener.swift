@@ -1,4 +1,5 @@
 import BrokerCore
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -42,7 +43,10 @@ final class EdgeListener: @unchecked Sendable {
 
     /// Takes what comes until every loop has ended.
     func listen() {
-        while loopsRunning.load(ordering: .acquiring) > 0 { takeAll() }
+        while loopsRunning.load(ordering: .acquiring) > 0 {
+            takeAll()
+            sched_yield()
+        }
     }
 
     func takeAll() {

@@ -1,4 +1,5 @@
 import BrokerCore
+import Glibc
 import Synchronization
 import TestSupport
 import Testing
@@ -15,12 +16,16 @@ import Testing
         init(_ loops: [StressLoop]) { self.loops = loops }
     }
 
-    /// Replaces the settings as long as a loop runs: limits change, and a third app comes and goes.
+    /// Replaces the settings as long as a loop runs: limits change, and a third app comes and goes. A round for a few steps of a loop: who
+    /// did nothing but replace would hardly let the loops to the lock.
     private final class Replacer: Sendable {
         private let loopsLeft: Atomic<Int>
         private let rounds = Atomic<Int>(0)
+        private let progress = Atomic<Int>(0)
 
         init(loops: Int) { loopsLeft = Atomic(loops) }
+
+        func loopHasMoved() { progress.wrappingAdd(1, ordering: .relaxed) }
 
         func loopHasEnded() { loopsLeft.wrappingSubtract(1, ordering: .relaxed) }
 
@@ -30,12 +35,16 @@ import Testing
             var round = 0
             repeat {
                 round += 1
+                let seen = progress.load(ordering: .relaxed)
                 var apps = ["a", "b", "c"].map(StressTests.settings)
                 apps[0].limits.channelsPerConnectionMax = 50 + round % 7
                 apps[1].limits.cacheSeconds = 1_000 + round % 5
                 if round % 2 == 0 { apps.removeLast() }
                 if round % 3 == 0 { apps.reverse() }
                 if (try? shared.replaceApps(apps)) == nil { preconditionFailure("three apps have numbers") }
+                while loopsLeft.load(ordering: .relaxed) > 0, progress.load(ordering: .relaxed) == seen {
+                    sched_yield()
+                }
             } while loopsLeft.load(ordering: .relaxed) > 0
             rounds.store(round, ordering: .relaxed)
         }
@@ -67,7 +76,10 @@ import Testing
         let replacer = Replacer(loops: count)
         Threads.run(count + 2) { number in
             guard number < count else { return number == count ? listener.listen() : replacer.run(shared) }
-            hall.loops[number].run(steps: 2_000)
+            for _ in 0..<200 {
+                hall.loops[number].run(steps: 10)
+                replacer.loopHasMoved()
+            }
             listener.loopHasEnded()
             replacer.loopHasEnded()
         }
