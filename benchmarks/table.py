@@ -162,7 +162,7 @@ def readme_verdict(verdict: tuple[str, str, bool | None]) -> str:
     goal, reached, kept = verdict
     if kept is None:
         return f"{goal}: {reached}"
-    return f"{goal}: {reached + ' ' if reached else ''}{'✓' if kept else '**missed**'}"
+    return f"{goal}: {reached + ' ' if reached else ''}{'✓' if kept else '✗ missed'}"
 
 
 def with_section(text: str, section: str) -> str:
