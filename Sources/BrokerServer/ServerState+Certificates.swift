@@ -32,7 +32,4 @@ extension ServerState {
             return false
         }
     }
-
-    /// When the first of the certificates in force ends, in Unix time; nil without TLS.
-    var certificateExpirySeconds: Int? { tls?.context.expirySeconds }
 }

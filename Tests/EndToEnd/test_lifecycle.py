@@ -192,7 +192,7 @@ def test_a_supervisor_hears_of_start_reload_and_end(supervisor):
 
 
 def test_the_watchdog_is_fed_while_the_loops_turn(tmp_path):
-    """And not while they do not: a stopped process is silent."""
+    """That it is not when a loop has not turned is in SupervisorTests."""
     with Supervisor(str(tmp_path / "notify")) as supervisor:
         with start(env={"NOTIFY_SOCKET": supervisor.name, "WATCHDOG_USEC": "400000"}) as broker:
             assert supervisor.hear()["READY"] == "1"
