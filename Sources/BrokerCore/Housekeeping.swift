@@ -52,6 +52,7 @@ struct Housekeeping {
 
     /// A tick: the next slice of the shards that are swept is due. It does not shrink while shards leave the list, and grows with those that come.
     mutating func beginSlice() {
+        guard !sweeping.isEmpty else { return }
         if next >= sweeping.count { (next, slice) = (0, 0) }
         slice = max(slice, (sweeping.count + Self.ticksPerSweep - 1) / Self.ticksPerSweep)
         left = min(slice, sweeping.count - next)

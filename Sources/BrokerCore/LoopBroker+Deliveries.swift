@@ -14,22 +14,51 @@ extension LoopBroker {
         public let stamp: UInt32
     }
 
+    /// What a turn finds to do, in one look: most turns find nothing.
+    public struct Waiting: OptionSet, Sendable {
+        public let rawValue: UInt8
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// `nextDelivery`, if only to end a drain.
+        public static let deliveries = Waiting(rawValue: 1)
+        /// `settleDepartures`.
+        public static let departures = Waiting(rawValue: 2)
+        /// `sweep`.
+        public static let sweep = Waiting(rawValue: 4)
+        /// `effects`, or loops to wake.
+        public static let effects = Waiting(rawValue: 8)
+        /// `effects.notes`.
+        public static let notes = Waiting(rawValue: 16)
+    }
+
+    /// What waits for this turn.
+    public var waiting: Waiting {
+        var waiting: Waiting = []
+        if !inbox.isAtRest || !owed.isEmpty || !queue.pointee.isEmpty { waiting.insert(.deliveries) }
+        if !memberships.departures.isEmpty { waiting.insert(.departures) }
+        if housekeeping.isSweeping { waiting.insert(.sweep) }
+        if !effects.areDone || queuedAnswerBytes > 0 { waiting.insert(.effects) }
+        if hasNotes { waiting.insert(.notes) }
+        return waiting
+    }
+
     /// True while deliveries or departures wait.
     public var hasWork: Bool {
-        !inbox.isDrained || !shared.queues[loop].pointee.isEmpty || !memberships.departures.isEmpty || !owed.isEmpty
+        !inbox.isDrained || !queue.pointee.isEmpty || !memberships.departures.isEmpty || !owed.isEmpty
     }
+
+    /// The same, or the last tick's sweep is not over.
+    public var mustGoOn: Bool { hasWork || housekeeping.isSweeping }
 
     /// Deliveries to nobody that one call of `nextDelivery` passes over.
     private static let fruitlessMax = 4_096
 
     /// Bytes of deliveries that wait in the loop's queue.
-    public var queuedBytes: Int { shared.queuedBytes(of: loop) }
+    public var queuedBytes: Int { queue.pointee.queuedBytes }
 
     /// The next delivery with at least one recipient, or nil: the queue is empty, or this turn has done enough (`hasWork`).
     ///
     /// Deliveries that close connections become effects on the way, a bounded number at a time. Effects.
     public func nextDelivery() -> Delivery? {
-        let queue = shared.queues[loop]
         // Most turns bring nothing, and there is no join that waits for the end of a drain.
         if inbox.isAtRest, owed.isEmpty, queue.pointee.isEmpty { return nil }
         for _ in 0..<Self.fruitlessMax {

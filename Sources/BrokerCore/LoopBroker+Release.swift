@@ -11,7 +11,7 @@ extension LoopBroker {
             }
         }
         housekeeping.beginSlice()
-        sweep()
+        if housekeeping.isSweeping { sweep() }
     }
 
     /// The last tick's sweep is not over: `sweep` goes on with it, once a turn.
@@ -55,7 +55,7 @@ extension LoopBroker {
 
     /// Gives back storage that is kept to be used again, unless what a command asked for has not been carried out. Between two commands.
     public func releaseScratch() {
-        guard effects.actions.isEmpty else { return }
+        guard !effects.areWaiting else { return }
         scratch.release()
         effects = Effects(headroomBytes: shared.headroomBytes)
         pool.release()

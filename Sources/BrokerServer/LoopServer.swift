@@ -140,23 +140,31 @@ final class LoopServer: LoopHandler {
     func turn() -> Bool {
         syncTime()
         if state.refresh() { takeSettings() }
-        for slot in readThrottle.takeFlushed() { resumeIfDue(slot) }
+        if readThrottle.hasFlushed { for slot in readThrottle.takeFlushed() { resumeIfDue(slot) } }
         if !later.postponed.isEmpty { answerPostponed() }
-        fanOut()
-        if upkeep.leaving.isDue { sendAway() }
-        if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
-        if broker.isSweeping { broker.sweep() }
-        applyEffects()
-        if broker.hasNotes { log.writeNotes(sessions) }
+        let waiting = broker.waiting
+        let isUnfinished = (!waiting.isEmpty || upkeep.leaving.isDue) && serveBroker(waiting)
+        if waiting.isEmpty { readThrottle.noteDeliveries(queuedBytes: 0) }
         let mayAdvance = !later.lists.isEmpty && advanceLists()
         later.lists.endTurn()
         let mayResume = readThrottle.endTurn()
         if upkeep.board.isAsked { tellNumbers() }
-        return broker.hasWork || broker.isSweeping || mayAdvance || mayResume || !later.postponed.isEmpty
-            || upkeep.leaving.isDue
+        return isUnfinished || mayAdvance || mayResume || !later.postponed.isEmpty || upkeep.leaving.isDue
     }
 
-    func hasWork() -> Bool { broker.hasWork || broker.isSweeping || upkeep.board.isAsked }
+    /// Does what waits for this turn.
+    /// - Returns: whether the next one finds more.
+    private func serveBroker(_ waiting: LoopBroker.Waiting) -> Bool {
+        fanOut()
+        if upkeep.leaving.isDue { sendAway() }
+        if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
+        if waiting.contains(.sweep) { broker.sweep() }
+        applyEffects()
+        if broker.hasNotes { log.writeNotes(sessions) }
+        return broker.mustGoOn
+    }
+
+    func hasWork() -> Bool { broker.mustGoOn || upkeep.board.isAsked }
 
     func tick() {
         syncTime()
@@ -201,22 +209,24 @@ final class LoopServer: LoopHandler {
             handles[wakes.trailingZeroBitCount].wake()
             wakes &= wakes - 1
         }
-        while broker.effects.areWaiting { applyActions() }
+        guard broker.effects.areWaiting else { return }
+        while let action = broker.effects.next() {
+            switch action {
+            case .frame(let slot, let json): broker.effects.withMessage(at: json) { write($0, to: slot) }
+            case .close(let slot, let code): closeWebSocket(slot, code)
+            }
+        }
+        broker.effects.settle()
     }
 
-    private func applyActions() {
-        var work = broker.effects.take()
-        work.forEach(
-            write: { slot, message in
-                let frame = WebSocketFraming.frame(message)
-                readThrottle.answeredBytes += frame.count
-                loop.outbox.send(frame, to: slot)
-                guard let meter = sessions[slot].meter else { return }
-                meter.pointee.answers &+= 1
-                meter.pointee.answerBytes &+= UInt64(truncatingIfNeeded: frame.count)
-            },
-            close: { slot, code in closeWebSocket(slot, code) })
-        broker.effects.giveBack(work)
+    @inline(__always)
+    private func write(_ message: Message, to slot: UInt32) {
+        let frame = WebSocketFraming.frame(message)
+        readThrottle.answeredBytes += frame.count
+        loop.outbox.send(frame, to: slot)
+        guard let meter = sessions[slot].meter else { return }
+        meter.pointee.answers &+= 1
+        meter.pointee.answerBytes &+= UInt64(truncatingIfNeeded: frame.count)
     }
 
     /// Sends what is in `scratch` as part of an answer to the peer's own request or message.

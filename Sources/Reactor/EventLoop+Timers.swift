@@ -16,8 +16,8 @@ extension EventLoop {
 
     /// - Returns: whether a 100 ms step has passed.
     func fireTimers(_ handler: any LoopHandler) -> Bool {
+        guard now >= wheel.nextTickTime else { return false }
         let passed = wheel.passedTick(at: now)
-        guard wheel.tick < passed else { return false }
         timings.ticked(lateNanoseconds: now.nanosecondsSince(wheel.nextTickTime))
         while wheel.tick < passed {
             for entry in wheel.step() { fire(entry, handler) }
