@@ -14,31 +14,23 @@ extension LoopBroker {
         public let stamp: UInt32
     }
 
-    /// What a turn finds to do, in one look: most turns find nothing.
-    public struct Waiting: OptionSet, Sendable {
+    /// What a turn finds to do, in one look: most turns find nothing. A number, because to another module the constants of an option set
+    /// are calls.
+    public struct Waiting: Sendable {
+        /// 0: nothing.
         public let rawValue: UInt8
-        public init(rawValue: UInt8) { self.rawValue = rawValue }
-        /// `nextDelivery`, if only to end a drain.
-        public static let deliveries = Waiting(rawValue: 1)
-        /// `settleDepartures`.
-        public static let departures = Waiting(rawValue: 2)
-        /// `sweep`.
-        public static let sweep = Waiting(rawValue: 4)
-        /// `effects`, or loops to wake.
-        public static let effects = Waiting(rawValue: 8)
-        /// `effects.notes`.
-        public static let notes = Waiting(rawValue: 16)
+        static let sweep: UInt8 = 1, other: UInt8 = 2
+
+        /// `sweep` is due.
+        @inlinable public var mustSweep: Bool { rawValue & 1 != 0 }
     }
 
-    /// What waits for this turn.
+    /// What waits for this turn: a sweep, or deliveries (if only a drain to end), departures, effects, loops to wake, notes.
     public var waiting: Waiting {
-        var waiting: Waiting = []
-        if !inbox.isAtRest || !owed.isEmpty || !queue.pointee.isEmpty { waiting.insert(.deliveries) }
-        if !memberships.departures.isEmpty { waiting.insert(.departures) }
-        if housekeeping.isSweeping { waiting.insert(.sweep) }
-        if !effects.areDone || queuedAnswerBytes > 0 { waiting.insert(.effects) }
-        if hasNotes { waiting.insert(.notes) }
-        return waiting
+        let rests =
+            inbox.isAtRest && owed.isEmpty && queue.pointee.isEmpty && memberships.departures.isEmpty && effects.areDone
+            && queuedAnswerBytes == 0 && !hasNotes
+        return Waiting(rawValue: (rests ? 0 : Waiting.other) | (housekeeping.isSweeping ? Waiting.sweep : 0))
     }
 
     /// True while deliveries or departures wait.
@@ -61,6 +53,7 @@ extension LoopBroker {
     public func nextDelivery() -> Delivery? {
         // Most turns bring nothing, and there is no join that waits for the end of a drain.
         if inbox.isAtRest, owed.isEmpty, queue.pointee.isEmpty { return nil }
+        var terminations = slices.terminations
         for _ in 0..<Self.fruitlessMax {
             inbox.finishCurrent(of: queue, pool: &pool, &memberships)
             if inbox.isDrained, !owed.isEmpty { payOwed() }
@@ -69,7 +62,7 @@ extension LoopBroker {
             case .nobody: continue
             case .owed(let channel): owed.append(channel)
             case .terminate(let slots):
-                guard terminateSome(slots) else {
+                guard terminateSome(slots, left: &terminations) else {
                     inbox.comeBack()
                     return nil
                 }
@@ -80,9 +73,9 @@ extension LoopBroker {
     }
 
     /// Closes the next of a user's connections.
+    /// - Parameter left: how many may still be closed, this user's and those of others.
     /// - Returns: whether that were all.
-    private func terminateSome(_ slots: UnsafeBufferPointer<UInt32>) -> Bool {
-        var left = slices.terminations
+    private func terminateSome(_ slots: UnsafeBufferPointer<UInt32>, left: inout Int) -> Bool {
         for slot in slots where !memberships[slot].isEnding {
             guard left > 0 else { return false }
             left -= 1

@@ -144,6 +144,8 @@ struct Slices {
     var terminations = 32
     /// Cached events that one slice of a sweep forgets, or shards that it looks at.
     var sweeps = 256
+    /// Counts that one slice sends, or shards that owe some and are looked at.
+    var counts = 256
     /// Changes that one slice of `payOwed` tells.
     var changes = 64
 }

@@ -28,6 +28,8 @@ final class LoopServer: LoopHandler {
     var later = LaterAnswers()
     var upkeep: Upkeep
     var clock = TurnClock()
+    /// Where the app of the last delivery is counted.
+    private var delivered: (app: Int, meter: UnsafeMutablePointer<AppMeter>?) = (-1, nil)
 
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 256
@@ -143,8 +145,8 @@ final class LoopServer: LoopHandler {
         if readThrottle.hasFlushed { for slot in readThrottle.takeFlushed() { resumeIfDue(slot) } }
         if !later.postponed.isEmpty { answerPostponed() }
         let waiting = broker.waiting
-        let isUnfinished = (!waiting.isEmpty || upkeep.leaving.isDue) && serveBroker(waiting)
-        if waiting.isEmpty { readThrottle.noteDeliveries(queuedBytes: 0) }
+        let isUnfinished = (waiting.rawValue != 0 || upkeep.leaving.isDue) && serveBroker(waiting)
+        if waiting.rawValue == 0 { readThrottle.noteDeliveries(queuedBytes: 0) }
         let mayAdvance = !later.lists.isEmpty && advanceLists()
         later.lists.endTurn()
         let mayResume = readThrottle.endTurn()
@@ -158,7 +160,7 @@ final class LoopServer: LoopHandler {
         fanOut()
         if upkeep.leaving.isDue { sendAway() }
         if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
-        if waiting.contains(.sweep) { broker.sweep() }
+        if waiting.mustSweep { broker.sweep() }
         applyEffects()
         if broker.hasNotes { log.writeNotes(sessions) }
         return broker.mustGoOn
@@ -196,9 +198,16 @@ final class LoopServer: LoopHandler {
             } else if loop.outbox.queue(frame, to: delivery.recipients, except: delivery.except) {
                 connections -= 1
             }
-            broker.count(deliveryOf: delivery.app, connections: connections, frameBytes: bytes.count)
+            count(delivery, connections: connections, frameBytes: bytes.count)
             if delivery.stamp != 0 { loop.noteQueued(since: delivery.stamp) }
         }
+    }
+
+    @inline(__always)
+    private func count(_ delivery: LoopBroker.Delivery, connections: Int, frameBytes: Int) {
+        if delivered.app != delivery.app { delivered = (delivery.app, broker.meter(of: delivery.app)) }
+        delivered.meter?.pointee.deliveries &+= UInt64(truncatingIfNeeded: connections)
+        delivered.meter?.pointee.deliveryBytes &+= UInt64(truncatingIfNeeded: connections &* frameBytes)
     }
 
     /// Carries out what the broker's last commands ask for, in their order.
@@ -266,6 +275,13 @@ final class LoopServer: LoopHandler {
         }
         pause(slot, waiting: waiting)
         return false
+    }
+
+    /// It has been served enough in this turn; the rest of its input is looked at in the next.
+    @inline(never)
+    func pauseForOthers(_ slot: UInt32, waiting: Int) {
+        let isServed = sessions[slot].phase == .http || sessions[slot].phase == .webSocket
+        if waiting > 0, isServed, !sessions[slot].debt.isPaused { pause(slot, waiting: waiting) }
     }
 
     @inline(never)

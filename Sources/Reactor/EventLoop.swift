@@ -120,8 +120,10 @@ public final class EventLoop {
             handler.tick()
         }
         // Whoever is served between two slices costs about as much as four sends: a fan-out gets half of the time at least.
-        if mustFlush { flushOutbox(handler, sends: table.options.sendsPerTurn + 4 * count) }
-        deliverCloses(handler)
+        if mustFlush { flushOutbox(handler, sends: table.options.sendsPerTurn + min(4 * count, table.options.sendsPerTurn)) }
+        // The dirty list is empty then, so a number retired in an earlier turn can no longer get somebody else's frames.
+        if outbox.entryCount == 0 { table.endRest() }
+        if !due.closing.isEmpty { deliverCloses(handler) }
         if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         let isOwing = outbox.entryCount > 0 || !table.overflowing.isEmpty || !table.caughtUp.isEmpty
@@ -155,6 +157,7 @@ public final class EventLoop {
         let (first, end, framesMax) = (batch.lowerBound, batch.upperBound, outbox.frameCount + table.options.answersPerTurn)
         let goneMax = due.ended.count + table.options.closesPerTurn
         var index = first
+        var (look, bytesLook) = nextLook(after: index)
         repeat {
             let (token, mask) = epoll.event(index)
             index += 1
@@ -163,10 +166,26 @@ public final class EventLoop {
             } else {
                 serveOther(token, handler)
             }
+            if index >= look || table.statistics.bytesIn >= bytesLook {
+                if isServedEnough { break }
+                (look, bytesLook) = nextLook(after: index)
+            }
             if outbox.bytesThisTurn > table.options.arenaBytesSoftMax { flushOutbox(handler, sends: .max) }
         } while index < end && outbox.frameCount < framesMax && due.closing.count + due.ended.count < goneMax
         batch = index..<end
         return index - first
+    }
+
+    @inline(__always)
+    private func nextLook(after index: Int) -> (index: Int, bytesIn: UInt64) {
+        (index + table.options.eventsPerLook, table.statistics.bytesIn &+ table.options.bytesPerLook)
+    }
+
+    /// Whether this turn has served its peers long enough. Looks at the clock.
+    var isServedEnough: Bool {
+        @inline(never) get {
+            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= table.options.serveNanoseconds
+        }
     }
 
     @inline(__always)

@@ -41,13 +41,12 @@ struct TimerWheel {
     var entryCount: Int { buckets.reduce(0) { $0 + $1.count } }
 
     /// Steps to the next tick and takes its entries (the bucket's memory goes with them).
-    mutating func step() -> ContiguousArray<EventToken> {
+    mutating func step(into due: inout SlicedQueue<EventToken>) {
         tick &+= 1
         nextTickTime = nextTickTime.after(nanoseconds: Self.stepNanoseconds)
         let index = Int(tick) % Self.bucketCount
-        guard !buckets[index].isEmpty else { return [] }
-        let due = buckets[index]
+        guard !buckets[index].isEmpty else { return }
+        for entry in buckets[index] { due.append(entry) }
         buckets[index] = []
-        return due
     }
 }
