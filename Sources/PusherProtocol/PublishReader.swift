@@ -61,7 +61,7 @@ struct PublishReader {
         if let key = fields.idempotencyKey {
             event.idempotencyKey = try IdempotencyKey.read(key, in: body, label: "\"\(label)idempotency_key\"")
         }
-        return event
+        return consume event  // a plain return copies its arrays, which the throws before it keep from being moved
     }
 
     private func readName(_ value: JSONValue?, _ body: Span<UInt8>, _ event: inout PublishRequest) throws(APIError) {

@@ -156,7 +156,6 @@ extension EventLoop {
     }
 
     func replayInput(_ handler: any LoopHandler) {
-        guard !due.replays.isEmpty else { return }
         let replays = due.replays
         due.replays.removeAll(keepingCapacity: true)
         for (place, one) in replays.enumerated() where isLive(one) {

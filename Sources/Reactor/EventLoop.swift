@@ -108,7 +108,7 @@ public final class EventLoop {
         let count = batch.isEmpty ? 0 : serve(handler)
         if handle.hasJobs { for job in handle.takeJobs() { job(self) } }
         if !table.caughtUp.isEmpty { deliverCaughtUp(handler) }
-        replayInput(handler)
+        if !due.replays.isEmpty { replayInput(handler) }
         if !due.ended.isEmpty { deliverEnds(handler) }
         let hasMore = handler.turn()
         let isTick = fireTimers(handler)
