@@ -57,7 +57,7 @@ extension EventLoop {
         if !outbox.isFlushing { outbox.reset() }
     }
 
-    /// Flushes entries of the bulk, until so many bytes have been copied.
+    /// Flushes entries of the bulk, until so many bytes have been copied or the turn is long.
     private func flush(_ slice: Range<Int>, bytesMax: Int, _ sink: inout SocketSink) {
         let start = copiedBytes
         var next = slice.lowerBound
@@ -65,6 +65,7 @@ extension EventLoop {
             let until = min(slice.upperBound, next + Self.entriesPerLook)
             flush(next..<until, &sink)
             next = until
+            if bytesMax < .max, isLong { break }
         }
         outbox.progress.advance(to: next)
     }

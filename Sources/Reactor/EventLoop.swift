@@ -166,7 +166,7 @@ public final class EventLoop {
             } else {
                 serveOther(token, handler)
             }
-            if index >= look || table.statistics.bytesIn >= bytesLook {
+            if index >= look || movedBytes >= bytesLook {
                 if isServedEnough { break }
                 (look, bytesLook) = nextLook(after: index)
             }
@@ -177,14 +177,24 @@ public final class EventLoop {
     }
 
     @inline(__always)
-    private func nextLook(after index: Int) -> (index: Int, bytesIn: UInt64) {
-        (index + table.options.eventsPerLook, table.statistics.bytesIn &+ table.options.bytesPerLook)
+    private func nextLook(after index: Int) -> (index: Int, bytes: UInt64) {
+        (index + table.options.eventsPerLook, movedBytes &+ table.options.bytesPerLook)
     }
+
+    /// Read and written so far.
+    private var movedBytes: UInt64 { table.statistics.bytesIn &+ table.statistics.bytesOut }
 
     /// Whether this turn has served its peers long enough. Looks at the clock.
     var isServedEnough: Bool {
         @inline(never) get {
             manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= table.options.serveNanoseconds
+        }
+    }
+
+    /// Whether this turn has taken twice as long.
+    var isLong: Bool {
+        @inline(never) get {
+            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= 2 * table.options.serveNanoseconds
         }
     }
 
