@@ -2,21 +2,33 @@ public import PusherProtocol
 
 /// What a command asks of the world, in order: messages to write, connections to close, loops to wake.
 ///
-/// The broker fills it and the server carries it out and clears it after every command, so its storage is used again.
+/// The broker fills it; after every command the server carries it out, one action after the other, and meanwhile the broker may ask for more.
+///
+/// ```
+/// asked     | carried out | what waits |        both grow at the end; what is carried out stays until it is `keptMax`,
+/// storage   | texts       | texts      |        because to empty an array costs more than most commands
+/// ```
 public struct Effects {
     /// One thing to do on this loop.
     public enum Action: Sendable, Equatable {
-        /// Write the message whose JSON text is at this place (`Work.forEach`) to the connection in the slot.
+        /// Write the message whose JSON text is at this place (`withMessage`) to the connection in the slot.
         case frame(slot: UInt32, json: Range<Int>)
         /// Tell the code and end the connection.
         case close(slot: UInt32, reason: PusherErrorCode)
     }
 
-    public private(set) var actions: [Action] = []
-    /// The messages' texts, each with `headroomBytes` before it.
-    public var bytes: [UInt8] { storage }
-    var storage: [UInt8] = []
-    private let headroomBytes: Int
+    /// Carried out and not forgotten yet, at most: actions, and bytes of their texts.
+    private static let keptMax = (actions: 256, bytes: 16 << 10)
+    /// Storage that was larger does not stay.
+    private static let heldBytesMax = 1 << 20
+
+    @usableFromInline var asked: [Action] = []
+    /// How many of `asked` are carried out.
+    @usableFromInline var done = 0
+    @usableFromInline var storage: [UInt8] = []
+    /// Where the texts of what waits begin.
+    private var waitingStart = 0
+    @usableFromInline let headroomBytes: Int
     /// For the log.
     public var notes = Notes()
     /// One bit for each loop that was given a delivery.
@@ -27,68 +39,67 @@ public struct Effects {
     init(headroomBytes: Int) { self.headroomBytes = headroomBytes }
 
     /// Whether there is something to write or to close.
-    @inlinable public var areWaiting: Bool { !actions.isEmpty }
+    @inlinable public var areWaiting: Bool { done < asked.count }
 
-    /// Takes out what is to be carried out, so that meanwhile the broker may ask for more; `giveBack` returns the storage.
-    public mutating func take() -> Work {
-        var work = Work(headroomBytes: headroomBytes)
-        swap(&work.actions, &actions)
-        swap(&work.storage, &storage)
-        wakes = 0
-        return work
+    /// Nothing is to be written, closed or woken.
+    var areDone: Bool { !areWaiting && wakes | consumers == 0 }
+
+    /// Bytes of the texts that wait, with what stands before each.
+    var waitingBytes: Int { storage.count - waitingStart }
+
+    /// What waits, in its order; for tests.
+    public var actions: [Action] { Array(asked[done...]) }
+    /// What the ranges of `actions` are ranges of; for tests.
+    public var bytes: [UInt8] { storage }
+
+    /// The next thing to do; nil: none.
+    @inlinable
+    public mutating func next() -> Action? {
+        guard done < asked.count else { return nil }
+        defer { done &+= 1 }
+        return asked[done]
     }
 
-    /// Storage is used again, unless one large answer made it huge, or the broker has asked for more meanwhile.
-    public mutating func giveBack(_ work: consuming Work) {
-        guard actions.isEmpty, work.storage.capacity <= 1 << 20 else { return }
-        swap(&work.actions, &actions)
-        swap(&work.storage, &storage)
-        actions.removeAll(keepingCapacity: true)
-        storage.removeAll(keepingCapacity: true)
+    /// Gives out the message of a frame. No command may be given meanwhile.
+    @inlinable
+    public mutating func withMessage(at json: Range<Int>, _ body: (Message) -> Void) {
+        let headroomBytes = headroomBytes
+        storage.withUnsafeMutableBytes { all in
+            let whole = UnsafeMutableRawBufferPointer(rebasing: all[json.lowerBound - headroomBytes..<json.upperBound])
+            body(Message(bytes: whole, headroomBytes: headroomBytes))
+        }
+    }
+
+    /// All that was asked for has been carried out.
+    @inline(__always)
+    public mutating func settle() {
+        precondition(!areWaiting, "what was asked for is carried out before it is forgotten")
+        waitingStart = storage.count
+        if asked.count > Self.keptMax.actions || waitingStart > Self.keptMax.bytes { forget() }
     }
 
     /// Forgets everything.
-    public mutating func clear() { giveBack(take()) }
+    public mutating func clear() {
+        wakes = 0
+        forget()
+    }
+
+    @inline(never)
+    private mutating func forget() {
+        (done, waitingStart) = (0, 0)
+        asked.removeAll(keepingCapacity: asked.capacity <= 1 << 14)
+        storage.removeAll(keepingCapacity: storage.capacity <= Self.heldBytesMax)
+    }
 
     /// Writes one message to a connection; `encode` appends its JSON.
     mutating func frame(to slot: UInt32, _ encode: (inout [UInt8]) -> Void) {
         storage.append(addingCapacity: headroomBytes) { $0.append(repeating: 0, count: headroomBytes) }
         let start = storage.count
         encode(&storage)
-        actions.append(.frame(slot: slot, json: start..<storage.count))
+        asked.append(.frame(slot: slot, json: start..<storage.count))
     }
 
     mutating func close(_ slot: UInt32, _ reason: PusherErrorCode) {
-        actions.append(.close(slot: slot, reason: reason))
-    }
-}
-
-extension Effects {
-    /// Actions that were taken out, with the messages they write.
-    public struct Work: ~Copyable {
-        @usableFromInline var actions: [Action] = []
-        @usableFromInline var storage: [UInt8] = []
-        @usableFromInline let headroomBytes: Int
-
-        init(headroomBytes: Int) { self.headroomBytes = headroomBytes }
-
-        /// Hands the actions over in their order. A message is there as long as `write` runs.
-        @inlinable
-        public mutating func forEach(
-            write: (_ slot: UInt32, Message) -> Void, close: (_ slot: UInt32, PusherErrorCode) -> Void
-        ) {
-            let (actions, headroomBytes) = (actions, headroomBytes)
-            storage.withUnsafeMutableBytes { all in
-                for action in actions {
-                    switch action {
-                    case .frame(let slot, let json):
-                        let whole = UnsafeMutableRawBufferPointer(
-                            rebasing: all[json.lowerBound - headroomBytes..<json.upperBound])
-                        write(slot, Message(bytes: whole, headroomBytes: headroomBytes))
-                    case .close(let slot, let code): close(slot, code)
-                    }
-                }
-            }
-        }
+        asked.append(.close(slot: slot, reason: reason))
     }
 }

@@ -5,11 +5,4 @@ extension LoopBroker {
 
     /// A copy of the apps' numbers: of those below `count` one by one, of the others together.
     public func appCounts(upTo count: Int) -> (apps: [AppMeter], others: AppMeter) { appMeters.copy(upTo: count) }
-
-    /// Counts a delivery that was handed to so many connections.
-    public func count(deliveryOf app: Int, connections: Int, frameBytes: Int) {
-        let row = appMeters.row(app)
-        row.pointee.deliveries &+= UInt64(truncatingIfNeeded: connections)
-        row.pointee.deliveryBytes &+= UInt64(truncatingIfNeeded: connections &* frameBytes)
-    }
 }

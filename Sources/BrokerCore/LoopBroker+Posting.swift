@@ -103,17 +103,23 @@ extension LoopBroker {
         tell(.subscriptionCount, in: app, channel: name, .subscriptionCount(record.subscriberCount))
     }
 
-    /// Sends the counts of a shard that are due now; the others stay owed.
-    func sendPendingCounts(in state: inout ChannelShard, app: App) {
+    /// Sends the counts of a shard that are due now, at most so many; the others stay owed.
+    /// - Returns: whether those were all that are due.
+    func sendPendingCounts(in state: inout ChannelShard, app: App, limit: inout Int) -> Bool {
         let candidates = state.owing
         state.owing.removeAll(keepingCapacity: true)
-        for id in candidates where state.records[id].isQueued {
+        for (place, id) in candidates.enumerated() where state.records[id].isQueued {
             guard state.records[id].isCountPending else {
                 state.records[id].isQueued = false
                 continue
             }
             let isDue = time.milliseconds >= state.records[id].countSentMilliseconds + Self.countIntervalMilliseconds
             if isDue, !shared.isOverloaded {
+                guard limit > 0 else {
+                    state.owing += candidates[place...]
+                    return false
+                }
+                limit -= 1
                 let name = state.name(of: id)
                 state.records[id].isQueued = false
                 postCount(&state.records[id], name: name.span, app: app)
@@ -121,6 +127,7 @@ extension LoopBroker {
                 state.owing.append(id)
             }
         }
+        return true
     }
 
     private static let userChannelPrefix = Array(ChannelName.userPrefix.description.utf8)

@@ -4,21 +4,17 @@ extension LoopBroker {
     /// that are gone. Call it a few times a second. Effects: loops to wake.
     public func tick() {
         shared.idempotency.tick(time)
-        housekeeping.visitOwing { shard in
-            door(to: shard).withLock { (state: inout ChannelShard) -> Bool in
-                sendPendingCounts(in: &state, app: directory.apps[Int(shard.app)])
-                return state.endOwing()
-            }
-        }
         housekeeping.beginSlice()
-        sweep()
+        if housekeeping.isSweeping { sweep() }
     }
 
     /// The last tick's sweep is not over: `sweep` goes on with it, once a turn.
     public var isSweeping: Bool { housekeeping.isSweeping }
 
-    /// A bounded part of the tick's sweep: events that are over go, and memory that records have left behind.
+    /// A bounded part of the tick's work: counts that are due are sent, events that are over go, and memory that records have left behind.
+    /// Effects: loops to wake.
     public func sweep() {
+        sendCounts()
         let now = time.milliseconds
         var work = slices.sweeps
         housekeeping.sweep { shard in
@@ -29,6 +25,19 @@ extension LoopBroker {
                 if state.hasExpired(nowMilliseconds: now) { return .unfinished }
                 state.releaseUnused()
                 return state.endSweep() ? .over : .done
+            }
+        }
+    }
+
+    private func sendCounts() {
+        var work = slices.counts
+        housekeeping.visitOwing { shard in
+            guard work > 0 else { return .unfinished }
+            work -= 1
+            return door(to: shard).withLock { (state: inout ChannelShard) -> Housekeeping.Visit in
+                let app = directory.apps[Int(shard.app)]
+                guard sendPendingCounts(in: &state, app: app, limit: &work) else { return .unfinished }
+                return state.endOwing() ? .over : .done
             }
         }
     }
@@ -55,7 +64,7 @@ extension LoopBroker {
 
     /// Gives back storage that is kept to be used again, unless what a command asked for has not been carried out. Between two commands.
     public func releaseScratch() {
-        guard effects.actions.isEmpty else { return }
+        guard !effects.areWaiting else { return }
         scratch.release()
         effects = Effects(headroomBytes: shared.headroomBytes)
         pool.release()

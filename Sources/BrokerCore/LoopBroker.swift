@@ -11,6 +11,10 @@ public import PusherProtocol
 public final class LoopBroker {
     public let shared: SharedBroker
     public let loop: Int
+    /// Every bit but this loop's own.
+    private let otherLoops: UInt64
+    /// This loop's own of `shared.queues`.
+    let queue: UnsafeMutablePointer<DeliveryQueue>
     /// The apps as the commands of this turn see them.
     public private(set) var directory: AppDirectory
     /// What the last commands ask for. The owner carries it out in order, then clears it.
@@ -20,7 +24,7 @@ public final class LoopBroker {
     public var hasNotes: Bool { !effects.notes.isEmpty }
 
     /// Bytes of answers that wait in `effects`, and of those that went by the loop's own queue.
-    public var answeredBytes: Int { effects.storage.count + queuedAnswerBytes }
+    public var answeredBytes: Int { effects.waitingBytes + queuedAnswerBytes }
     var queuedAnswerBytes = 0
 
     /// Bytes of answers that went by the loop's own queue since the last call.
@@ -54,6 +58,8 @@ public final class LoopBroker {
         precondition(loop >= 0 && loop < shared.loopCount, "a loop has a queue of its own")
         self.shared = shared
         self.loop = loop
+        otherLoops = ~(1 << UInt64(loop))
+        queue = shared.queues[loop]
         directory = shared.directory
         effects = Effects(headroomBytes: shared.headroomBytes)
         pool = DeliveryPool(headroomBytes: shared.headroomBytes)
@@ -123,7 +129,7 @@ public final class LoopBroker {
     /// Every bit but this loop's own: the loops that must be woken for what was posted. Wakes the consumers of edges itself.
     public func takeWakes() -> UInt64 {
         if effects.consumers != 0 { wakeConsumers() }
-        let others = effects.wakes & ~(1 << UInt64(loop))
+        let others = effects.wakes & otherLoops
         effects.wakes = 0
         return others
     }
@@ -138,6 +144,8 @@ struct Slices {
     var terminations = 32
     /// Cached events that one slice of a sweep forgets, or shards that it looks at.
     var sweeps = 256
+    /// Counts that one slice sends, or shards that owe some and are looked at.
+    var counts = 256
     /// Changes that one slice of `payOwed` tells.
     var changes = 64
 }

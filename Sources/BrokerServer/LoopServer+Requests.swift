@@ -8,18 +8,23 @@ internal import Wire
 extension LoopServer {
     /// The rest of a body that nobody wants is read and passed over up to so many bytes; before a longer one the connection ends.
     static let skippedBytesMax = 64 << 10
+    /// Events of one read that are acted on in one turn: requests of a pipeline, or parts of them. About half a millisecond.
+    static let requestsPerRead = 128
 
     func receiveRequests(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         let input = UnsafeBufferPointer(bytes)
         var offset = 0
         var view = RequestView()
+        var left = Self.requestsPerRead
         do throws(HTTPFailure) {
-            while offset < input.count, sessions[slot].phase == .http, !sessions[slot].reader.isHolding,
+            while offset < input.count, left > 0, sessions[slot].phase == .http, !sessions[slot].reader.isHolding,
                 canAnswerMore(slot, waiting: input.count - offset)
             {
                 let event = try sessions[slot].reader.next(
                     input, from: &offset, state.limits.http, into: &view)
                 guard act(on: event, slot, &view, input, &offset) else { break }
+                left -= 1
+                if left == 0 { pauseForOthers(slot, waiting: input.count - offset) }
             }
         } catch {
             refuse(slot, .unreadable(error))
@@ -127,8 +132,7 @@ extension LoopServer {
     /// Counts a call of the API that was answered, whatever the answer.
     @inline(__always)
     private func countCall(_ request: RequestView) {
-        guard let app = routes.api.askedApp else { return }
-        let meter = broker.meter(of: app)
+        guard let meter = routes.api.meter else { return }
         meter.pointee.requests &+= 1
         meter.pointee.requestBytes &+= UInt64(truncatingIfNeeded: request.head.headBytes &+ request.body.count)
     }
@@ -142,8 +146,8 @@ extension LoopServer {
     func sendReply(_ slot: UInt32, keepAlive: Bool, omitBody: Bool) {
         let keepAlive = keepAlive && !scratch.reply.closes
         scratch.writeReply(unixSeconds: clock.unixSeconds, keepAlive: keepAlive, omitBody: omitBody)
-        if let app = routes.api.askedApp {
-            broker.meter(of: app).pointee.responseBytes &+= UInt64(truncatingIfNeeded: scratch.bytes.count)
+        if let meter = routes.api.meter {
+            meter.pointee.responseBytes &+= UInt64(truncatingIfNeeded: scratch.bytes.count)
         }
         sendAnswer(slot)
         if !keepAlive { end(slot, .answered, .finish(.none)) }

@@ -59,16 +59,21 @@ extension LoopServer {
 
     // MARK: Frames
 
+    /// Messages of one read that are acted on in one turn: subscribes come to about a millisecond.
+    static let messagesPerRead = 256
+
     func receiveFrames(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
-        var offset = 0
+        var (offset, left) = (0, Self.messagesPerRead)
         do throws(WebSocketFailure) {
-            while sessions[slot].phase == .webSocket, canAnswerMore(slot, waiting: bytes.count - offset) {
+            while left > 0, sessions[slot].phase == .webSocket, canAnswerMore(slot, waiting: bytes.count - offset) {
                 let event = try sessions[slot].receiver.next(bytes, from: &offset, limits: state.limits.webSocket)
                 if case .needMore = event {
                     loop.inputLimit(slot, bytes: state.limits.webSocket.messageBytesMax + 16)
                     break
                 }
                 act(on: event, slot, bytes)
+                left -= 1
+                if left == 0 { pauseForOthers(slot, waiting: bytes.count - offset) }
             }
         } catch {
             applyEffects()

@@ -28,6 +28,8 @@ final class LoopServer: LoopHandler {
     var later = LaterAnswers()
     var upkeep: Upkeep
     var clock = TurnClock()
+    /// Where the app of the last delivery is counted.
+    private var delivered: (app: Int, meter: UnsafeMutablePointer<AppMeter>?) = (-1, nil)
 
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 256
@@ -140,23 +142,31 @@ final class LoopServer: LoopHandler {
     func turn() -> Bool {
         syncTime()
         if state.refresh() { takeSettings() }
-        for slot in readThrottle.takeFlushed() { resumeIfDue(slot) }
+        if readThrottle.hasFlushed { for slot in readThrottle.takeFlushed() { resumeIfDue(slot) } }
         if !later.postponed.isEmpty { answerPostponed() }
-        fanOut()
-        if upkeep.leaving.isDue { sendAway() }
-        if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
-        if broker.isSweeping { broker.sweep() }
-        applyEffects()
-        if broker.hasNotes { log.writeNotes(sessions) }
+        let waiting = broker.waiting
+        let isUnfinished = (waiting.rawValue != 0 || upkeep.leaving.isDue) && serveBroker(waiting)
+        if waiting.rawValue == 0 { readThrottle.noteDeliveries(queuedBytes: 0) }
         let mayAdvance = !later.lists.isEmpty && advanceLists()
         later.lists.endTurn()
         let mayResume = readThrottle.endTurn()
         if upkeep.board.isAsked { tellNumbers() }
-        return broker.hasWork || broker.isSweeping || mayAdvance || mayResume || !later.postponed.isEmpty
-            || upkeep.leaving.isDue
+        return isUnfinished || mayAdvance || mayResume || !later.postponed.isEmpty || upkeep.leaving.isDue
     }
 
-    func hasWork() -> Bool { broker.hasWork || broker.isSweeping || upkeep.board.isAsked }
+    /// Does what waits for this turn.
+    /// - Returns: whether the next one finds more.
+    private func serveBroker(_ waiting: LoopBroker.Waiting) -> Bool {
+        fanOut()
+        if upkeep.leaving.isDue { sendAway() }
+        if broker.departuresWaiting > 0 { broker.settleDepartures(limit: Self.departuresPerTurn) }
+        if waiting.mustSweep { broker.sweep() }
+        applyEffects()
+        if broker.hasNotes { log.writeNotes(sessions) }
+        return broker.mustGoOn
+    }
+
+    func hasWork() -> Bool { broker.mustGoOn || upkeep.board.isAsked }
 
     func tick() {
         syncTime()
@@ -188,9 +198,16 @@ final class LoopServer: LoopHandler {
             } else if loop.outbox.queue(frame, to: delivery.recipients, except: delivery.except) {
                 connections -= 1
             }
-            broker.count(deliveryOf: delivery.app, connections: connections, frameBytes: bytes.count)
+            count(delivery, connections: connections, frameBytes: bytes.count)
             if delivery.stamp != 0 { loop.noteQueued(since: delivery.stamp) }
         }
+    }
+
+    @inline(__always)
+    private func count(_ delivery: LoopBroker.Delivery, connections: Int, frameBytes: Int) {
+        if delivered.app != delivery.app { delivered = (delivery.app, broker.meter(of: delivery.app)) }
+        delivered.meter?.pointee.deliveries &+= UInt64(truncatingIfNeeded: connections)
+        delivered.meter?.pointee.deliveryBytes &+= UInt64(truncatingIfNeeded: connections &* frameBytes)
     }
 
     /// Carries out what the broker's last commands ask for, in their order.
@@ -201,22 +218,24 @@ final class LoopServer: LoopHandler {
             handles[wakes.trailingZeroBitCount].wake()
             wakes &= wakes - 1
         }
-        while broker.effects.areWaiting { applyActions() }
+        guard broker.effects.areWaiting else { return }
+        while let action = broker.effects.next() {
+            switch action {
+            case .frame(let slot, let json): broker.effects.withMessage(at: json) { write($0, to: slot) }
+            case .close(let slot, let code): closeWebSocket(slot, code)
+            }
+        }
+        broker.effects.settle()
     }
 
-    private func applyActions() {
-        var work = broker.effects.take()
-        work.forEach(
-            write: { slot, message in
-                let frame = WebSocketFraming.frame(message)
-                readThrottle.answeredBytes += frame.count
-                loop.outbox.send(frame, to: slot)
-                guard let meter = sessions[slot].meter else { return }
-                meter.pointee.answers &+= 1
-                meter.pointee.answerBytes &+= UInt64(truncatingIfNeeded: frame.count)
-            },
-            close: { slot, code in closeWebSocket(slot, code) })
-        broker.effects.giveBack(work)
+    @inline(__always)
+    private func write(_ message: Message, to slot: UInt32) {
+        let frame = WebSocketFraming.frame(message)
+        readThrottle.answeredBytes += frame.count
+        loop.outbox.send(frame, to: slot)
+        guard let meter = sessions[slot].meter else { return }
+        meter.pointee.answers &+= 1
+        meter.pointee.answerBytes &+= UInt64(truncatingIfNeeded: frame.count)
     }
 
     /// Sends what is in `scratch` as part of an answer to the peer's own request or message.
@@ -256,6 +275,13 @@ final class LoopServer: LoopHandler {
         }
         pause(slot, waiting: waiting)
         return false
+    }
+
+    /// It has been served enough in this turn; the rest of its input is looked at in the next.
+    @inline(never)
+    func pauseForOthers(_ slot: UInt32, waiting: Int) {
+        let isServed = sessions[slot].phase == .http || sessions[slot].phase == .webSocket
+        if waiting > 0, isServed, !sessions[slot].debt.isPaused { pause(slot, waiting: waiting) }
     }
 
     @inline(never)

@@ -75,6 +75,8 @@ struct ReadThrottle {
 
     mutating func pause(_ slot: UInt32) { new.append(slot) }
 
+    var hasFlushed: Bool { !flushed.isEmpty }
+
     /// Those who were paused in the turn before, once.
     mutating func takeFlushed() -> [UInt32] {
         defer { flushed = [] }

@@ -25,8 +25,9 @@ struct Routes {
         let input = request.bytes
         let route = Route.parse(request.head.path, in: input.span, prefix: state.pathPrefix)
         asked = HTTPCounts.Name(route)
-        api.askedApp = nil
-        if case .unknown(let hint) = route {
+        api.meter = nil
+        if case .unknown = route {
+            let hint = PathHint.text(request.head.path, in: input.span, prefix: state.pathPrefix)
             throw .http(404, "404 NOT FOUND: \(hint)", isHandshake: request.head.upgradesToWebSocket)
         }
         if request.head.method == .options {
@@ -46,7 +47,7 @@ struct Routes {
     /// The request has been answered.
     mutating func forget() {
         asked = .unreadable
-        api.askedApp = nil
+        api.meter = nil
     }
 
     @inline(__always)

@@ -11,8 +11,8 @@ final class SignedAPI {
     var isTracing: Bool
     /// Storage used again by every call.
     private var query = APIQuery()
-    /// The app that the call which is being answered names, by number.
-    var askedApp: Int?
+    /// Where the call that is being answered is counted, once its app is known.
+    var meter: UnsafeMutablePointer<AppMeter>?
 
     init(state: LoopState, broker: LoopBroker, isTracing: Bool) {
         (self.state, self.broker, self.isTracing) = (state, broker, isTracing)
@@ -25,7 +25,7 @@ final class SignedAPI {
         guard let app = app(rawID: rawID.span) else {
             throw .http(404, "No app has the id \(String(decoding: rawID.prefix(40), as: UTF8.self))")
         }
-        askedApp = app.index
+        meter = broker.meter(of: app.index)
         query.read(request.slice(request.head.query).span)
         let query = query
         guard try isAuthentic(request, app, query) else { return .body }
@@ -51,7 +51,7 @@ final class SignedAPI {
         guard let app = state.app(key: key.span) else {
             throw .http(401, "auth_key is missing, or no app has this key")
         }
-        askedApp = app.index
+        meter = broker.meter(of: app.index)
         guard try isAuthentic(request, app, query) else { return .body }
         do throws(APIError) {
             try terminate(request, app, user, &reply)
@@ -118,11 +118,10 @@ final class SignedAPI {
         do throws(LoopBroker.PublishRefusal) { try broker.admitPublish(app: app, events: events) } catch {
             throw error.answer
         }
-        let meter = broker.meter(of: app.index)
         if isBatch {
-            meter.pointee.batchEvents &+= UInt64(truncatingIfNeeded: events)
+            meter?.pointee.batchEvents &+= UInt64(truncatingIfNeeded: events)
         } else {
-            meter.pointee.apiEvents &+= UInt64(truncatingIfNeeded: events)
+            meter?.pointee.apiEvents &+= UInt64(truncatingIfNeeded: events)
         }
     }
 

@@ -50,9 +50,9 @@ struct PublishReader {
     /// What precedes a field's name in messages: `batch[3].` or nothing.
     let label: String
 
-    func event(_ fields: EventFields, in body: Span<UInt8>) throws(APIError) -> PublishRequest {
+    /// Fills a fresh event: one that is returned would be copied, because of the throws before it.
+    func read(_ fields: EventFields, in body: Span<UInt8>, into event: inout PublishRequest) throws(APIError) {
         if let twice = fields.twice { throw refused("\(twice)", "given twice") }
-        var event = PublishRequest()
         try readName(fields.name, body, &event)
         try readChannels(fields, body, &event)
         try readData(fields.data, body, &event)
@@ -61,7 +61,6 @@ struct PublishReader {
         if let key = fields.idempotencyKey {
             event.idempotencyKey = try IdempotencyKey.read(key, in: body, label: "\"\(label)idempotency_key\"")
         }
-        return event
     }
 
     private func readName(_ value: JSONValue?, _ body: Span<UInt8>, _ event: inout PublishRequest) throws(APIError) {

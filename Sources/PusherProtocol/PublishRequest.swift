@@ -59,7 +59,9 @@ public struct PublishRequest: Sendable, Equatable {
             }
         }
         let reader = PublishReader(query: query, limits: limits, label: "")
-        return try reader.event(fields, in: body)
+        var event = PublishRequest()
+        try reader.read(fields, in: body, into: &event)
+        return event
     }
 
     /// Appends the frame one channel's subscribers get (Pusher protocol §3.10). `body` is the request's.
@@ -102,7 +104,8 @@ public struct BatchRequest: Sendable, Equatable {
                 throw .invalid("\"batch[\(index)]\": \(error.text)")
             }
             let reader = PublishReader(query: nil, limits: limits, label: "batch[\(index)].")
-            var event = try reader.event(fields, in: body)
+            var event = PublishRequest()
+            try reader.read(fields, in: body, into: &event)
             event.place = item.range
             batch.events.append(event)
         }

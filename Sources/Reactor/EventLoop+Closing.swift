@@ -25,9 +25,6 @@ extension EventLoop {
     }
 
     func deliverCloses(_ handler: any LoopHandler) {
-        // The dirty list is empty here, so a number retired in an earlier turn can no longer get somebody else's frames.
-        if outbox.entryCount == 0 { table.endRest() }
-        guard !due.closing.isEmpty else { return }
         let closing = due.closing
         due.closing.removeAll(keepingCapacity: closing.count < 4_096)
         for one in closing {

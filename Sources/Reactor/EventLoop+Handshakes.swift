@@ -105,9 +105,8 @@ extension EventLoop {
         }
     }
 
-    /// Once a tick while some wait: places of those who have stalled go on.
+    /// Once a tick, while some wait: places of those who have stalled go on.
     func renewPlaces(_ handler: any LoopHandler) {
-        guard handshakes.areWaiting else { return }
         handshakes.prune { isLive($0) && table[$0.slot].flags.contains(.waiting) }
         for _ in handshakes.running.count..<max(handshakes.running.count, Handshakes.placesOfWaiting) {
             resumeWaiting()

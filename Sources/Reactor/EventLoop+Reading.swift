@@ -156,10 +156,13 @@ extension EventLoop {
     }
 
     func replayInput(_ handler: any LoopHandler) {
-        guard !due.replays.isEmpty else { return }
         let replays = due.replays
         due.replays.removeAll(keepingCapacity: true)
-        for one in replays where isLive(one) {
+        for (place, one) in replays.enumerated() where isLive(one) {
+            if place % 8 == 7, isServedEnough {
+                due.replays = replays[place...] + due.replays
+                return
+            }
             let isDue = table[one.slot].flags.isDisjoint(with: [.readPaused, .finishing])
             if isDue { handOverBuffered(one.slot, handler) }
         }

@@ -16,19 +16,32 @@ extension EventLoop {
 
     /// - Returns: whether a 100 ms step has passed.
     func fireTimers(_ handler: any LoopHandler) -> Bool {
+        let isTick = now >= wheel.nextTickTime
+        if isTick { takeTimers() }
+        if !due.timers.isEmpty { fireDue(handler) }
+        return isTick
+    }
+
+    private func takeTimers() {
         let passed = wheel.passedTick(at: now)
-        guard wheel.tick < passed else { return false }
         timings.ticked(lateNanoseconds: now.nanosecondsSince(wheel.nextTickTime))
-        while wheel.tick < passed {
-            for entry in wheel.step() { fire(entry, handler) }
+        while wheel.tick < passed { wheel.step(into: &due.timers) }
+    }
+
+    /// Thousands that are due at once, because they came at once, go off in several turns.
+    @inline(never)
+    private func fireDue(_ handler: any LoopHandler) {
+        for place in 0..<due.timers.count {
+            if place % 16 == 15, isServedEnough { return }
+            if let token = due.timers.popFirst() { fire(token, handler) }
         }
-        return true
     }
 
     private func fire(_ token: EventToken, _ handler: any LoopHandler) {
         guard isLive(token) else { return }
         let slot = token.slot
-        guard table[slot].filedTick == wheel.tick else { return }  // re-armed to an earlier time since, or filed twice
+        // Re-armed to a later time since, or filed twice and gone off.
+        guard table[slot].filedTick != 0, table[slot].filedTick <= wheel.tick else { return }
         table[slot].filedTick = 0
         let deadline = table[slot].deadlineTick
         if deadline == 0 { return }

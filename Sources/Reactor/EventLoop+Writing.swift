@@ -2,7 +2,8 @@ internal import CLinux
 
 /// The sink of production: send(2) with MSG_NOSIGNAL.
 struct SocketSink: ByteSink {
-    let handler: any LoopHandler
+    // SAFETY: whoever runs the loop holds it, and no sink outlives the turn that made it.
+    unowned(unsafe) let handler: any LoopHandler
 
     func send(_ descriptor: CInt, _ bytes: UnsafeRawPointer, _ count: Int) -> Int {
         clinux_send(descriptor, bytes, count)
@@ -25,6 +26,9 @@ extension EventLoop {
     private static let entriesPerLook = 32
     /// Bytes after which a slice ends; to copy them takes about a millisecond.
     private static let sliceBytesMax = 4 << 20
+
+    /// Whether `flushOutbox` has something to do.
+    var mustFlush: Bool { outbox.frameCount > 0 || table.backlogs.ledger.isPressed || !table.overflowing.isEmpty }
 
     /// Sends the turn's frames, or a slice of them: what was queued since the last slice, then `sends` of those that wait, and when none
     /// are left forgets the arena. Then tells the handler who overflowed.
@@ -53,7 +57,7 @@ extension EventLoop {
         if !outbox.isFlushing { outbox.reset() }
     }
 
-    /// Flushes entries of the bulk, until so many bytes have been copied.
+    /// Flushes entries of the bulk, until so many bytes have been copied or the turn is long.
     private func flush(_ slice: Range<Int>, bytesMax: Int, _ sink: inout SocketSink) {
         let start = copiedBytes
         var next = slice.lowerBound
@@ -61,6 +65,7 @@ extension EventLoop {
             let until = min(slice.upperBound, next + Self.entriesPerLook)
             flush(next..<until, &sink)
             next = until
+            if bytesMax < .max, isLong { break }
         }
         outbox.progress.advance(to: next)
     }

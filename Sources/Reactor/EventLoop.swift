@@ -105,23 +105,25 @@ public final class EventLoop {
         table.statistics.turns &+= 1
         if !due.adopted.isEmpty { announceAdopted(handler) }
         if !due.rereads.isEmpty { rereadSecured(handler) }
-        let count = serve(handler)
-        for job in handle.takeJobs() { job(self) }
+        let count = batch.isEmpty ? 0 : serve(handler)
+        if handle.hasJobs { for job in handle.takeJobs() { job(self) } }
         if !table.caughtUp.isEmpty { deliverCaughtUp(handler) }
-        replayInput(handler)
+        if !due.replays.isEmpty { replayInput(handler) }
         if !due.ended.isEmpty { deliverEnds(handler) }
         let hasMore = handler.turn()
         let isTick = fireTimers(handler)
         if isTick {
             table.tick = wheel.tick
             rearmListeners()
-            renewPlaces(handler)
+            if handshakes.areWaiting { renewPlaces(handler) }
             if acceptor.isFinishing { finishListening(handler) }
             handler.tick()
         }
         // Whoever is served between two slices costs about as much as four sends: a fan-out gets half of the time at least.
-        flushOutbox(handler, sends: table.options.sendsPerTurn + 4 * count)
-        deliverCloses(handler)
+        if mustFlush { flushOutbox(handler, sends: table.options.sendsPerTurn + min(4 * count, table.options.sendsPerTurn)) }
+        // The dirty list is empty then, so a number retired in an earlier turn can no longer get somebody else's frames.
+        if outbox.entryCount == 0 { table.endRest() }
+        if !due.closing.isEmpty { deliverCloses(handler) }
         if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         let isOwing = outbox.entryCount > 0 || !table.overflowing.isEmpty || !table.caughtUp.isEmpty
@@ -133,7 +135,7 @@ public final class EventLoop {
         var milliseconds: CInt = 0
         if mayWait {
             handle.fallAsleep()
-            if !handler.hasWork() && !handle.hasJobs() { milliseconds = millisecondsToNextTick() }
+            if !handler.hasWork() && !handle.isAsked { milliseconds = millisecondsToNextTick() }
         }
         let count = epoll.wait(milliseconds: milliseconds)
         if mayWait { handle.wakeUp() }
@@ -152,38 +154,75 @@ public final class EventLoop {
     /// told by its generation, one that has been read meanwhile by EAGAIN.
     /// - Returns: how many events were served.
     private func serve(_ handler: any LoopHandler) -> Int {
-        let (first, framesMax) = (batch.lowerBound, outbox.frameCount + table.options.answersPerTurn)
+        let (first, end, framesMax) = (batch.lowerBound, batch.upperBound, outbox.frameCount + table.options.answersPerTurn)
         let goneMax = due.ended.count + table.options.closesPerTurn
-        for index in batch {
+        var index = first
+        var (look, bytesLook) = nextLook(after: index)
+        repeat {
             let (token, mask) = epoll.event(index)
-            switch token.slot {
-            case EventToken.wake.slot:
-                handle.drainEvent()
-                table.statistics.wakeups &+= 1
-            case EventToken.firstListener...: accept(Int(token.slot - EventToken.firstListener), handler)
-            case EventToken.firstWatcher...: notifyWatcher(Int(token.slot - EventToken.firstWatcher))
-            default: serveConnection(token, mask, handler)
+            index += 1
+            if token.slot < EventToken.firstWatcher {
+                serveConnection(token, mask, handler)
+            } else {
+                serveOther(token, handler)
+            }
+            if index >= look || movedBytes >= bytesLook {
+                if isServedEnough { break }
+                (look, bytesLook) = nextLook(after: index)
             }
             if outbox.bytesThisTurn > table.options.arenaBytesSoftMax { flushOutbox(handler, sends: .max) }
-            if due.closing.count + due.ended.count >= goneMax || outbox.frameCount >= framesMax {
-                batch = index + 1..<batch.upperBound
-                return index + 1 - first
-            }
-        }
-        defer { batch = 0..<0 }
-        return batch.count
+        } while index < end && outbox.frameCount < framesMax && due.closing.count + due.ended.count < goneMax
+        batch = index..<end
+        return index - first
     }
 
+    @inline(__always)
+    private func nextLook(after index: Int) -> (index: Int, bytes: UInt64) {
+        (index + table.options.eventsPerLook, movedBytes &+ table.options.bytesPerLook)
+    }
+
+    /// Read and written so far.
+    private var movedBytes: UInt64 { table.statistics.bytesIn &+ table.statistics.bytesOut }
+
+    /// Whether this turn has served its peers long enough. Looks at the clock.
+    var isServedEnough: Bool {
+        @inline(never) get {
+            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= table.options.serveNanoseconds
+        }
+    }
+
+    /// Whether this turn has taken twice as long.
+    var isLong: Bool {
+        @inline(never) get {
+            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= 2 * table.options.serveNanoseconds
+        }
+    }
+
+    @inline(__always)
     private func serveConnection(_ token: EventToken, _ mask: UInt32, _ handler: any LoopHandler) {
         // The kernel may report a socket that an earlier event of this batch made us close, and whose number another may have now.
         guard isLive(token) else {
             table.statistics.staleEvents &+= 1
             return
         }
-        if mask & EPOLLOUT.rawValue != 0 { writable(token.slot, handler) }
-        if mask & (EPOLLIN.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
+        if mask & EPOLLOUT.rawValue != 0 {
+            writable(token.slot, handler)
             guard isLive(token) else { return }
+        }
+        if mask & (EPOLLIN.rawValue | EPOLLERR.rawValue | EPOLLHUP.rawValue) != 0 {
             readable(token.slot, mask, handler)
+        }
+    }
+
+    /// What is no connection.
+    @inline(never)
+    private func serveOther(_ token: EventToken, _ handler: any LoopHandler) {
+        switch token.slot {
+        case EventToken.wake.slot:
+            handle.drainEvent()
+            table.statistics.wakeups &+= 1
+        case EventToken.firstListener...: accept(Int(token.slot - EventToken.firstListener), handler)
+        default: notifyWatcher(Int(token.slot - EventToken.firstWatcher))
         }
     }
 

@@ -7,8 +7,12 @@ public final class LoopHandle: Sendable {
 
     private let wakeDescriptor: Descriptor
     private let asleep = Atomic<Bool>(false)
-    private let stopRequested = Atomic<Bool>(false)
+    /// What other threads ask of the loop, in one word, so that a turn to which nobody posts takes no lock.
+    private let asked = Atomic<UInt8>(0)
     private let jobs = Mutex(Jobs())
+
+    private static let jobsWait: UInt8 = 1
+    private static let stopIsDue: UInt8 = 2
 
     private struct Jobs {
         var waiting: [Job] = []
@@ -40,7 +44,10 @@ public final class LoopHandle: Sendable {
     @discardableResult
     public func submit(_ job: @escaping @Sendable (EventLoop) -> Void) -> Bool {
         let isTaken = jobs.withLock {
-            if !$0.hasEnded { $0.waiting.append(job) }
+            if !$0.hasEnded {
+                $0.waiting.append(job)
+                asked.bitwiseOr(Self.jobsWait, ordering: .sequentiallyConsistent)
+            }
             return !$0.hasEnded
         }
         if isTaken { wake() }
@@ -49,15 +56,18 @@ public final class LoopHandle: Sendable {
 
     /// Lets `EventLoop.run` return after the turn it is in.
     public func stop() {
-        stopRequested.store(true, ordering: .sequentiallyConsistent)
+        asked.bitwiseOr(Self.stopIsDue, ordering: .sequentiallyConsistent)
         wake()
     }
 
-    var isStopRequested: Bool { stopRequested.load(ordering: .acquiring) }
+    var isStopRequested: Bool { asked.load(ordering: .acquiring) & Self.stopIsDue != 0 }
+
+    /// Whether `takeJobs` has something to take.
+    var hasJobs: Bool { asked.load(ordering: .acquiring) & Self.jobsWait != 0 }
 
     func takeJobs() -> [Job] {
         jobs.withLock { jobs in
-            if jobs.waiting.isEmpty { return [] }
+            asked.bitwiseAnd(~Self.jobsWait, ordering: .sequentiallyConsistent)
             let taken = jobs.waiting
             jobs.waiting = []
             return taken
@@ -69,6 +79,7 @@ public final class LoopHandle: Sendable {
     func end() -> [Job] {
         jobs.withLock { jobs in
             defer { jobs = Jobs(hasEnded: true) }
+            asked.bitwiseAnd(~Self.jobsWait, ordering: .sequentiallyConsistent)
             return jobs.waiting
         }
     }
@@ -79,7 +90,8 @@ public final class LoopHandle: Sendable {
         atomicMemoryFence(ordering: .sequentiallyConsistent)
     }
 
-    func hasJobs() -> Bool { jobs.withLock { !$0.waiting.isEmpty } || isStopRequested }
+    /// Whether the loop must not sleep: for jobs, or because it is to end.
+    var isAsked: Bool { asked.load(ordering: .acquiring) != 0 }
 
     func wakeUp() { asleep.store(false, ordering: .sequentiallyConsistent) }
 

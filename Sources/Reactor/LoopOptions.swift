@@ -26,12 +26,17 @@ public struct LoopOptions: Sendable {
     /// when thousands are reset or subscribe at once, deliveries go out between.
     public var closesPerTurn = 128
     public var answersPerTurn = 1_024
+    /// How long a turn serves events, or inputs that were left, before the rest waits for the next: what a connection asks for may take long.
+    /// The clock is looked at after so many events, or so many bytes of them.
+    public var serveNanoseconds: UInt64 = 1_500_000
+    public var eventsPerLook = 16
+    public var bytesPerLook: UInt64 = 8 * 1_024
     /// Events taken from the kernel at once.
     public var eventsPerTurn = 1_024
     /// Arena bytes after which a turn is flushed early, between two events.
     public var arenaBytesSoftMax = 4 * 1_024 * 1_024
-    /// Connections a turn flushes, besides those that were answered in it and four for each event: the rest wait for the next turn, so that
-    /// others are served between.
+    /// Connections a turn flushes, besides those that were answered in it and four for each event, but no more than twice as many: the rest
+    /// wait for the next turn, so that others are served between.
     public var sendsPerTurn = 256
     /// How long the handshake of a connection's layer may take.
     public var handshakeMilliseconds: UInt32 = 5_000

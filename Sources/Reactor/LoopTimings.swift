@@ -29,13 +29,13 @@ public struct LoopTimings: Sendable {
 
     /// Ends the turn, unless that was done. With `isFlushed` nothing waits for a slice.
     @inline(__always)
-    mutating func endTurn(at time: MonotonicTime, isFlushed: Bool) {
+    mutating func endTurn(at time: MonotonicTime, isFlushed: @autoclosure () -> Bool) {
         guard beganNanoseconds != 0 else { return }
         let passed = time.nanoseconds &- beganNanoseconds
         turns.add(nanoseconds: passed)
         longestNanoseconds = max(longestNanoseconds, passed)
         beganNanoseconds = 0
-        if newestCount > 0, isFlushed { settle(at: time) }
+        if newestCount > 0, isFlushed() { settle(at: time) }
     }
 
     mutating func takeLongestTurn() -> UInt64 {

@@ -10,8 +10,13 @@ struct TimerWheel {
     private var buckets = [ContiguousArray<EventToken>](repeating: [], count: TimerWheel.bucketCount)
     /// The last tick that was served; 0 at start.
     private(set) var tick: UInt32 = 0
+    /// When the next tick is due.
+    private(set) var nextTickTime: MonotonicTime
 
-    init(origin: MonotonicTime) { self.origin = origin }
+    init(origin: MonotonicTime) {
+        self.origin = origin
+        nextTickTime = origin.after(nanoseconds: Self.stepNanoseconds)
+    }
 
     /// The tick that has passed at a time.
     func passedTick(at time: MonotonicTime) -> UInt32 {
@@ -23,9 +28,6 @@ struct TimerWheel {
         let steps = time.after(nanoseconds: Self.stepNanoseconds - 1).nanosecondsSince(origin) / Self.stepNanoseconds
         return max(UInt32(clamping: steps), tick &+ 1)
     }
-
-    /// When the next tick is due.
-    var nextTickTime: MonotonicTime { origin.after(nanoseconds: (UInt64(tick) + 1) * Self.stepNanoseconds) }
 
     /// Files an entry; a deadline beyond the wheel's span is filed at its end and filed again from there.
     /// - Returns: the tick under which it was filed.
@@ -39,12 +41,12 @@ struct TimerWheel {
     var entryCount: Int { buckets.reduce(0) { $0 + $1.count } }
 
     /// Steps to the next tick and takes its entries (the bucket's memory goes with them).
-    mutating func step() -> ContiguousArray<EventToken> {
+    mutating func step(into due: inout SlicedQueue<EventToken>) {
         tick &+= 1
+        nextTickTime = nextTickTime.after(nanoseconds: Self.stepNanoseconds)
         let index = Int(tick) % Self.bucketCount
-        guard !buckets[index].isEmpty else { return [] }
-        let due = buckets[index]
+        guard !buckets[index].isEmpty else { return }
+        for entry in buckets[index] { due.append(entry) }
         buckets[index] = []
-        return due
     }
 }

@@ -50,6 +50,26 @@
             #expect(bench.text.ranges(of: "HTTP/1.1 200 ").count == answered)
         }
 
+        @Test func onePeersPipelineLeavesRoomForOthersInEachTurn() throws {
+            let bench = try bench()
+            bench.turn(1)
+            #expect(answers(bench) == LoopServer.requestsPerRead)
+            #expect(bench.loop.due.areWaiting || bench.server.sessions[bench.slot].debt.isPaused)
+        }
+
+        @Test func onePeersMessagesLeaveRoomForOthersInEachTurn() throws {
+            let bench = try LoopBench()
+            bench.connect()
+            _ = bench.takeHeard()
+            let ping = Array(#"{"event":"pusher:ping","data":{}}"#.utf8)
+            bench.send(Array(repeatElement([0x81, 0x80 | UInt8(ping.count), 0, 0, 0, 0] + ping, count: 1_000).joined()))
+            func pongs() -> Int { bench.text.ranges(of: "pusher:pong").count }
+            bench.turn(1)
+            #expect(pongs() == LoopServer.messagesPerRead)
+            bench.turn(20)
+            #expect(pongs() == 1_000 && !bench.server.sessions[bench.slot].debt.isPaused)
+        }
+
         @Test func whoTakesTheAnswersGetsThemAll() throws {
             let bench = try bench()
             var wasPaused = false

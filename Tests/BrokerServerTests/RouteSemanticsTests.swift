@@ -127,7 +127,8 @@ import Wire
         let naive = Naive(bytes: bytes)
         let got = Route.parse(range, in: bytes.span, prefix: Array(prefix.utf8))
         switch (got, naive.parse(range, prefix: Array(prefix.utf8))) {
-        case (.unknown(let hint), nil):
+        case (.unknown, nil):
+            let hint = PathHint.text(range, in: bytes.span, prefix: Array(prefix.utf8))
             // With a prefix, the hint may be about that.
             if prefix.isEmpty { #expect(hint.contains(naive.hint(range)), "\(path)") }
         case (_, let wanted): #expect(got == wanted, "\(path) below '\(prefix)'")
@@ -142,7 +143,7 @@ import Wire
         let read: [Route] = [
             .api(app: 0..<1, .channels), .api(app: 0..<1, .connections), .api(app: 0..<1, .channel(0..<1)),
             .api(app: 0..<1, .users(channel: 0..<1)), .operation(.root), .operation(.up), .operation(.upApp(0..<1)),
-            .webSocket(key: 0..<1), .unknown(hint: ""),
+            .webSocket(key: 0..<1), .unknown,
         ]
         for route in posted {
             #expect(route.allows(.post) && !route.allows(.get) && !route.allows(.head) && !route.allows(.other))

@@ -100,6 +100,80 @@ import Testing
         #expect(asked.count == 50 && asked.values.allSatisfy { $0 == 1 })
     }
 
+    /// A loop for which every turn has taken long enough whenever it looks, and connections of it.
+    private func hurried(
+        _ count: Int, _ script: Script, _ change: (inout LoopOptions) -> Void
+    ) throws -> (loop: EventLoop, slots: [UInt32], peers: [Peer]) {
+        var options = LoopOptions()
+        options.serveNanoseconds = 0
+        change(&options)
+        let loop = try EventLoop(options)
+        let pairs = try (0..<count).map { _ in try loop.pair(script) }
+        return (loop, pairs.map(\.slot), pairs.map { Peer($0.peer) })
+    }
+
+    @Test("a turn that has served long enough leaves the rest of its events", arguments: [(8, 1_000, 8), (1_000, 10, 3)])
+    func events(eventsPerLook: Int, bytesPerLook: UInt64, served: Int) throws {
+        let script = Script()
+        let (loop, slots, peers) = try hurried(50, script) {
+            ($0.eventsPerLook, $0.bytesPerLook) = (eventsPerLook, bytesPerLook)
+        }
+        var heard: [UInt32] = []
+        script.onReceived = { slot, bytes in
+            heard.append(slot)
+            return bytes.count
+        }
+        for peer in peers { _ = peer.send([1, 2, 3, 4]) }
+        while heard.count + served <= 50 {
+            let before = heard.count
+            #expect(!loop.runTurn(script, mayWait: false) || heard.count == 50)
+            #expect(heard.count - before == served)
+        }
+        loop.turns(1, script)
+        #expect(heard.count == 50 && Set(heard) == Set(slots))
+    }
+
+    @Test func inputsThatWereLeftAreHandedOverInSeveralTurns() throws {
+        let script = Script()
+        let (loop, slots, peers) = try hurried(30, script) { _ in }
+        var taken: [UInt32] = []
+        script.onReceived = { slot, _ in
+            loop.pauseReading(slot)
+            return 0
+        }
+        for peer in peers { _ = peer.send([1]) }
+        while !slots.allSatisfy({ loop.state($0).flags.contains(.readPaused) }) { loop.turns(1, script) }
+        script.onReceived = { slot, bytes in
+            taken.append(slot)
+            return bytes.count
+        }
+        for slot in slots { loop.resumeReading(slot) }
+        var turns = 0
+        while taken.count < 30, turns < 100 {
+            let before = taken.count
+            loop.turns(1, script)
+            #expect(taken.count - before <= 7)
+            turns += 1
+        }
+        #expect(taken == slots && turns == 5)
+    }
+
+    @Test func timersThatAreDueAtOnceGoOffInSeveralTurns() throws {
+        let script = Script()
+        let (loop, slots, peers) = try hurried(50, script) { _ in }
+        var fired: [UInt32] = []
+        script.onTimer = { slot in
+            // Whoever waits to go off may be given more time.
+            if fired.isEmpty { for late in slots[40...] { loop.setTimer(late, afterMilliseconds: 60_000) } }
+            fired.append(slot)
+        }
+        for slot in slots { loop.setTimer(slot, afterMilliseconds: 0) }
+        #expect(loop.turns(script) { !fired.isEmpty })
+        #expect(fired.count == 15)
+        #expect(loop.turns(script) { loop.due.timers.isEmpty })
+        #expect(fired.sorted() == Array(slots[..<40]) && peers.count == 50)
+    }
+
     @Test func theLongestTurnIsRememberedUntilItIsAskedFor() {
         var timings = LoopTimings()
         func time(_ microseconds: UInt64) -> MonotonicTime { MonotonicTime(nanoseconds: microseconds * 1_000) }

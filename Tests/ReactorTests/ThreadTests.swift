@@ -65,7 +65,7 @@ private final class Ball: Sendable {
         stopped.stop()
         busy.post {}
         for handle in [stopped, busy, idle] { handle.fallAsleep() }
-        #expect(stopped.hasJobs() && busy.hasJobs() && !idle.hasJobs())
+        #expect(stopped.isAsked && busy.isAsked && !idle.isAsked)
     }
 
     @Test func postedJobsRunInOrderOnTheLoop() throws {
@@ -91,7 +91,7 @@ private final class Ball: Sendable {
         }
         loop.run(Script())
         let isTakenLater = handle.post { box.value.withLock { $0.append(2) } }
-        #expect(isTaken && !isTakenLater && box.value.withLock { $0 } == [1] && !handle.hasJobs())
+        #expect(isTaken && !isTakenLater && box.value.withLock { $0 } == [1] && !handle.isAsked)
     }
 
     private final class Shared: Sendable {

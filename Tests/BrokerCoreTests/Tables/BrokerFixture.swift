@@ -108,7 +108,10 @@ final class BrokerFixture {
     }
 
     func tick() {
-        for broker in brokers { broker.tick() }
+        for broker in brokers {
+            broker.tick()
+            while broker.isSweeping { broker.sweep() }
+        }
         applyEffects()
     }
 

@@ -71,8 +71,8 @@
             try world.postOnly("e", ["presence-a"])
             let delivery = try #require(world.brokers[0].nextDelivery())
             #expect(delivery.stamp == 77 && delivery.app == 0)
-            world.brokers[0].count(deliveryOf: delivery.app, connections: 1, frameBytes: 10)
-            #expect(world.brokers[0].meter(of: 0).pointee.deliveryBytes == 10)
+            world.brokers[0].meter(of: delivery.app).pointee.deliveries += 1
+            #expect(world.brokers[0].appCounts(upTo: 1).apps.first?.deliveries == 1)
             world.applyEffects()
             // A member event is no publish.
             let other = Peer(loop: 0, slot: 1)

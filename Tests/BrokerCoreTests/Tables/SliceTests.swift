@@ -108,6 +108,74 @@
             #expect(InvariantWalker.fault(in: fixture.brokers) == nil)
         }
 
+        @Test func usersWhoAreTerminatedAtOnceShareASlice() throws {
+            let fixture = BrokerFixture()
+            let broker = fixture.brokers[0]
+            broker.slices.terminations = 8
+            for number in 0..<40 { fixture.signIn(fixture.connect(), #"{"id":"u\#(number)"}"#) }
+            for number in 0..<40 {
+                let id = Array("u\(number)".utf8)
+                try broker.terminateConnections(of: id.span, app: fixture.app)
+            }
+            var closes: [Int] = []
+            while broker.hasWork {
+                #expect(broker.nextDelivery() == nil)
+                closes.append(broker.effects.actions.count { if case .close = $0 { true } else { false } })
+                broker.effects.clear()
+            }
+            #expect(closes.allSatisfy { $0 <= 8 } && closes.reduce(0, +) == 40, "\(closes)")
+        }
+
+        @Test func countsThatAreOwedAreSentInSlices() {
+            let fixture = BrokerFixture { $0.subscriptionCountEnabled = true }
+            let broker = fixture.brokers[0]
+            broker.slices.counts = 10
+            let rooms = (0..<60).map { "room-\($0)" }
+            let peers = (0..<103).map { _ in fixture.connect() }
+            for peer in peers { for room in rooms { fixture.subscribe(peer, room) } }
+            for peer in peers { _ = fixture.hear(peer) }
+            fixture.pass(milliseconds: 5_001)
+            broker.tick()
+            var (slices, heard) = (1, 0)
+            func told() -> Int {
+                var count = 0
+                while broker.nextDelivery() != nil { count += 1 }
+                return count
+            }
+            heard += told()
+            #expect((1...10).contains(heard) && broker.isSweeping && broker.mustGoOn)
+            while broker.isSweeping, slices < 1_000 {
+                broker.sweep()
+                let now = told()
+                #expect(now <= 10)
+                (heard, slices) = (heard + now, slices + 1)
+            }
+            #expect(heard == rooms.count && slices >= 7 && broker.housekeeping.owing.isEmpty)
+        }
+
+        @Test func whatWasCarriedOutIsForgottenWhenItHasBecomeMuch() {
+            let fixture = BrokerFixture()
+            let broker = fixture.brokers[0]
+            let peer = fixture.connect()
+            var (most, pongs) = (0, 0)
+            for _ in 0..<5_000 {
+                broker.receive(peer.slot, #"{"event":"pusher:ping","data":{}}"#)
+                #expect(broker.answeredBytes > 0)
+                while let action = broker.effects.next() {
+                    guard case .frame(let slot, let json) = action else { continue }
+                    broker.effects.withMessage(at: json) { message in
+                        if slot == peer.slot, String(decoding: message.json, as: UTF8.self).contains("pusher:pong") {
+                            pongs += 1
+                        }
+                    }
+                }
+                broker.effects.settle()
+                most = max(most, broker.effects.bytes.count)
+                #expect(broker.answeredBytes == 0 && broker.effects.actions.isEmpty && broker.effects.areDone)
+            }
+            #expect(pongs == 5_000 && most <= 17 << 10)
+        }
+
         @Test func deliveriesToNobodyEndATurnToo() throws {
             let fixture = BrokerFixture()
             let broker = fixture.brokers[0]
