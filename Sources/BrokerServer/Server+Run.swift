@@ -13,11 +13,14 @@ extension Server {
         clinux_trim_heap()
         supervisor.tell(.ready(status: "serving"))
         var (lifecycle, pace, watch) = (Lifecycle(), ReloadPace(), CertificateWatch(state))
+        var memory = MemoryWatch(state, backlogs)
         var guarding = supervisor.watchdogMilliseconds.map { Guarding(intervalMilliseconds: $0) }
         while !lifecycle.hasEnded {
             watch?.look()
+            memory.look(milliseconds: now)
             let due = [
                 lifecycle.wait(milliseconds: now), pace.wait(milliseconds: now), guarding?.wait(milliseconds: now),
+                memory.wait(milliseconds: now),
                 watch.map { _ in UInt64(CertificateWatch.intervalMilliseconds) },
             ]
             let heard = signals.waitAll(milliseconds: due.compactMap { $0 }.min().map { Int32(clamping: $0) } ?? -1)

@@ -84,6 +84,7 @@ enum ReferencePage {
         | `event`, `data_bytes`, `user_id`, `client` | Of a publish, a sign-in, a connection |
         | `cause`, `lifetime_seconds` | Of a disconnection |
         | `address`, `apps`, `connections`, `loops`, `version`, `pid` | Of the start: what is listened on, and how many connections fit |
+        | `used_bytes`, `limit_bytes`, `backlog_bytes`, `refused_connections`, `refused_calls` | Of `memory is short` and `memory suffices again` (`memory.limit`): what is used, the limit, and who was refused since the last such line |
         | `place` | What a warning is about: a file and line, a variable, a flag |
         | `dropped_lines` | Lines lost before this one, because standard error did not take them |
         """
