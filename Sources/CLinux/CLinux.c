@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -302,5 +303,21 @@ void *clinux_remap(void *memory, size_t old_bytes, size_t bytes) {
 }
 
 void clinux_unmap(void *memory, size_t bytes) { (void)munmap(memory, bytes); }
+
+static int release_code_of(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size, (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        // What may be written has been relocated, and is ours.
+        if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
+        uintptr_t from = (object->dlpi_addr + part->p_vaddr + page - 1) & ~(page - 1);
+        uintptr_t to = (object->dlpi_addr + part->p_vaddr + part->p_memsz) & ~(page - 1);
+        if (from < to) (void)madvise((void *)from, to - from, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void clinux_release_code(void) { (void)dl_iterate_phdr(release_code_of, NULL); }
 
 void clinux_trim_heap(void) { (void)malloc_trim(0); }

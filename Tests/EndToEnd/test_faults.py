@@ -112,7 +112,7 @@ def test_failing_accepts_were_said_once_in_ten_seconds(broker):
 @pytest.mark.parametrize("code", ["ECONNABORTED", "EPROTO"])
 def test_accepts_that_fail_for_the_one_connection_keep_nobody_else_out(broker, knobs, code):
     """F2: every second one fails, or for a while each"""
-    errors = metric(broker, "starling_accept_errors_total")
+    errors, rests = metric(broker, "starling_accept_errors_total"), len(said(broker, "cannot accept connections"))
     with knobs.each("accept", code=getattr(errno, code), every=2):
         for _ in range(5):
             newcomer_is_served(broker, f"aborted-{code}")
@@ -125,6 +125,7 @@ def test_accepts_that_fail_for_the_one_connection_keep_nobody_else_out(broker, k
         for client in waiting:
             client.close()
         newcomer_is_served(broker, f"aborted-{code}")
+    assert len(said(broker, "cannot accept connections")) == rests, "it is not the machine that is short"
     assert len(said(broker, "a loop gets nowhere")) == 1 and metric(broker, "starling_loop_rests_total") > 0
 
 

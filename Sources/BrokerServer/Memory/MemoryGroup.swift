@@ -44,7 +44,7 @@ struct MemoryGroup: Equatable {
         func path(_ line: [Substring]) -> String {
             let path = String(line[2])
             // Out of sight of a namespace, or its root.
-            return path.contains("..") || path == "/" ? "" : path
+            return path.hasPrefix("/..") || path == "/" ? "" : path
         }
         for line in lines where line.count == 3 && line[1].split(separator: ",").contains("memory") {
             return (true, "/sys/fs/cgroup/memory", path(line))

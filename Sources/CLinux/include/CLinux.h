@@ -179,5 +179,9 @@ void *clinux_map(size_t bytes);
 void *clinux_remap(void *memory, size_t old_bytes, size_t bytes);
 void clinux_unmap(void *memory, size_t bytes);
 
+/// Forgets which pages of the program and its libraries were read: those that are needed again come back from the kernel's cache, those that
+/// only the start needed do not. Breakpoints that somebody has set would be lost.
+void clinux_release_code(void);
+
 /// Gives pages that hold no allocation back to the kernel, in every arena.
 void clinux_trim_heap(void);

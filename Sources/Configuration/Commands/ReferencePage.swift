@@ -1,4 +1,5 @@
 internal import Telemetry
+internal import Wire
 
 /// The reference of all options as Markdown, from the option tables.
 enum ReferencePage {
@@ -123,7 +124,7 @@ enum ReferencePage {
         for option in options {
             let key = group.isOfApp ? "apps[].\(option.key)" : option.key
             let value =
-                option.field.expectation.replacing("|", with: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
+                option.field.expectation.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
             let standard = option.field.read(defaults).json().printed()
             text += "| `\(key)` | `\(option.flag)` | `\(option.variable)` | \(value) | `\(standard)` |"
             text += group.isOfApp || option.isReloadable ? " yes |" : " restart |"
