@@ -23,7 +23,7 @@ final class ServerState: Sendable {
     private let loopHandles = Mutex<[LoopHandle]>([])
     let meters: Meters
     /// Whether memory is short.
-    let memory = MemoryPressure()
+    var memory: MemoryPressure { meters.memory }
 
     init(
         settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int, secrets: SecretFilter, tls: TLSKeeper? = nil

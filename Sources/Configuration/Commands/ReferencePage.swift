@@ -124,7 +124,8 @@ enum ReferencePage {
         for option in options {
             let key = group.isOfApp ? "apps[].\(option.key)" : option.key
             let value =
-                option.field.expectation.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
+                option.field.expectation.split(separator: "|", omittingEmptySubsequences: false).joined(
+                    separator: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
             let standard = option.field.read(defaults).json().printed()
             text += "| `\(key)` | `\(option.flag)` | `\(option.variable)` | \(value) | `\(standard)` |"
             text += group.isOfApp || option.isReloadable ? " yes |" : " restart |"
