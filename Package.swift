@@ -55,6 +55,15 @@ let strict: [SwiftSetting] = [
     .unsafeFlags(["-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
 
+/// What ships uses neither regular expressions nor tasks, and what is imported is linked: 1.3 MB of the static executable.
+let shipped: [SwiftSetting] =
+    strict + [
+        .unsafeFlags([
+            "-Xfrontend", "-disable-implicit-string-processing-module-import",
+            "-Xfrontend", "-disable-implicit-concurrency-module-import",
+        ])
+    ]
+
 let package = Package(
     name: "starling",
     products: [.executable(name: "starling", targets: ["starling"])],
@@ -65,7 +74,7 @@ let package = Package(
         .executableTarget(
             name: "starling",
             dependencies: ["BrokerServer", "Configuration", "LoadGenerator", "Reactor", "TLS", "CBuild"],
-            swiftSettings: strict),
+            swiftSettings: shipped),
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
         .executableTarget(
             name: "Echo", dependencies: ["Reactor", "Wire", "Crypto"], path: "Tests/Echo", swiftSettings: strict),
@@ -73,12 +82,12 @@ let package = Package(
         + modules.map { module in
             .target(
                 name: module.name, dependencies: module.mayImport.map { .init(stringLiteral: $0) },
-                swiftSettings: strict)
+                swiftSettings: shipped)
         }
         + benchmarkModules.map { module in
             .target(
                 name: module.name, dependencies: module.mayImport.map { .init(stringLiteral: $0) },
-                path: "benchmarks/\(module.name)", swiftSettings: strict)
+                path: "benchmarks/\(module.name)", swiftSettings: shipped)
         }
         + tests.map { suite in
             .testTarget(

@@ -72,6 +72,7 @@ struct Admission {
 
     /// Takes the places of one client: of the process, and of its app.
     func acquirePlaces(of app: App, _ broker: LoopBroker) throws(Refusal) {
+        do throws(Refusal) { try state.shared.memory.admitConnection() } catch { throw error.about(app) }
         guard state.shared.acquireWebSocket() else {
             throw .handshake(.overCapacity, "The server has no room for more connections").about(app)
         }

@@ -129,7 +129,7 @@ final class LoopServer: LoopHandler {
         let isWebSocket = sessions[slot].phase == .webSocket
         refuse(
             slot,
-            .slowConsumer(isWebSocket: isWebSocket, backlogBytes: why.waitingBytes, isOfProcess: why.isOfProcess))
+            .slowConsumer(isWebSocket: isWebSocket, backlogBytes: why.waitingBytes, why.cause))
     }
 
     func closed(_ slot: UInt32, _ why: TransportClose) {

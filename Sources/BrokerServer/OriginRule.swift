@@ -1,3 +1,5 @@
+internal import Wire
+
 /// Whether a browser's `Origin` is on an app's list (Pusher protocol §1.2, PW-016).
 ///
 /// An entry is `*`, a whole origin (`https://shop.example:8443`), a host (`shop.example`), or a host with all its
@@ -17,7 +19,7 @@ enum OriginRule {
 
     /// `https://[::1]:8443` → `[::1]`
     private static func host(of origin: String) -> Substring {
-        guard let scheme = origin.firstRange(of: "://") else { return origin[...] }
+        guard let scheme = origin.firstPlace(of: "://") else { return origin[...] }
         let authority = origin[scheme.upperBound...]
         if authority.hasPrefix("["), let end = authority.firstIndex(of: "]") { return authority[...end] }
         return authority.prefix { $0 != ":" }

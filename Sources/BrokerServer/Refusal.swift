@@ -119,14 +119,30 @@ extension Refusal {
             kind: .limit, answer: .error(.overCapacity), text: PusherErrorCode.overCapacity.text, logged: logged)
     }
 
+    /// A client that comes while the process has passed `memory.limit`: it comes again later, as its library does.
+    static var shortOfMemory: Refusal {
+        .handshake(.overCapacity, "The server is short of memory and takes no more connections: reconnect later")
+    }
+
+    /// A call of the API meanwhile.
+    static var shortOfMemoryForCalls: Refusal {
+        .http(
+            503, "The server is short of memory; try again in a second",
+            logged: "the memory of the process passed memory.limit", headers: retryAfterASecond)
+    }
+
     /// The peer does not keep up (PW-180).
-    static func slowConsumer(isWebSocket: Bool, backlogBytes: Int, isOfProcess: Bool) -> Refusal {
-        Refusal(
+    static func slowConsumer(isWebSocket: Bool, backlogBytes: Int, _ cause: Overflow.Cause) -> Refusal {
+        let logged =
+            switch cause {
+            case .connection: "the unsent backlog passed backlogBytes"
+            case .backlogs: "all unsent backlogs together passed backlogTotalBytes, and it held most"
+            case .memory: "the memory of the process passed memory.limit, and it held most"
+            }
+        return Refusal(
             kind: .slowConsumer, answer: .cutOff(isWebSocket ? .overCapacity : nil),
             text: "Too slow: the unsent backlog passed its limit",
-            logged: isOfProcess
-                ? "all unsent backlogs together passed backlogTotalBytes, and it held most"
-                : "the unsent backlog passed backlogBytes", backlogBytes: backlogBytes)
+            logged: logged, backlogBytes: backlogBytes)
     }
 
     /// A connection that the kernel ended otherwise than in good order.

@@ -38,8 +38,12 @@ struct Routes {
         switch route {
         case .webSocket(let key): return try admission.upgrade(request, key: key)
         case .operation(let operation): return try operations.answer(operation, request, &reply)
-        case .api(let app, let call): return try api.answer(request, app: app, call, &reply)
-        case .terminateByKey(let user): return try api.answerTerminateByKey(request, user: user, &reply)
+        case .api(let app, let call):
+            try state.shared.memory.admitCall()
+            return try api.answer(request, app: app, call, &reply)
+        case .terminateByKey(let user):
+            try state.shared.memory.admitCall()
+            return try api.answerTerminateByKey(request, user: user, &reply)
         case .unknown: preconditionFailure("what is unknown was refused above")
         }
     }

@@ -4,6 +4,7 @@ internal import Configuration
 internal import Glibc
 internal import Reactor
 internal import Telemetry
+internal import Wire
 
 /// From the first signal to the end; on the main thread. What is decided is decided by values: `Lifecycle`, `ReloadPace`, `Watchdog`.
 extension Server {
@@ -11,13 +12,18 @@ extension Server {
     public func run() {
         // What reading the configuration left behind: with many apps that is as much as they hold.
         clinux_trim_heap()
+        // And what only the start has read of the program and its libraries: half of what is resident.
+        if !Self.isTraced { clinux_release_code() }
         supervisor.tell(.ready(status: "serving"))
         var (lifecycle, pace, watch) = (Lifecycle(), ReloadPace(), CertificateWatch(state))
+        var memory = MemoryWatch(state, backlogs)
         var guarding = supervisor.watchdogMilliseconds.map { Guarding(intervalMilliseconds: $0) }
         while !lifecycle.hasEnded {
             watch?.look()
+            memory.look(milliseconds: now)
             let due = [
                 lifecycle.wait(milliseconds: now), pace.wait(milliseconds: now), guarding?.wait(milliseconds: now),
+                memory.wait(milliseconds: now),
                 watch.map { _ in UInt64(CertificateWatch.intervalMilliseconds) },
             ]
             let heard = signals.waitAll(milliseconds: due.compactMap { $0 }.min().map { Int32(clamping: $0) } ?? -1)
@@ -34,6 +40,11 @@ extension Server {
                 pace.ended(milliseconds: now)
             }
         }
+    }
+
+    /// A debugger has its breakpoints in our code.
+    private static var isTraced: Bool {
+        !(WholeFile.text("/proc/self/status", bytesMax: 4_096) ?? "").holds("TracerPid:\t0\n")
     }
 
     private var now: UInt64 { MonotonicTime.now().nanoseconds / 1_000_000 }

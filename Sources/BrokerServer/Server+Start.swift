@@ -35,6 +35,7 @@ extension Server {
             Banner.text(settings, listening, loops: loopCount, webSocketsMax: webSocketsMax).utf8)[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
         }

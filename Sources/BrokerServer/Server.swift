@@ -28,6 +28,8 @@ public final class Server {
     let reload: Reload
     let supervisor = Supervisor.here
     let listening: Listening
+    /// What all loops hold for peers that do not take it.
+    let backlogs: BacklogLedger
     /// Where the metrics are; nil: nowhere.
     let metrics: MetricsListening?
     /// The port that is listened on; the kernel's choice when the settings said 0.
@@ -71,7 +73,6 @@ public final class Server {
         state = ServerState(
             settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets,
             tls: try Self.certificates(settings.tls))
-        let backlogs: BacklogLedger
         reload = Reload(state, loadAgain)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
@@ -84,7 +85,7 @@ public final class Server {
         } catch {
             throw Self.failure(error, settings, plan)
         }
-        metrics = try Self.metrics(state, areWanted: areMetricsWanted) { [port = Int(listening.port)] in
+        metrics = try Self.metrics(state, areWanted: areMetricsWanted) { [port = Int(listening.port), backlogs] in
             MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, port: port)
         }
         state.isServing = true
@@ -112,6 +113,9 @@ public final class Server {
         options.messageLength = SentMessage.length
         options.refusal = SentMessage.refusal
         options.inputBytesMax = max(settings.requestHeadBytesMax, settings.messageBytesMax) + 64
+        // Measured: a client that stops acknowledging held 450 KiB in the kernel after a second of fast reading, one that was not read any
+        // more 1.6 MiB, and both may become many megabytes. Now it is a quarter of one, which is 20 Mbit/s at 50 ms.
+        (options.kernelSendBytes, options.kernelReceiveBytes) = (128 << 10, 128 << 10)
         return options
     }
 

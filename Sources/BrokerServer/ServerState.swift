@@ -22,6 +22,8 @@ final class ServerState: Sendable {
     private let serving = Atomic<Bool>(false)
     private let loopHandles = Mutex<[LoopHandle]>([])
     let meters: Meters
+    /// Whether memory is short.
+    var memory: MemoryPressure { meters.memory }
 
     init(
         settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int, secrets: SecretFilter, tls: TLSKeeper? = nil

@@ -3,6 +3,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <link.h>
 #include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -10,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -101,6 +103,13 @@ int clinux_set_stream_options(int descriptor, unsigned user_timeout_milliseconds
     return 0;
 }
 
+int clinux_set_buffers(int descriptor, int send_bytes, int receive_bytes) {
+    if (send_bytes > 0 && setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &send_bytes, sizeof send_bytes) < 0) return -errno;
+    if (receive_bytes > 0 && setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &receive_bytes, sizeof receive_bytes) < 0)
+        return -errno;
+    return 0;
+}
+
 int clinux_set_nonblocking(int descriptor) {
     int flags = fcntl(descriptor, F_GETFL);
     return flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0 ? -errno : 0;
@@ -167,6 +176,27 @@ int clinux_open_null(void) {
     int descriptor = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return descriptor < 0 ? -errno : descriptor;
 }
+
+void clinux_open_standard(void) {
+    for (int descriptor = 0; descriptor <= 2; descriptor++)
+        if (fcntl(descriptor, F_GETFD) < 0 && errno == EBADF) (void)open("/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY);
+}
+
+void clinux_rest(unsigned microseconds) {
+    struct timespec time = {.tv_sec = 0, .tv_nsec = (long)microseconds * 1000};
+    (void)nanosleep(&time, NULL);
+}
+
+static atomic_uint_least64_t shortages;
+
+ssize_t clinux_socket_answer(int code) {
+    if (code == EINTR) return -EAGAIN;
+    if (code != ENOMEM && code != ENOBUFS) return -code;
+    atomic_fetch_add_explicit(&shortages, 1, memory_order_relaxed);
+    return -EAGAIN;
+}
+
+uint64_t clinux_shortages(void) { return atomic_load_explicit(&shortages, memory_order_relaxed); }
 
 int clinux_timer_create(void) {
     int descriptor = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -273,5 +303,21 @@ void *clinux_remap(void *memory, size_t old_bytes, size_t bytes) {
 }
 
 void clinux_unmap(void *memory, size_t bytes) { (void)munmap(memory, bytes); }
+
+static int release_code_of(struct dl_phdr_info *object, size_t size, void *unused) {
+    (void)size, (void)unused;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    for (int i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *part = &object->dlpi_phdr[i];
+        // What may be written has been relocated, and is ours.
+        if (part->p_type != PT_LOAD || part->p_flags & PF_W) continue;
+        uintptr_t from = (object->dlpi_addr + part->p_vaddr + page - 1) & ~(page - 1);
+        uintptr_t to = (object->dlpi_addr + part->p_vaddr + part->p_memsz) & ~(page - 1);
+        if (from < to) (void)madvise((void *)from, to - from, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void clinux_release_code(void) { (void)dl_iterate_phdr(release_code_of, NULL); }
 
 void clinux_trim_heap(void) { (void)malloc_trim(0); }

@@ -1,4 +1,5 @@
 import Arguments
+internal import Wire
 
 /// What shows of TLS before anything is decoded: what is missing, what contradicts, and files that are not there or hold something else.
 extension Loader {
@@ -148,11 +149,11 @@ private struct PEMText {
 
     var hasCertificate: Bool {
         ["-----BEGIN CERTIFICATE-----", "-----BEGIN TRUSTED CERTIFICATE-----", "-----BEGIN X509 CERTIFICATE-----"]
-            .contains { text.contains($0) }
+            .contains { text.holds($0) }
     }
-    var hasKey: Bool { text.contains("PRIVATE KEY-----") }
+    var hasKey: Bool { text.holds("PRIVATE KEY-----") }
     /// In PKCS #8, or in the older form of OpenSSL.
     var isEncrypted: Bool {
-        text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED")
+        text.holds("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.holds("Proc-Type: 4,ENCRYPTED")
     }
 }

@@ -68,6 +68,8 @@ public struct ServerSettings: Sendable, Equatable {
     public var trustsProxy: Bool { !trustedProxies.isNobody }
     /// `/accept-traffic` answers 500 above this share of the memory limit; 1...100.
     public var memoryThresholdPercent = 85
+    /// Above it the largest backlogs go, and new clients and calls are refused.
+    public var memoryLimit = MemoryLimit.percent(80)
     public var publicAddress = PublicAddress()
     public var metrics = MetricsSettings()
     /// Never empty in a checked configuration and never more than `AppDirectory.appsMax`; keys, ids and aliases are unique over all of them.

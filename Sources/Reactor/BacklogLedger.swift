@@ -6,18 +6,23 @@ internal import Synchronization
 public final class BacklogLedger: Sendable {
     /// The memory of all backlogs: what they have allocated, not what they use of it.
     public let budget: ProcessBudget
-    /// Above this the worst offenders go that do not read.
-    let pressureBytes: Int
+    /// Above this the worst offenders go that do not read, as long as memory as a whole suffices.
+    private let ownPressureBytes: Int
     /// Above this those go too that read slowly; the last sixteenth is for those who owe little and whose loop has no offender.
-    let strainBytes: Int
+    private let ownStrainBytes: Int
+    /// The same as they are now (`squeeze`).
+    private let pressureBytes: Atomic<Int>
+    private let strainBytes: Atomic<Int>
     /// Connections by the class of their backlog.
     private let members: InlineArray<104, Atomic<Int>>
 
     /// - Parameter limitBytes: memory for all backlogs of the process.
     public init(limitBytes: Int) {
         budget = ProcessBudget(limitBytes: limitBytes)
-        pressureBytes = limitBytes - limitBytes / 8
-        strainBytes = limitBytes - limitBytes / 16
+        ownPressureBytes = limitBytes - limitBytes / 8
+        ownStrainBytes = limitBytes - limitBytes / 16
+        pressureBytes = Atomic(limitBytes - limitBytes / 8)
+        strainBytes = Atomic(limitBytes - limitBytes / 16)
         members = InlineArray { _ in Atomic(0) }
     }
 
@@ -35,8 +40,20 @@ public final class BacklogLedger: Sendable {
     /// Memory held by all backlogs of the process, what loops have in hand among it. Any thread.
     public var reservedBytes: Int { budget.reservedBytes }
 
-    var isPressed: Bool { budget.reservedBytes > pressureBytes }
-    var isStrained: Bool { budget.reservedBytes > strainBytes }
+    /// Lets backlogs have less than their limit, because the memory of the process as a whole is short: each loop sends its worst offenders away
+    /// within a tick. Any thread; holds until it is called again. nil: what is theirs.
+    /// - Parameters:
+    ///   - stalled: above so much those go who do not read.
+    ///   - all: above so much those go too who read slowly.
+    public func squeeze(stalled: Int?, all: Int?) {
+        pressureBytes.store(min(stalled ?? .max, ownPressureBytes), ordering: .relaxed)
+        strainBytes.store(min(all ?? .max, ownStrainBytes), ordering: .relaxed)
+    }
+
+    var isPressed: Bool { budget.reservedBytes > pressureBytes.load(ordering: .relaxed) }
+    var isStrained: Bool { budget.reservedBytes > strainBytes.load(ordering: .relaxed) }
+    /// Pressed by its own limit, not only by a squeeze.
+    var isPressedByItself: Bool { budget.reservedBytes > ownPressureBytes }
 
     /// Whether some connection of the process owes more than those of a class.
     func hasMember(above sizeClass: Int) -> Bool {

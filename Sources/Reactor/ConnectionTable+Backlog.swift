@@ -98,7 +98,7 @@ extension ConnectionTable {
             let grown = Offender(
                 slot: slot, sizeClass: BacklogLedger.sizeClass(wanted), isStalled: isStalled(slot))
             guard let worst = worstOffender(except: slot), !grown.isWorse(than: worst) else { return .refused }
-            overflow(worst.slot, isOfProcess: true, outbox)
+            overflow(worst.slot, .backlogs, outbox)
         }
     }
 

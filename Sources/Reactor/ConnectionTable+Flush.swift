@@ -48,9 +48,9 @@ extension ConnectionTable {
         _ slot: UInt32, _ outcome: FlushOutcome, _ outbox: Outbox
     ) -> FlushOutcome {
         switch outcome {
-        case .overflowed: overflow(slot, isOfProcess: false, outbox)
-        case .refused: overflow(slot, isOfProcess: true, outbox)
-        case .cut: overflow(slot, isOfProcess: true, isCut: true, outbox)
+        case .overflowed: overflow(slot, .connection, outbox)
+        case .refused: overflow(slot, .backlogs, outbox)
+        case .cut: overflow(slot, .backlogs, isCut: true, outbox)
         case .skipped, .sent, .backlogged, .failed: break
         }
         if !self[slot].flags.isDisjoint(with: [.sealed, .answered]) { endOfTurn(slot, isLate: outbox.progress.isLate) }

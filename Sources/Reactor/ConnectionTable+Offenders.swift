@@ -48,7 +48,7 @@ extension ConnectionTable {
         return nil
     }
 
-    /// While the process's backlogs hold almost what they may, sends away this loop's worst offenders if nobody elsewhere owes much more
+    /// While the process's backlogs hold almost what they may, or more than its memory has room for, sends away this loop's worst offenders if nobody elsewhere owes much more
     /// (or, for those who read, more); a bounded number, because each is some work.
     mutating func relievePressure(_ outbox: Outbox) {
         let ledger = backlogs.ledger
@@ -57,7 +57,7 @@ extension ConnectionTable {
             else { return }
             let margin = worst.isStalled ? Offender.factorClasses : 0
             guard !ledger.hasMember(above: worst.sizeClass + margin) else { return }
-            overflow(worst.slot, isOfProcess: true, outbox)
+            overflow(worst.slot, ledger.isPressedByItself ? .backlogs : .memory, outbox)
         }
     }
 }

@@ -2,8 +2,17 @@
 public struct Overflow: Equatable, Sendable {
     /// What waited for it when that was decided.
     public var waitingBytes: Int
-    /// The backlogs of the whole process held too much, and this one was among the largest; else it passed its own limit.
-    public var isOfProcess: Bool
+    public var cause: Cause
+
+    /// Which limit was passed.
+    public enum Cause: Sendable {
+        /// The connection's own.
+        case connection
+        /// That of all backlogs of the process, and this one was among the largest.
+        case backlogs
+        /// That of the whole memory (`BacklogLedger.squeeze`), and this one was among the largest.
+        case memory
+    }
 }
 
 /// A connection whose handler is to hear that it overflowed.
@@ -22,20 +31,22 @@ extension ConnectionTable {
     /// it has begun to receive, and its handler hears of it at the end of this turn or a later one.
     /// - Parameter mustCut: the rest of the message that it has begun to receive is lost already.
     mutating func overflow(
-        _ slot: UInt32, isOfProcess: Bool, isCut mustCut: Bool = false, _ outbox: Outbox
+        _ slot: UInt32, _ cause: Overflow.Cause, isCut mustCut: Bool = false, _ outbox: Outbox
     ) {
         statistics.overflows &+= 1
-        if isOfProcess {
-            statistics.overflowsOfProcess &+= 1
-            backlogs.ledger.budget.countRefusal()
+        switch cause {
+        case .connection: break
+        case .backlogs: statistics.overflowsOfProcess &+= 1
+        case .memory: statistics.overflowsOfMemory &+= 1
         }
-        let why = Overflow(waitingBytes: self[slot].backlogCount, isOfProcess: isOfProcess)
+        if cause != .connection { backlogs.ledger.budget.countRefusal() }
+        let why = Overflow(waitingBytes: self[slot].backlogCount, cause: cause)
         outbox.mark(slot, Outbox.refusing)
         backlogs.strike(slot, states)
         self[slot].flags.insert(.overflowed)
         self[slot].flags.remove(.sealed)
         let isMeasured = keepStartedMessage(slot)
-        let isCut = mustCut || !isMeasured || isOfProcess && self[slot].backlogCount > Self.begunBytesMax
+        let isCut = mustCut || !isMeasured || cause != .connection && self[slot].backlogCount > Self.begunBytesMax
         if isCut { freeBacklog(slot) }
         overflowing.append(
             OverflowNotice(

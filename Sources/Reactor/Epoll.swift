@@ -27,11 +27,11 @@ struct Epoll: ~Copyable {
 
     func remove(_ watched: CInt) { _ = clinux_epoll_remove(descriptor.raw, watched) }
 
-    /// - Returns: how many events there are; none after a signal.
-    func wait(milliseconds: CInt) -> Int {
+    /// - Returns: how many events there are; nil after a signal.
+    func wait(milliseconds: CInt) -> Int? {
         let count = clinux_epoll_wait(descriptor.raw, events, CInt(capacity), milliseconds)
         precondition(count >= 0 || count == -EINTR, "epoll_wait refused our own arguments")
-        return Int(max(0, count))
+        return count < 0 ? nil : Int(count)
     }
 
     /// An event of the last wait.

@@ -56,6 +56,7 @@ extension EventLoop {
         let descriptor = listener.release()
         // Accepted sockets inherit these, which saves three system calls per client in a reconnect storm.
         _ = clinux_set_stream_options(descriptor, table.options.userTimeoutMilliseconds, table.options.unsentLowBytes)
+        _ = clinux_set_buffers(descriptor, table.options.kernelSendBytes, table.options.kernelReceiveBytes)
         acceptor.listeners.append(
             Acceptor.Listening(descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer))
         arm(acceptor.listeners.count - 1)
@@ -105,7 +106,10 @@ extension EventLoop {
         watchers.append(Watcher(descriptor: descriptor, onReadable: onReadable))
     }
 
-    func notifyWatcher(_ index: Int) { watchers[index].onReadable() }
+    func notifyWatcher(_ index: Int) {
+        barren.reset()
+        watchers[index].onReadable()
+    }
 
     func announceAdopted(_ handler: any LoopHandler) {
         let adopted = due.adopted
@@ -144,7 +148,11 @@ extension EventLoop {
             }
             switch -answer {
             case EAGAIN: return
-            case EINTR, ECONNABORTED: table.statistics.acceptErrors &+= 1
+            // Of the one connection only (accept(2)); there may be others behind it.
+            case EINTR, ECONNABORTED, EPERM, EPROTO, ENOPROTOOPT, ENETDOWN, ENETUNREACH, EHOSTDOWN, EHOSTUNREACH,
+                ENONET,
+                EOPNOTSUPP:
+                table.statistics.acceptErrors &+= 1
             default:
                 table.statistics.acceptErrors &+= 1
                 acceptFailed(index, -answer)
@@ -159,9 +167,9 @@ extension EventLoop {
         table.statistics.accepted &+= 1
         let slot: UInt32
         do throws(IOError) { slot = try admit(descriptor, asking: EPOLLIN.rawValue) } catch {
-            clinux_close(descriptor)
             table.statistics.acceptErrors &+= 1
-            return
+            Log.logOncePer(seconds: 10, .error, "cannot serve connections", ("reason", error.description))
+            return refuse(descriptor, acceptor.listeners[index])
         }
         guard acceptor.listeners[index].makeLayer == nil else { return awaitFirstByte(slot, listener: index) }
         table[slot].flags.insert(.announced)
@@ -184,18 +192,23 @@ extension EventLoop {
             var address = clinux_address()
             let descriptor = clinux_accept(listener.descriptor, &address)
             guard descriptor >= 0 else { break }
-            // Behind a layer plain words would be garbage.
-            let first = listener.makeLayer == nil ? nil : clinux_peek_byte(descriptor)
-            let isPlain = first.map { $0 >= 0 && !listener.isLayered(firstByte: UInt8($0)) } ?? true
-            let words = isPlain ? table.options.refusal : []
-            _ = words.withUnsafeBytes { clinux_send(descriptor, $0.baseAddress, $0.count) }
-            _ = clinux_shutdown_write(descriptor)
-            // Unread input would turn our close into a reset, and the client would never see the answer.
-            _ = clinux_receive(descriptor, receiveBuffer, table.options.receiveBufferBytes)
-            clinux_close(descriptor)
-            table.statistics.acceptsRefused &+= 1
+            refuse(descriptor, listener)
         }
         acceptor.reserve = clinux_open_null()
+    }
+
+    /// Tells a client that there is nothing left to serve it with, and closes.
+    private func refuse(_ descriptor: CInt, _ listener: Acceptor.Listening) {
+        // Behind a layer plain words would be garbage.
+        let first = listener.makeLayer == nil ? nil : clinux_peek_byte(descriptor)
+        let isPlain = first.map { $0 >= 0 && !listener.isLayered(firstByte: UInt8($0)) } ?? true
+        let words = isPlain ? table.options.refusal : []
+        _ = words.withUnsafeBytes { clinux_send(descriptor, $0.baseAddress, $0.count) }
+        _ = clinux_shutdown_write(descriptor)
+        // Unread input would turn our close into a reset, and the client would never see the answer.
+        _ = clinux_receive(descriptor, receiveBuffer, table.options.receiveBufferBytes)
+        clinux_close(descriptor)
+        table.statistics.acceptsRefused &+= 1
     }
 
     func rearmListeners() {

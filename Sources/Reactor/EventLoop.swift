@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Telemetry
 
 /// One thread, one epoll set, its connections, timers and turn arena. Everything but `handle` is for the loop's own thread.
 ///
@@ -7,7 +8,7 @@ internal import CLinux
 /// Level-triggered, one `recv` per readable socket and turn, one `send` per connection and turn.
 ///
 /// Large, because a turn's stages are its methods, a file for each; they share the table, the outbox and the handler's turn. What has rules of
-/// its own is a value (`Acceptor`, `Handshakes`, `Epoll`, `TimerWheel`, `DueCalls`, `FlushProgress`).
+/// its own is a value (`Acceptor`, `Handshakes`, `Epoll`, `TimerWheel`, `DueCalls`, `FlushProgress`, `BarrenTurns`).
 public final class EventLoop {
     /// The door for other threads.
     public let handle: LoopHandle
@@ -27,6 +28,7 @@ public final class EventLoop {
     var watchers: [Watcher] = []
     var wheel: TimerWheel
     var due = DueCalls()
+    var barren = BarrenTurns()
     /// Taken from the kernel and not served yet: the next turn begins with them.
     private var batch = 0..<0
     var isStopping = false
@@ -117,6 +119,7 @@ public final class EventLoop {
             rearmListeners()
             if handshakes.areWaiting { renewPlaces(handler) }
             if acceptor.isFinishing { finishListening(handler) }
+            table.statistics.noteShortages(clinux_shortages())
             handler.tick()
         }
         // Whoever is served between two slices costs about as much as four sends: a fan-out gets half of the time at least.
@@ -138,8 +141,21 @@ public final class EventLoop {
             if !handler.hasWork() && !handle.isAsked { milliseconds = millisecondsToNextTick() }
         }
         let count = epoll.wait(milliseconds: milliseconds)
-        if mayWait { handle.wakeUp() }
-        return count
+        if mayWait {
+            handle.wakeUp()
+            if count != 0, barren.add(table.statistics.progress) { rest() }
+        }
+        return count ?? 0
+    }
+
+    /// Events come and come, and nothing can be done about them.
+    @inline(never)
+    private func rest() {
+        table.statistics.rests &+= 1
+        Log.logOncePer(
+            seconds: 10, .warning, "a loop gets nowhere",
+            ("reason", "the kernel reports what it then does not let us do; the loop rests a millisecond each time"))
+        clinux_rest(1_000)
     }
 
     private func millisecondsToNextTick() -> CInt {

@@ -1,3 +1,5 @@
+internal import Telemetry
+
 /// Sizes and bounds of one loop.
 ///
 /// Large, because it has a field for each bound.
@@ -52,6 +54,10 @@ public struct LoopOptions: Sendable {
     /// TCP_NOTSENT_LOWAT: unsent bytes the kernel holds per connection, so that a slow peer's queue stands in our accounted backlog and
     /// not in kernel memory, which no limit of ours bounds. 0 leaves it to the kernel.
     public var unsentLowBytes: Int32 = 16 * 1_024
+    /// SO_SNDBUF and SO_RCVBUF of accepted connections, which the kernel doubles for its own needs: left to itself (0) it grows them to megabytes
+    /// for whoever was fast once, and they stay full when he does not acknowledge, or is not read, any more.
+    public var kernelSendBytes: Int32 = 0
+    public var kernelReceiveBytes: Int32 = 0
 
     public init() {}
 }
@@ -68,6 +74,10 @@ public struct LoopStatistics: Sendable, Equatable {
     public var acceptsRefused: UInt64 = 0
     /// Failed accepts of any kind.
     public var acceptErrors: UInt64 = 0
+    /// Milliseconds the loop rested because it got nowhere (`BarrenTurns`).
+    public var rests: UInt64 = 0
+    /// Of the process: how often the kernel had no memory for a socket's bytes, by the last tick.
+    public var shortages: UInt64 = 0
     public var closed: UInt64 = 0
     /// Connections whose layer's handshake was done; and those closed because it failed or took too long.
     public var handshakes: UInt64 = 0
@@ -83,6 +93,8 @@ public struct LoopStatistics: Sendable, Equatable {
     public var overflows: UInt64 = 0
     /// Those of them that went because the backlogs of the process held too much.
     public var overflowsOfProcess: UInt64 = 0
+    /// And because the memory of the process was short.
+    public var overflowsOfMemory: UInt64 = 0
     public var timersFired: UInt64 = 0
     /// Frames written into the arena, and (frame, connection) pairs queued and flushed.
     public var frames: UInt64 = 0
@@ -97,4 +109,11 @@ public struct LoopStatistics: Sendable, Equatable {
     public var secured: Int = 0
 
     public init() {}
+
+    /// Says so once per period when the kernel had no memory for what we wanted to send or receive: it is tried again.
+    mutating func noteShortages(_ count: UInt64) {
+        guard count != shortages else { return }
+        shortages = count
+        Log.logOncePer(seconds: 10, .warning, "the kernel has no memory for sockets", ("times", count))
+    }
 }

@@ -113,7 +113,7 @@ final class KeyPair: @unchecked Sendable {
             throw TLSProblem("\(files.key): the passphrase in \(files.passphrase) does not open the key")
         }
         // OpenSSL calls that "unsupported".
-        if !String(decoding: pem, as: UTF8.self).contains("PRIVATE KEY-----") {
+        if strstr(String(decoding: pem, as: UTF8.self), "PRIVATE KEY-----") == nil {
             throw TLSProblem("\(files.key): holds no private key in PEM")
         }
         throw TLSProblem("\(files.key): the key cannot be read: \(OpenSSL.text(error))")

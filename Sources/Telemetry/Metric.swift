@@ -25,7 +25,11 @@ public enum Metric: String, CaseIterable, Sendable {
     case residentMemory = "process_resident_memory_bytes"
     case openDescriptors = "process_open_fds"
     case descriptorsMax = "process_max_fds"
+    case memoryTotal = "starling_memory_total_bytes"
     case memoryLimit = "starling_memory_limit_bytes"
+    case memoryUsed = "starling_memory_used_bytes"
+    case memoryPressure = "starling_memory_pressure"
+    case memoryRefusals = "starling_memory_refusals_total"
     case ready = "starling_ready"
     case loops = "starling_loops"
     case silentLoops = "starling_silent_loops"
@@ -74,9 +78,12 @@ public enum Metric: String, CaseIterable, Sendable {
     // The loops
     case turnTime = "starling_loop_turn_seconds"
     case loopLag = "starling_loop_lag_seconds"
+    case loopRests = "starling_loop_rests_total"
+    case shortages = "starling_socket_shortages_total"
 
     // The operator
     case reloads = "starling_reloads_total"
+    case droppedLines = "starling_log_dropped_lines_total"
     case tlsHandshakes = "starling_tls_handshakes_total"
     case tlsFailures = "starling_tls_handshake_failures_total"
     case certificateExpiry = "starling_certificate_expiry_timestamp_seconds"
@@ -105,7 +112,12 @@ public enum Metric: String, CaseIterable, Sendable {
         case .residentMemory: .init(.gauge, "Memory of the process")
         case .openDescriptors: .init(.gauge, "Descriptors that are open")
         case .descriptorsMax: .init(.gauge, "Descriptors the process may have")
-        case .memoryLimit: .init(.gauge, "Memory of the machine, or of the control group if that is less")
+        case .memoryTotal: .init(.gauge, "Memory of the machine, or of the control group if that is less")
+        case .memoryLimit: .init(.gauge, "What memory.limit comes to; 0: nothing")
+        case .memoryUsed: .init(.gauge, "What is compared with it: of the process, or of its control group")
+        case .memoryPressure:
+            .init(.gauge, "0; 1 while more is used: new clients and API calls are refused; 2: an eighth more")
+        case .memoryRefusals: .init(.counter, ["cause"], "Refused meanwhile: connection, call")
         case .ready: .init(.gauge, "1 while new clients are taken, 0 at the start and while draining")
         case .loops: .init(.gauge, "Event loops")
         case .silentLoops: .init(.gauge, "Loops that did not tell their numbers within a second: theirs are old ones")
@@ -156,7 +168,7 @@ public enum Metric: String, CaseIterable, Sendable {
         case .slowConsumers:
             .init(
                 .counter, ["limit"],
-                "Connections cut off because too much waited for them: backlogBytes, backlogTotalBytes")
+                "Connections cut off because too much waited for them: backlogBytes, backlogTotalBytes, memory.limit")
         case .backlog: .init(.gauge, "Bytes that wait for clients who do not take them")
         case .backlogMemory: .init(.gauge, "Memory that is held for them")
         case .backlogLimit: .init(.gauge, "What it may be: backlogTotalBytes")
@@ -167,6 +179,12 @@ public enum Metric: String, CaseIterable, Sendable {
         case .turnTime: .init(.histogram, ["loop"], "Length of a turn of a loop, without its sleep")
         case .loopLag: .init(.histogram, ["loop"], "How late the tick of a loop was, which is due every 100 ms")
 
+        case .loopRests:
+            .init(
+                .counter, "Milliseconds that loops rested because the kernel reported what it then did not let them do")
+        case .shortages: .init(.counter, "Sends and receives for which the kernel had no memory; they are tried again")
+
+        case .droppedLines: .init(.counter, "Log lines that standard error did not take")
         case .reloads: .init(.counter, ["outcome"], "Reloads of the configuration: applied, failed (nothing changed)")
         case .tlsHandshakes: .init(.counter, "TLS handshakes that were completed")
         case .tlsFailures: .init(.counter, ["reason"], "TLS handshakes that failed")

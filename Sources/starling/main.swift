@@ -3,6 +3,7 @@ internal import CBuild
 internal import Configuration
 internal import Glibc
 internal import LoadGenerator
+internal import Reactor
 
 /// Raised with each release; `deploy/run` and the tests print it.
 let build = BuildInformation(version: "0.1.0", commit: String(cString: starling_build_commit))
@@ -25,6 +26,8 @@ func serve(_ configuration: consuming LoadedSettings) {
 
 /// In a function, because what a variable of the main file holds is held to the end.
 func main() {
+    // Whoever starts us may have closed one: its number must not go to a client, who would get the log.
+    StandardStreams.open()
     switch CommandLineRequest.parse(
         arguments: Array(CommandLine.arguments.dropFirst()), environment: ProcessEnvironment.environment(),
         build: build,

@@ -151,6 +151,19 @@
             #expect(state.broker.apps[0].connectionCount == 0)
         }
 
+        @Test func whileMemoryIsShortNobodyIsLetIn() throws {
+            let state = makeState(false) { _ in }
+            let (admission, app) = (Admission(state: LoopState(state)), state.broker.apps[0])
+            let broker = LoopBroker(shared: state.broker, loop: 0)
+            state.memory.set(.short, .init(usedBytes: 3, limitBytes: 2, backlogBytes: 1))
+            #expect(throws: Refusal.shortOfMemory.about(app)) { try admission.acquirePlaces(of: app, broker) }
+            #expect(Refusal.shortOfMemory.code == 4_100 && Refusal.shortOfMemory.kind == .handshake)
+            #expect(state.webSocketCount == 0 && state.memory.facts.refusedConnections == 1)
+            state.memory.set(.calm, .init(usedBytes: 1, limitBytes: 2, backlogBytes: 0))
+            try admission.acquirePlaces(of: app, broker)
+            #expect(state.webSocketCount == 1 && state.memory.facts.refusedConnections == 1)
+        }
+
         @Test func theQuotasCodeIsTheAppsChoice() throws {
             let state = makeState(false) { ($0.limits.connectionsMax, $0.quotaCode) = (0, 4_100) }
             let broker = LoopBroker(shared: state.broker, loop: 0)

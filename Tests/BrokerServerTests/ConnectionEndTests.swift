@@ -33,7 +33,7 @@
             Row(
                 "a backlog that is too long",
                 Case(
-                    deed: { $0.server.overflowed($0.slot, Overflow(waitingBytes: 9, isOfProcess: false)) }, code: 4_100)
+                    deed: { $0.server.overflowed($0.slot, Overflow(waitingBytes: 9, cause: .connection)) }, code: 4_100)
             ),
             Row("no room for its message", Case(deed: { $0.server.inputRefused($0.slot) }, code: 4_100)),
             Row(
@@ -83,7 +83,7 @@
             bench.connect()
             bench.server.end(bench.slot, .idle, .finish(.error(.reconnect)))
             #expect(bench.server.sessions[bench.slot].phase == .ending)
-            bench.server.overflowed(bench.slot, Overflow(waitingBytes: 9, isOfProcess: false))
+            bench.server.overflowed(bench.slot, Overflow(waitingBytes: 9, cause: .connection))
             bench.turn(2)
             #expect(bench.server.sessions[bench.slot].phase == .free, "and not when its time to answer is over")
         }
@@ -91,7 +91,7 @@
         @Test func aCallerThatIsTooSlowIsReset() throws {
             let bench = try LoopBench()
             bench.turn(2)
-            bench.server.overflowed(bench.slot, Overflow(waitingBytes: 9, isOfProcess: false))
+            bench.server.overflowed(bench.slot, Overflow(waitingBytes: 9, cause: .connection))
             bench.turn(2)
             #expect(bench.server.sessions[bench.slot].phase == .free && bench.heard.isEmpty)
         }

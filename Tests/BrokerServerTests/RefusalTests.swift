@@ -19,10 +19,10 @@
             Row("no room for a message", (.inputTotal(isWebSocket: true), .limit, 4_100)),
             Row(
                 "a slow client",
-                (.slowConsumer(isWebSocket: true, backlogBytes: 9, isOfProcess: false), .slowConsumer, 4_100)),
+                (.slowConsumer(isWebSocket: true, backlogBytes: 9, .connection), .slowConsumer, 4_100)),
             Row(
                 "a slow caller",
-                (.slowConsumer(isWebSocket: false, backlogBytes: 9, isOfProcess: true), .slowConsumer, nil)
+                (.slowConsumer(isWebSocket: false, backlogBytes: 9, .backlogs), .slowConsumer, nil)
             ),
         ]
 

@@ -128,6 +128,24 @@
             #expect(refusal.code == 401 && refusal.app == 0 && refusal.kind == .auth)
         }
 
+        @Test func whileMemoryIsShortCallsComeAgainLaterAndHealthIsAnswered() throws {
+            let bench = try LoopBench()
+            let memory = bench.server.state.shared.memory
+            memory.set(.strained, .init(usedBytes: 3, limitBytes: 2, backlogBytes: 1))
+            let refused = Refusal.shortOfMemoryForCalls
+            #expect(refused.answer == .status(503, headers: "Retry-After: 1\r\n") && refused.kind == .limit)
+            #expect(try ask(bench, bench.call("GET", "/channels")).outcome == .failure(refused))
+            #expect(try ask(bench, bench.call("POST", "/events"), stage: .head).outcome == .failure(refused))
+            let terminate = plain("POST /users/u/terminate_connections")
+            #expect(try ask(bench, terminate).outcome == .failure(refused))
+            for path in ["/live", "/ready", "/up", "/usage", "/"] {
+                #expect(try ask(bench, plain("GET \(path)")).outcome == .success("reply"), "\(path)")
+            }
+            #expect(memory.facts.refusedCalls == 3)
+            memory.set(.calm, .init(usedBytes: 1, limitBytes: 2, backlogBytes: 0))
+            #expect(try ask(bench, bench.call("GET", "/channels")).outcome == .success("list"))
+        }
+
         @Test func aRepeatedPublishSaysSo() throws {
             let bench = try LoopBench()
             let body = Array(#"{"name":"e","channel":"c","data":"d"}"#.utf8)

@@ -112,6 +112,7 @@ import Testing
             switch field {
             case .text, .secret: "x"
             case .boolean, .networks: "on"
+            case .memory: "70%"
             case .integer(_, let range): String(range.lowerBound + 1)
             case .numbers(_, let numbers): String(numbers[1])
             case .limit(_, let range): String(range.lowerBound + 1)

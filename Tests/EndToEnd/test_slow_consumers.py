@@ -1,6 +1,9 @@
 """Peers that do not read (reference §3.10, PW-180)."""
 
 import json
+import re
+import shutil
+import subprocess
 import threading
 import time
 
@@ -8,6 +11,7 @@ import pytest
 
 from harness import Broker, app, wait_until
 from rawclient import CLOSE, PING, TEXT, RawClient, frame, text
+from session import DEADLINE
 
 DATA = "x" * 10_000
 BACKLOG = 64 * 1024
@@ -133,3 +137,39 @@ def test_half_a_message_holds_no_place_for_ever(broker):
     with RawClient(broker) as half, broker.client() as bystander:
         half.send_bytes(frame(TEXT, json.dumps({"event": "pusher:ping", "x": "y" * 60_000}))[:10_000])
         bystander.nothing_until_pong()
+
+
+def kernel_memory(port: int) -> list[dict[str, int]]:
+    """What the kernel holds for each of the broker's connections: `r` unread, `w` unsent or unacknowledged, and what they may be."""
+    told = subprocess.run(["ss", "-tmnH", f"sport = :{port}"], capture_output=True, text=True, timeout=DEADLINE).stdout
+    found = re.findall(r"skmem:\(r(\d+),rb(\d+),t\d+,tb(\d+),f\d+,w(\d+),", told)
+    return [dict(zip(("r", "rb", "tb", "w"), map(int, one))) for one in found]
+
+
+@pytest.mark.skipif(shutil.which("ss") is None, reason="ss is not installed (Debian: iproute2)")
+def test_the_kernel_holds_little_for_who_neither_reads_nor_is_read():
+    """S1: 57 kB for whom we write to, a quarter of a megabyte for who writes to us; 4 MB and more if it did as it likes"""
+    with Broker({"backlogBytes": 1 << 27, "apps": [app(limits={"eventDataBytes": 100_000})]}) as broker:
+        with RawClient(broker) as stalled, RawClient(broker) as greedy:
+            stalled.subscribe("room")
+            # While it is read and reads, its windows grow.
+            for _ in range(100):
+                broker.trigger("room", "load", DATA * 9)
+                stalled.expect("load", "room")
+            pings = text({"event": "pusher:ping"}) * 2_000
+            for _ in range(20):
+                writer = threading.Thread(target=greedy.send_bytes, args=(pings,))
+                writer.start()
+                for _ in range(2_000):
+                    greedy.expect("pusher:pong")
+                writer.join()
+            for _ in range(100):
+                broker.trigger("room", "load", DATA * 9)
+            greedy.socket.settimeout(0.5)
+            with pytest.raises(TimeoutError):
+                for _ in range(1_000):
+                    greedy.send_bytes(pings)
+            held = kernel_memory(broker.port)
+            assert len(held) >= 2 and max(one["w"] for one in held) > 10_000 and max(one["r"] for one in held) > 50_000, held
+            for one in held:
+                assert one["w"] < 384 << 10 and one["r"] < 384 << 10 and one["tb"] <= 256 << 10 and one["rb"] <= 256 << 10, held

@@ -16,7 +16,7 @@ import Testing
     @Test func ifTheBegunMessageFitsItsRestIsKeptAndTheClientIsTold() {
         let (bench, outcome) = outcome(total: 50_000)
         let notice = bench.table.overflowing.waiting.first
-        #expect(outcome == .refused && notice?.isCut == false && notice?.overflow.isOfProcess == true)
+        #expect(outcome == .refused && notice?.isCut == false && notice?.overflow.cause == .backlogs)
         #expect(bench.table.states[0].backlogCount == 3_004 - 1_000)
         bench.outbox.reset()
     }
@@ -24,7 +24,7 @@ import Testing
     @Test func ifNotEvenThatFitsItIsCut() {
         let (bench, outcome) = outcome(total: 1_000)
         let notice = bench.table.overflowing.waiting.first
-        #expect(outcome == .cut && notice?.isCut == true && notice?.overflow.isOfProcess == true)
+        #expect(outcome == .cut && notice?.isCut == true && notice?.overflow.cause == .backlogs)
         #expect(bench.table.states[0].backlog == nil && bench.table.backlogs.usedBytes == 0)
         bench.outbox.reset()
     }

@@ -106,6 +106,48 @@ import Testing
         #expect(rich.overflowed.count == 1 && !options.backlogs.isPressed)
     }
 
+    @Test func whenMemoryIsShortTheWorstGoUntilTheRestHasRoom() {
+        let options = options(limit: 1 << 20)
+        let bench = Bench(connections: 5, options)
+        for (slot, size) in [30_000, 60_000, 20_000, 5_000, 90_000].enumerated() {
+            bench.outbox.send(frame(size), to: UInt32(slot))
+            bench.flush()
+        }
+        options.backlogs.squeeze(stalled: 70_000, all: nil)
+        bench.table.relievePressure(bench.outbox)
+        #expect(bench.overflowed.isEmpty, "they have been seen to read a moment ago")
+        bench.table.tick &+= 5
+        bench.table.relievePressure(bench.outbox)
+        #expect(bench.overflowed == [4, 1, 0] && options.backlogs.reservedBytes <= 70_000)
+        #expect(bench.table.overflowing.waiting.allSatisfy { $0.overflow.cause == .memory })
+        #expect(bench.table.statistics.overflowsOfMemory == 3 && bench.table.statistics.overflowsOfProcess == 0)
+        options.backlogs.squeeze(stalled: nil, all: nil)
+        #expect(!options.backlogs.isPressed && !options.backlogs.isStrained)
+    }
+
+    @Test func whenMemoryIsVeryShortThoseGoTooWhoRead() {
+        let options = options(limit: 1 << 20)
+        let bench = Bench(connections: 2, options)
+        for slot in UInt32(0)..<2 { bench.outbox.send(frame(30_000 * Int(slot + 1)), to: slot) }
+        bench.flush()
+        options.backlogs.squeeze(stalled: 0, all: 40_000)
+        bench.table.relievePressure(bench.outbox)
+        #expect(bench.overflowed == [1], "the other fits")
+        bench.table.tick &+= 5
+        bench.table.relievePressure(bench.outbox)
+        #expect(bench.overflowed == [1, 0], "it has not read for a while")
+    }
+
+    @Test func aSqueezeGivesNoMoreThanTheBacklogsOwnLimit() {
+        let options = options(limit: 1 << 20, total: 80_000)
+        let bench = Bench(connections: 2, options)
+        options.backlogs.squeeze(stalled: 1 << 30, all: 1 << 30)
+        bench.outbox.send(frame(76_000), to: 0)
+        bench.flush()
+        bench.table.relievePressure(bench.outbox)
+        #expect(bench.table.overflowing.waiting.map(\.overflow.cause) == [.backlogs])
+    }
+
     @Test func aBacklogThatEndsWithItsConnectionIsGivenBackAtOnce() {
         let bench = Bench(connections: 2, options(limit: 1 << 20))
         for slot in UInt32(0)..<2 { bench.outbox.send(frame(50_000), to: slot) }

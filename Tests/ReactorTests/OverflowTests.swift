@@ -42,7 +42,7 @@ import Testing
         bench.outbox.send(frame(10, 9), to: 0)
         bench.flush()
         #expect(bench.overflowed == [0])
-        #expect(bench.table.overflowing.waiting.first?.overflow == Overflow(waitingBytes: 1_012, isOfProcess: false))
+        #expect(bench.table.overflowing.waiting.first?.overflow == Overflow(waitingBytes: 1_012, cause: .connection))
     }
 
     @Test func theFramesOfTheTurnItselfAreNotHeldAgainstIt() {

@@ -7,7 +7,10 @@ struct Figure: Sendable {
 
     /// For people: `publishes_per_second` → `publishes / s`.
     var label: String {
-        let words = name.replacing("_per_second", with: "_/_s").replacing("_percent", with: "").split(separator: "_")
+        var words = name.split(separator: "_").filter { $0 != "percent" }
+        if let per = words.firstIndex(of: "per"), words[per...].starts(with: ["per", "second"]) {
+            words.replaceSubrange(per...per + 1, with: ["/", "s"])
+        }
         return words.map { Self.abbreviations[$0] ?? String($0) }.joined(separator: " ")
     }
 

@@ -48,6 +48,8 @@ extension LoopStatistics {
         accepted &+= other.accepted
         acceptsRefused &+= other.acceptsRefused
         acceptErrors &+= other.acceptErrors
+        rests &+= other.rests
+        shortages = max(shortages, other.shortages)
         handshakes &+= other.handshakes
         handshakesFailed &+= other.handshakesFailed
         bytesIn &+= other.bytesIn
@@ -55,6 +57,7 @@ extension LoopStatistics {
         shortWrites &+= other.shortWrites
         overflows &+= other.overflows
         overflowsOfProcess &+= other.overflowsOfProcess
+        overflowsOfMemory &+= other.overflowsOfMemory
         backlogBytes += other.backlogBytes
         backlogMemoryBytes += other.backlogMemoryBytes
         inputBytes += other.inputBytes

@@ -9,6 +9,8 @@ internal import Synchronization
 /// A loop that nobody asks does nothing for it but a load a turn: no lock, no atomic addition, and nothing on a tick. One that hangs does
 /// not hold up the scrape: after a second what it told last is taken (`starling_silent_loops`).
 final class Meters: Sendable {
+    /// What is known of the process's memory.
+    let memory = MemoryPressure()
     let boards: [MeterBoard]
     let reloads = ReloadCounts()
     /// Of the loop that serves the page.

@@ -46,6 +46,7 @@ struct MetricsPage {
         var backlogMemoryBytes = 0
         var backlogLimitBytes = 0
         var (reloads, refusedReloads) = (0, 0)
+        var memory = MemoryPressure.Facts()
         var port = 0
         /// Before soketi's names.
         var prefix = ""
@@ -94,8 +95,13 @@ struct MetricsPage {
             }
         case .slowConsumers:
             let ofProcess = total.statistics.overflowsOfProcess
-            page.sample(.count(total.statistics.overflows &- ofProcess), ("limit", "backlogBytes"))
+            let ofMemory = total.statistics.overflowsOfMemory
+            page.sample(.count(total.statistics.overflows &- ofProcess &- ofMemory), ("limit", "backlogBytes"))
             page.sample(.count(ofProcess), ("limit", "backlogTotalBytes"))
+            page.sample(.count(ofMemory), ("limit", "memory.limit"))
+        case .memoryRefusals:
+            page.sample(.number(server.memory.refusedConnections), ("cause", "connection"))
+            page.sample(.number(server.memory.refusedCalls), ("cause", "call"))
         case .queued: forEachLoop { page.sample(.number($0.queuedBytes), ("loop", $1)) }
         case .turnTime: forEachLoop { page.histogram($0.turns, [("loop", $1)], step: 2) }
         case .loopLag: forEachLoop { page.histogram($0.lag, [("loop", $1)], step: 2) }
@@ -119,7 +125,10 @@ struct MetricsPage {
         case .startTime: .number(server.startUnixSeconds)
         case .processorTime: .nanoseconds(facts.processorNanoseconds)
         case .residentMemory: .number(facts.memory.usedBytes)
-        case .memoryLimit: .number(facts.memory.totalBytes)
+        case .memoryTotal: .number(facts.memory.totalBytes)
+        case .memoryLimit: .number(server.memory.limitBytes)
+        case .memoryUsed: .number(server.memory.usedBytes)
+        case .memoryPressure: .number(server.memory.level)
         case .openDescriptors: .number(facts.openDescriptors)
         case .descriptorsMax: .number(facts.descriptorsMax)
         case .ready: .number(server.isReady ? 1 : 0)
@@ -135,6 +144,9 @@ struct MetricsPage {
         case .backlogMemory: .number(server.backlogMemoryBytes)
         case .backlogLimit: .number(server.backlogLimitBytes)
         case .shortWrites: .count(statistics.shortWrites)
+        case .loopRests: .count(statistics.rests)
+        case .shortages: .count(statistics.shortages)
+        case .droppedLines: .count(facts.droppedLines)
         case .input: .number(statistics.inputBytes)
         case .tlsHandshakes: .count(statistics.handshakes)
         default: nil

@@ -2,6 +2,7 @@ internal import Configuration
 internal import Crypto
 internal import Glibc
 internal import Reactor
+internal import Telemetry
 
 /// What the kernel says of this process, read when somebody scrapes.
 struct ProcessFacts {
@@ -9,6 +10,7 @@ struct ProcessFacts {
     var openDescriptors = Self.countDescriptors()
     var descriptorsMax = Self.descriptorLimit()
     var processorNanoseconds = Self.processorTime()
+    var droppedLines = Log.droppedLines
 
     /// Entries of /proc/self/fd, without the one that the count itself opens.
     private static func countDescriptors() -> Int {

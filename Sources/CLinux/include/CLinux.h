@@ -60,27 +60,38 @@ static inline int clinux_eventfd_drain(int descriptor) {
 
 // Bytes.
 
+/// What a socket call that failed comes to: that the kernel has no memory just now is the same as that it has no room, and is counted.
+ssize_t clinux_socket_answer(int code);
+/// How often the kernel had no memory for a socket's bytes.
+uint64_t clinux_shortages(void);
+
+// A signal may interrupt a call, but not for ever.
+#define CLINUX_TRIES 8
+
 static inline ssize_t clinux_receive(int descriptor, void *buffer, size_t capacity) {
     ssize_t count;
+    int tries = 0;
     do count = recv(descriptor, buffer, capacity, 0);
-    while (count < 0 && errno == EINTR);
-    return count < 0 ? -errno : count;
+    while (count < 0 && errno == EINTR && ++tries < CLINUX_TRIES);
+    return count < 0 ? clinux_socket_answer(errno) : count;
 }
 
 /// The first byte that waits, 0...255, without taking it.
 static inline int clinux_peek_byte(int descriptor) {
     uint8_t byte;
     ssize_t count;
+    int tries = 0;
     do count = recv(descriptor, &byte, 1, MSG_PEEK);
-    while (count < 0 && errno == EINTR);
+    while (count < 0 && errno == EINTR && ++tries < CLINUX_TRIES);
     return count == 1 ? byte : -1;
 }
 
 static inline ssize_t clinux_send(int descriptor, const void *bytes, size_t count) {
     ssize_t taken;
+    int tries = 0;
     do taken = send(descriptor, bytes, count, MSG_NOSIGNAL);
-    while (taken < 0 && errno == EINTR);
-    return taken < 0 ? -errno : taken;
+    while (taken < 0 && errno == EINTR && ++tries < CLINUX_TRIES);
+    return taken < 0 ? clinux_socket_answer(errno) : taken;
 }
 
 static inline int clinux_shutdown_write(int descriptor) {
@@ -99,6 +110,8 @@ const char *clinux_resolve_text(int code);
 
 /// Options every stream of ours has; set on a listener they are inherited by what it accepts.
 int clinux_set_stream_options(int descriptor, unsigned user_timeout_milliseconds, int unsent_low_bytes);
+/// The most that the kernel keeps of a stream's bytes, twice what is said (socket(7)), and not as much as it likes; on a listener inherited.
+int clinux_set_buffers(int descriptor, int send_bytes, int receive_bytes);
 int clinux_set_nonblocking(int descriptor);
 /// close() will then discard unsent bytes and send RST.
 void clinux_set_reset_on_close(int descriptor);
@@ -111,6 +124,10 @@ int clinux_socket_pair(int pair[2]);
 /// A blocking client connection to an IP literal, for tests and tools.
 int clinux_connect(const char *host, uint16_t port);
 int clinux_open_null(void);
+/// Gives standard input, output and error that are closed to /dev/null, before anything else gets their numbers and is written a log into.
+void clinux_open_standard(void);
+/// Sleeps.
+void clinux_rest(unsigned microseconds);
 
 // Time.
 
@@ -161,6 +178,10 @@ void clinux_fix_heap_thresholds(void);
 void *clinux_map(size_t bytes);
 void *clinux_remap(void *memory, size_t old_bytes, size_t bytes);
 void clinux_unmap(void *memory, size_t bytes);
+
+/// Forgets which pages of the program and its libraries were read: those that are needed again come back from the kernel's cache, those that
+/// only the start needed do not. Breakpoints that somebody has set would be lost.
+void clinux_release_code(void);
 
 /// Gives pages that hold no allocation back to the kernel, in every arena.
 void clinux_trim_heap(void);

@@ -1,4 +1,5 @@
 import Arguments
+internal import Wire
 
 /// What the command line asks for. Everything but serving and asking a running broker is already answered here.
 public enum CommandLineRequest: Sendable {
@@ -115,7 +116,7 @@ public struct HealthTarget: Sendable, Equatable {
     /// the broker's usual one without it.
     static func parse(_ url: String, timeoutSeconds: Int) -> HealthTarget? {
         let hasScheme = url.hasPrefix("http://")
-        guard hasScheme || !url.contains("://") else { return nil }
+        guard hasScheme || !url.holds("://") else { return nil }
         let rest = url.dropFirst(hasScheme ? 7 : 0)
         let authority = rest.prefix { $0 != "/" }
         let path = rest.dropFirst(authority.count)

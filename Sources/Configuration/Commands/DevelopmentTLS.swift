@@ -49,7 +49,7 @@ public struct DevelopmentTLS: Sendable, Equatable {
 
     /// Labels of RFC 1123 §2.1, and `_`, which developers use.
     private static func fault(of text: String) -> String? {
-        if text.contains("://") || text.contains("/") { return "is a URL; give its host alone" }
+        if text.holds("://") || text.contains("/") { return "is a URL; give its host alone" }
         guard text.utf8.allSatisfy({ $0 < 0x80 }) else { return "is not ASCII; give the form that begins with xn--" }
         var labels = text.lowercased().split(separator: ".", omittingEmptySubsequences: false)
         if labels.last == "", labels.count > 1 { labels.removeLast() }

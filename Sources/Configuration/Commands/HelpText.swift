@@ -132,6 +132,7 @@ extension Option {
         case .text, .secret: "TEXT"
         case .boolean, .networks: ""
         case .integer, .limit: "N"
+        case .memory: "N|N%"
         case .numbers(_, let numbers): numbers.map(String.init).joined(separator: "|")
         case .list, .keys: "A,B,…"
         case .certificates: "CERTIFICATE:KEY,…"
@@ -144,6 +145,7 @@ extension Option {
         switch field.read(defaults) {
         case .text(""), .list([]), .keys([]), .certificates, .networks: ""
         case .text(let text): " [\(text)]"
+        case .memory(let limit): " [\(limit.text)]"
         case .limit(nil): " [unlimited]"
         case .limit(let number?), .integer(let number): " [\(number)\(unit.isEmpty ? "" : " " + unit)]"
         case .boolean(let isTrue): isTrue ? " [on]" : ""

@@ -1,4 +1,5 @@
 internal import Telemetry
+internal import Wire
 
 /// The reference of all options as Markdown, from the option tables.
 enum ReferencePage {
@@ -84,6 +85,7 @@ enum ReferencePage {
         | `event`, `data_bytes`, `user_id`, `client` | Of a publish, a sign-in, a connection |
         | `cause`, `lifetime_seconds` | Of a disconnection |
         | `address`, `apps`, `connections`, `loops`, `version`, `pid` | Of the start: what is listened on, and how many connections fit |
+        | `used_bytes`, `limit_bytes`, `backlog_bytes`, `refused_connections`, `refused_calls` | Of `memory is short` and `memory suffices again` (`memory.limit`): what is used, the limit, and who was refused since the last such line |
         | `place` | What a warning is about: a file and line, a variable, a flag |
         | `dropped_lines` | Lines lost before this one, because standard error did not take them |
         """
@@ -122,7 +124,8 @@ enum ReferencePage {
         for option in options {
             let key = group.isOfApp ? "apps[].\(option.key)" : option.key
             let value =
-                option.field.expectation.replacing("|", with: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
+                option.field.expectation.split(separator: "|", omittingEmptySubsequences: false).joined(
+                    separator: "\\|") + (option.unit.isEmpty ? "" : " (\(option.unit))")
             let standard = option.field.read(defaults).json().printed()
             text += "| `\(key)` | `\(option.flag)` | `\(option.variable)` | \(value) | `\(standard)` |"
             text += group.isOfApp || option.isReloadable ? " yes |" : " restart |"

@@ -1,3 +1,5 @@
+internal import Wire
+
 /// A `.env` file: `NAME=value`, `export`, comments, and quotes (`'` is literal; `"` has `\n \" \\ \$` and `${…}`;
 /// either may span lines).
 ///
@@ -122,7 +124,7 @@ struct EnvironmentFile: Sendable {
             var text = takeLine()
             if text.hasPrefix("#") { text = "" }
             for mark in [" #", "\t#"] {
-                if let comment = text.firstRange(of: mark) { text = String(text[..<comment.lowerBound]) }
+                if let comment = text.firstPlace(of: mark) { text = String(text[..<comment.lowerBound]) }
             }
             return expanded(text.trimmed, start, &found, lookUp)
         }

@@ -1,3 +1,5 @@
+internal import Wire
+
 /// The variables of another server, accepted so that its users change only the image (Pusher protocol, Appendix C).
 struct ForeignFamily: Sendable {
     enum Conversion: Sendable {
@@ -202,7 +204,7 @@ enum PusherURL {
     static func parse(_ text: String) -> (id: String, key: String, secret: String)? {
         guard let scheme = ["http://", "https://"].first(where: text.hasPrefix) else { return nil }
         let rest = text.dropFirst(scheme.count)
-        guard let at = rest.lastIndex(of: "@"), let apps = rest[at...].firstRange(of: "/apps/") else { return nil }
+        guard let at = rest.lastIndex(of: "@"), let apps = rest[at...].firstPlace(of: "/apps/") else { return nil }
         let credentials = rest[..<at]
         guard let colon = credentials.firstIndex(of: ":") else { return nil }
         let key = credentials[..<colon]

@@ -163,6 +163,12 @@ extension Option where Settings == ServerSettings {
             field: .integer(\.memoryThresholdPercent, 1...100), group: .process, unit: "percent",
             isReloadable: true, help: "/accept-traffic answers 500 above this share of the memory limit"),
         .init(
+            name: "memory-limit", key: "memory.limit", field: .memory(\.memoryLimit), group: .limits,
+            isReloadable: true,
+            help:
+                "Bytes of memory, or a share of what the control group or machine has; above it the largest backlogs are closed, "
+                + "new clients (4100) and API calls (503) refused; off: never"),
+        .init(
             name: "connections", key: "connections", field: .limit(\.connectionsMax, 1...10_000_000), group: .limits,
             help: "WebSocket connections of all apps together"),
         .init(

@@ -13,11 +13,14 @@ enum OptionValue: Sendable, Equatable {
     case keys([AppSettings.Key])
     case certificates([TLSSettings.Pair])
     case networks(NetworkList)
+    case memory(MemoryLimit)
 
     /// As in a configuration file. Secrets are hidden unless asked for.
     func json(showingSecrets: Bool = false) -> JSONText {
         switch self {
         case .text(let text): .string(text)
+        case .memory(.bytes(let bytes)): .literal(String(bytes))
+        case .memory(let limit): .string(limit.text)
         case .boolean(let isTrue): .literal(isTrue ? "true" : "false")
         case .integer(let number): .literal(String(number))
         case .limit(let number): .literal(number.map(String.init) ?? "-1")
@@ -65,6 +68,8 @@ enum Field<Settings: Sendable>: Sendable {
     case certificates(any WritableKeyPath<Settings, [TLSSettings.Pair]> & Sendable)
     /// All, none, or a list.
     case networks(any WritableKeyPath<Settings, NetworkList> & Sendable)
+    /// Bytes, a share of what there is, or nothing.
+    case memory(any WritableKeyPath<Settings, MemoryLimit> & Sendable)
     /// The array stands in the middle: the enum keeps its tag in the outer words of a payload, where a leak checker would
     /// no longer know a pointer.
     case words(read: @Sendable (Settings) -> String, [String], write: @Sendable (inout Settings, String) -> Void)
@@ -87,6 +92,7 @@ enum Field<Settings: Sendable>: Sendable {
         case .keys(let path): .keys(settings[keyPath: path])
         case .certificates(let path): .certificates(settings[keyPath: path])
         case .networks(let path): .networks(settings[keyPath: path])
+        case .memory(let path): .memory(settings[keyPath: path])
         case .words(let read, _, _): .text(read(settings))
         }
     }
@@ -103,6 +109,7 @@ enum Field<Settings: Sendable>: Sendable {
         case (.keys(let path), .keys(let keys)): settings[keyPath: path] = keys
         case (.certificates(let path), .certificates(let pairs)): settings[keyPath: path] = pairs
         case (.networks(let path), .networks(let list)): settings[keyPath: path] = list
+        case (.memory(let path), .memory(let limit)): settings[keyPath: path] = limit
         case (.words(_, _, let write), .text(let text)): write(&settings, text)
         default: preconditionFailure("a value of another kind than its field: our parser made it")
         }
@@ -137,6 +144,7 @@ enum Field<Settings: Sendable>: Sendable {
         case .certificates: "a list of {\"certificate\": …, \"key\": …, \"keyPassphraseFile\": …}"
         case .words(_, let words, _): words.joined(separator: ", ")
         case .networks: "true, false or a list of networks"
+        case .memory: MemoryLimit.expectation
         }
     }
 }
@@ -160,6 +168,7 @@ extension Field {
             guard let number = Int(text) else { return refusal(expectation) }
             return check(number)
         case .words: return check(word: text)
+        case .memory: return check(memory: text)
         case .list(_, let element):
             return Self.list(
                 text.split(separator: ",").map { ($0.trimmed, nil) }.filter { !$0.0.isEmpty }, of: element)
@@ -197,6 +206,7 @@ extension Field {
             guard let number = Int(literal) else { return refusal(expectation, "\(literal.shortened)") }
             return check(number)
         case (.words, .string(let text, _)): return check(word: text)
+        case (.memory, .string(let text, _)), (.memory, .number(let text)): return check(memory: text)
         case (.list(_, let kind), .array(let elements)): return texts(elements).flatMap { Self.list($0, of: kind) }
         case (.networks, .boolean(let isEveryone)): return .success(.networks(isEveryone ? .everyone : .nobody))
         case (.networks, .array(let elements)): return texts(elements).flatMap(Self.networks)
@@ -273,6 +283,10 @@ extension Field {
             ValueError(
                 text: "must be one of \(words.joined(separator: ", ")), not \(word.quoted)"
                     + NearestName.hint(word, in: words)))
+    }
+
+    private func check(memory text: String) -> Result<OptionValue, ValueError> {
+        MemoryLimit(text).map { .success(.memory($0)) } ?? refusal(expectation, Int(text) == nil ? text.quoted : text)
     }
 
     private func refusal(_ wanted: String, _ found: String? = nil) -> Result<OptionValue, ValueError> {

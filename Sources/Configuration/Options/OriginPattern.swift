@@ -1,3 +1,5 @@
+internal import Wire
+
 /// An entry of `allowedOrigins`, in the form that `OriginRule` compares with what browsers send (RFC 6454 §6.2): lower case,
 /// no final slash, no default port.
 ///
@@ -50,7 +52,7 @@ struct OriginPattern {
 
     private mutating func split() throws(ValueError) {
         var rest = entry[...]
-        if let mark = rest.firstRange(of: "://") {
+        if let mark = rest.firstPlace(of: "://") {
             scheme = String(rest[..<mark.lowerBound])
             guard !scheme.isEmpty else { throw fault("begins without a scheme; write https://… or only the host") }
             rest = rest[mark.upperBound...]
