@@ -19,6 +19,8 @@ struct Acceptor {
         let layerByte: UInt8?
         /// Makes the layer of an accepted connection; nil: plain.
         let makeLayer: (() -> (any RecordLayer)?)?
+        /// What connections of some peers begin with; nil: none do.
+        let preamble: (any Preamble)?
         /// Taken out of epoll until the next tick, because accepting failed.
         var isDisarmed = false
         var isOpen: Bool { descriptor >= 0 }
@@ -49,15 +51,17 @@ extension EventLoop {
     ///     opened with their first byte. nil: all have one.
     ///   - makeLayer: makes the layer of a connection whose first byte is here, and for which there is a place among the handshakes that run;
     ///     nil: all are plain, and opened at once.
+    ///   - preamble: reads what stands before a connection's first byte where it is due; `opened` gets the peer that it tells.
     public func listen(
-        on listener: consuming Listener, tag: Int, layerByte: UInt8? = nil,
+        on listener: consuming Listener, tag: Int, layerByte: UInt8? = nil, preamble: (any Preamble)? = nil,
         makeLayer: (() -> (any RecordLayer)?)? = nil
     ) {
         let descriptor = listener.release()
         // Accepted sockets inherit these, which saves three system calls per client in a reconnect storm.
         _ = clinux_set_stream_options(descriptor, table.options.userTimeoutMilliseconds, table.options.unsentLowBytes)
         acceptor.listeners.append(
-            Acceptor.Listening(descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer))
+            Acceptor.Listening(
+                descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer, preamble: preamble))
         arm(acceptor.listeners.count - 1)
     }
 
@@ -163,6 +167,9 @@ extension EventLoop {
             table.statistics.acceptErrors &+= 1
             return
         }
+        if let preamble = acceptor.listeners[index].preamble, preamble.isDue(from: peer) {
+            return awaitPreamble(slot, listener: index)
+        }
         guard acceptor.listeners[index].makeLayer == nil else { return awaitFirstByte(slot, listener: index) }
         table[slot].flags.insert(.announced)
         handler.opened(slot, peer: peer, listener: acceptor.listeners[index].tag)
@@ -184,10 +191,11 @@ extension EventLoop {
             var address = clinux_address()
             let descriptor = clinux_accept(listener.descriptor, &address)
             guard descriptor >= 0 else { break }
-            // Behind a layer plain words would be garbage.
+            // Behind a layer plain words would be garbage; what stands behind a preamble is not known.
             let first = listener.makeLayer == nil ? nil : clinux_peek_byte(descriptor)
+            let isPrefaced = listener.preamble?.isDue(from: PeerAddress(address)) ?? false
             let isPlain = first.map { $0 >= 0 && !listener.isLayered(firstByte: UInt8($0)) } ?? true
-            let words = isPlain ? table.options.refusal : []
+            let words = isPlain && !isPrefaced ? table.options.refusal : []
             _ = words.withUnsafeBytes { clinux_send(descriptor, $0.baseAddress, $0.count) }
             _ = clinux_shutdown_write(descriptor)
             // Unread input would turn our close into a reset, and the client would never see the answer.
