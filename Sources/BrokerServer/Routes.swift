@@ -25,7 +25,7 @@ struct Routes {
         let input = request.bytes
         let route = Route.parse(request.head.path, in: input.span, prefix: state.pathPrefix)
         asked = HTTPCounts.Name(route)
-        api.askedApp = nil
+        api.forget()
         if case .unknown(let hint) = route {
             throw .http(404, "404 NOT FOUND: \(hint)", isHandshake: request.head.upgradesToWebSocket)
         }
@@ -46,7 +46,7 @@ struct Routes {
     /// The request has been answered.
     mutating func forget() {
         asked = .unreadable
-        api.askedApp = nil
+        api.forget()
     }
 
     @inline(__always)

@@ -34,12 +34,16 @@ struct ConnectionCounts: Sendable, Equatable {
     var closes = CloseCounts()
     /// Of refusals of kind `tls` the reasons.
     var handshakeFailures = HandshakeCounts()
+    var proxyFaults = ProxyFaultCounts()
+    var addressHits = AddressHits()
 
     static func += (sum: inout ConnectionCounts, other: ConnectionCounts) {
         sum.refusals += other.refusals
         sum.http += other.http
         sum.closes += other.closes
         sum.handshakeFailures += other.handshakeFailures
+        sum.proxyFaults += other.proxyFaults
+        sum.addressHits += other.addressHits
     }
 }
 
@@ -49,6 +53,7 @@ extension LoopStatistics {
         acceptsRefused &+= other.acceptsRefused
         acceptErrors &+= other.acceptErrors
         handshakes &+= other.handshakes
+        preambles &+= other.preambles
         handshakesFailed &+= other.handshakesFailed
         bytesIn &+= other.bytesIn
         bytesOut &+= other.bytesOut

@@ -210,7 +210,8 @@ struct MetricsFacts: Sendable {
             isReady: state.isServing && !state.isDraining, connectionsMax: state.webSocketsMax,
             webSockets: state.webSocketCount, backlogMemoryBytes: backlogs.reservedBytes,
             backlogLimitBytes: backlogs.budget.limitBytes, reloads: state.meters.reloads.done,
-            refusedReloads: state.meters.reloads.refused, port: port, prefix: settings.prefix)
+            refusedReloads: state.meters.reloads.refused, port: port, prefix: settings.prefix,
+            addresses: state.addresses.facts)
         return page
     }
 
