@@ -7,6 +7,7 @@ internal import Wire
 /// client in takes the places it needs.
 struct Admission {
     let state: LoopState
+    var addresses: AddressGate { AddressGate(state: state) }
 
     /// Whether the request may become a WebSocket. What is refused here gets an HTTP status.
     func upgrade(_ request: RequestView, key: Range<Int>) throws(Refusal) -> Answer {

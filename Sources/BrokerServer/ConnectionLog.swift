@@ -31,11 +31,15 @@ struct ConnectionLog: ~Copyable {
     /// `--production`; it must hold no secret and no expected signature.
     mutating func refused(_ refusal: Refusal, _ slot: UInt32, _ peer: PeerAddress) {
         counts.refusals.add(refusal.kind, code: refusal.code)
+        if let address = refusal.address { counts.addressHits.add(address.limit) }
         guard let suppressed = state.shared.refusals.admit(refusal.kind) else { return }
         var fields: [LogField] = [("kind", refusal.kind.name)]
         if let code = refusal.code { fields.append(("code", code)) }
         fields += connectionFields(slot, peer, app: refusal.app)
         if !refusal.channel.isEmpty { fields.append(("channel", Self.text(refusal.channel[...]))) }
+        if let address = refusal.address {
+            fields += [("address_block", "\(address.block)"), ("address_refusals", address.count)]
+        }
         if let bytes = refusal.backlogBytes { fields.append(("backlog_bytes", bytes)) }
         if suppressed > 0 { fields.append(("suppressed", suppressed)) }
         // Last, because it may be long.
@@ -49,6 +53,19 @@ struct ConnectionLog: ~Copyable {
         counts.handshakeFailures.add(why)
         guard let suppressed = state.shared.refusals.admit(.tls) else { return }
         var fields: [LogField] = [("kind", RefusalKind.tls.name), ("cause", why.name), ("peer", peer.logText)]
+        if suppressed > 0 { fields.append(("suppressed", suppressed)) }
+        Log.write(.info, "refused", fields + [("reason", why.text) as LogField])
+    }
+
+    /// A connection that should have begun with a PROXY header.
+    mutating func preambleFailed(_ why: PreambleFailure, _ peer: PeerAddress) {
+        let fault = ProxyFaultCounts.Fault(why)
+        counts.refusals.add(.proxy)
+        counts.proxyFaults.add(fault)
+        guard let suppressed = state.shared.refusals.admit(.proxy) else { return }
+        var fields: [LogField] = [
+            ("kind", RefusalKind.proxy.name), ("cause", fault.rawValue), ("peer", peer.logText),
+        ]
         if suppressed > 0 { fields.append(("suppressed", suppressed)) }
         Log.write(.info, "refused", fields + [("reason", why.text) as LogField])
     }

@@ -19,7 +19,8 @@ public enum HealthCheck {
         }
         defer { close(descriptor) }
         let request =
-            "GET \(target.path) HTTP/1.1\r\nHost: \(target.host):\(target.port)\r\nConnection: close\r\n\r\n"
+            (target.beginsWithProxyHeader ? "PROXY UNKNOWN\r\n" : "")
+            + "GET \(target.path) HTTP/1.1\r\nHost: \(target.host):\(target.port)\r\nConnection: close\r\n\r\n"
         var bytes = Array(request.utf8)
         guard send(descriptor, &bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
             throw problem("the server took no request", errno, target)

@@ -83,14 +83,17 @@ final class Listening: Sendable {
     private static let tlsHandshake: UInt8 = 0x16
 
     /// Gives one loop its listeners.
-    func serve(on loop: EventLoop, _ room: TLSRoom?) {
+    /// - Parameter preamble: reads PROXY headers; nil: there are none.
+    func serve(on loop: EventLoop, _ room: TLSRoom?, preamble: (any Preamble)? = nil) {
         let own = waiting.withLock { $0.popLast() } ?? []
         for box in own {
             guard let listener = box.take() else { continue }
             if box.kind != .plain, let room {
-                loop.listen(on: listener, tag: box.kind.rawValue, layerByte: Self.tlsHandshake) { room.accept() }
+                loop.listen(on: listener, tag: box.kind.rawValue, layerByte: Self.tlsHandshake, preamble: preamble) {
+                    room.accept()
+                }
             } else {
-                loop.listen(on: listener, tag: box.kind.rawValue)
+                loop.listen(on: listener, tag: box.kind.rawValue, preamble: preamble)
             }
         }
     }

@@ -112,7 +112,9 @@ extension LoopServer {
         defer { routes.forget() }
         var isAnswered = true
         do throws(Refusal) {
-            switch try routes.answer(request, &scratch.reply) {
+            let answer = try routes.answer(request, &scratch.reply)
+            if sessions[slot].place != .none, let refusal = judge(slot, answer) { throw refusal }
+            switch answer {
             case .reply: respond(slot, request)
             case .body: return true
             case .later:
@@ -122,7 +124,8 @@ extension LoopServer {
             case .webSocket(let key): try openWebSocket(slot, request, key: key)
             }
         } catch {
-            refuse(slot, error, keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
+            let refusal = sessions[slot].place == .none ? error : judge(slot, error)
+            refuse(slot, refusal, keepAlive: request.head.keepAlive, omitBody: request.head.method == .head)
         }
         if isAnswered { countCall(request) }
         applyEffects()
@@ -161,6 +164,41 @@ extension LoopServer {
         applyEffects()
     }
 
+    // MARK: Limits of addresses
+
+    /// A connection has come whose address is counted.
+    /// - Returns: whether it stays.
+    func arrive(_ slot: UInt32) -> Bool {
+        switch routes.admission.addresses.arrive(&sessions[slot], now: loop.now) {
+        case .admitted: return true
+        case .toldLater:
+            loop.setTimer(slot, afterMilliseconds: silenceMilliseconds(slot))
+            return true
+        case .cutOff(let refusal):
+            refuse(slot, refusal)
+            return false
+        }
+    }
+
+    /// What is answered instead, because the connection is one too many; a WebSocket client is told later.
+    private func judge(_ slot: UInt32, _ answer: Answer) -> Refusal? {
+        if case .webSocket = answer { return nil }
+        return routes.admission.addresses.judge(
+            &sessions[slot], isSigned: routes.api.isProven, now: loop.now)
+    }
+
+    private func judge(_ slot: UInt32, _ error: Refusal) -> Refusal {
+        guard case .status = error.answer, error.address == nil else { return error }
+        return routes.admission.addresses.judge(
+            &sessions[slot], isSigned: routes.api.isProven, now: loop.now) ?? error
+    }
+
+    /// How long it may be without a request.
+    private func silenceMilliseconds(_ slot: UInt32) -> UInt32 {
+        let keepAlive = state.limits.keepAliveMilliseconds
+        return sessions[slot].place.limit == nil ? keepAlive : min(keepAlive, RequestDeadline.requestMilliseconds)
+    }
+
     // MARK: Deadlines
 
     private func requestEnded(_ slot: UInt32) {
@@ -179,10 +217,12 @@ extension LoopServer {
 
     func checkDeadline(_ slot: UInt32) {
         let action = sessions[slot].deadline.check(
-            now: milliseconds, keepAliveMilliseconds: state.limits.keepAliveMilliseconds)
+            now: milliseconds, keepAliveMilliseconds: silenceMilliseconds(slot))
         switch action {
         case .wait(let milliseconds): loop.setTimer(slot, afterMilliseconds: milliseconds)
-        case .close: end(slot, .idle, .finishSoon)
+        case .close:
+            if let refusal = routes.admission.addresses.judgeSilent(sessions[slot]) { return refuse(slot, refusal) }
+            end(slot, .idle, .finishSoon)
         case .refuse(let milliseconds):
             let text = "The request was not whole after \(milliseconds / 1_000) seconds"
             refuse(slot, .unreadable(HTTPFailure(status: 408, text: text)))

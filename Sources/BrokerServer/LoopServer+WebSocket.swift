@@ -16,13 +16,28 @@ extension LoopServer {
         scratch.query.read(request.slice(request.head.query).span)
         let query = scratch.query
         let app = try routes.admission.decide(request, query, key: key, isSecured: loop.isSecured(slot))
-        try routes.admission.acquirePlaces(of: app, broker)
+        try acquirePlaces(slot, of: app, client: log.forwardedPeer(of: request.peer))
         broker.open(slot: slot, app: app, random: scratch.random.next())
         sessions[slot].becomeWebSocket(
             milliseconds: milliseconds, seconds: seconds, meter: broker.meter(of: app.index))
-        if let client = log.forwardedPeer(of: request.peer) { sessions[slot].peer = client }
         armHeartbeat(slot, app)
         log.connected(slot, sessions[slot].peer, query)
+    }
+
+    /// Takes the places that a client needs. From then on it is the client that a proxy speaks for.
+    private func acquirePlaces(_ slot: UInt32, of app: App, client: PeerAddress?) throws(Refusal) {
+        let (addresses, peer) = (routes.admission.addresses, sessions[slot].peer)
+        do throws(Refusal) {
+            if state.snapshot.addressLimits.isOn || sessions[slot].place != .none {
+                try addresses.enter(&sessions[slot], client: client, now: loop.now)
+            }
+            sessions[slot].peer = client ?? peer
+            try routes.admission.acquirePlaces(of: app, broker)
+        } catch {
+            if client != nil, sessions[slot].place != .none { addresses.giveBack(&sessions[slot], now: loop.now) }
+            sessions[slot].peer = peer
+            throw error.about(app)
+        }
     }
 
     private func sendHandshake(_ slot: UInt32, _ request: RequestView) {
@@ -244,6 +259,8 @@ extension LoopServer {
             if case .cutOff = farewell { loop.abort(slot) }
             return
         }
+        // Who is above a limit counts as one who waits until his socket is gone.
+        if sessions[slot].place == .counted { routes.admission.addresses.giveBack(&sessions[slot], now: loop.now) }
         let held = sessions[slot].end()
         if held > 0 { state.shared.inputBudget.give(held) }
         say(farewell, slot)

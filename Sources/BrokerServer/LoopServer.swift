@@ -62,12 +62,15 @@ final class LoopServer: LoopHandler {
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
         sessions.open(slot, milliseconds: milliseconds, peer: peer)
         loop.setTimer(slot, afterMilliseconds: state.limits.keepAliveMilliseconds)
+        if state.snapshot.addressLimits.isOn, !arrive(slot) { return }
         if listener == ListenerKind.secured.rawValue, !loop.isSecured(slot) { refusePlaintext(slot) }
     }
 
     func handshakeFailed(_ why: HandshakeFailure, peer: PeerAddress, listener: Int, layer: (any RecordLayer)?) {
         log.handshakeFailed(TLSFailure(why, layer as? TLSLayer), peer)
     }
+
+    func preambleFailed(_ why: PreambleFailure, peer: PeerAddress, listener: Int) { log.preambleFailed(why, peer) }
 
     func received(_ slot: UInt32, _ bytes: UnsafeMutableBufferPointer<UInt8>) -> Int {
         syncTime()
@@ -136,6 +139,7 @@ final class LoopServer: LoopHandler {
         // Of one that had ended anyway it is no news.
         if sessions[slot].phase != .ending, let refusal = Refusal(why) { refuse(slot, refusal) }
         end(slot, .transport(why), .gone)
+        if sessions[slot].place != .none { routes.admission.addresses.giveBack(&sessions[slot], now: loop.now) }
         sessions.close(slot)
     }
 

@@ -1,4 +1,5 @@
 internal import BrokerCore
+internal import Configuration
 internal import Reactor
 internal import Synchronization
 internal import TLS
@@ -53,7 +54,8 @@ final class LoopStartup: Sendable {
         made.open()
         begin.wait()
         let server = LoopServer(state: state, loop: loop, number: number, handles: state.handles)
-        listening.serve(on: loop, state.tls.map(TLSRoom.init))
+        let preamble = server.state.settings.wantsProxyHeader ? ProxyPreamble(state: server.state) : nil
+        listening.serve(on: loop, state.tls.map(TLSRoom.init), preamble: preamble)
         serving.open()
         loop.run(server)
     }

@@ -32,6 +32,15 @@ struct Refusal: Error, Equatable {
     var channel: [UInt8] = []
     /// What waited for a peer that does not keep up.
     var backlogBytes: Int?
+    /// The limit of its address that it is above.
+    var address: OfAddress?
+
+    struct OfAddress: Equatable {
+        var limit: AddressLimit
+        var block: AddressBlock
+        /// How many connections of it were refused so far.
+        var count: Int
+    }
 
     /// `code=` in the log.
     var code: Int? {

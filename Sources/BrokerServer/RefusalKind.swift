@@ -22,6 +22,10 @@ enum RefusalKind: Int, CaseIterable {
     case transport
     /// A TLS handshake that failed, TLS where there is none, or plain HTTP where there is only TLS.
     case tls
+    /// A connection from a trusted network that does not begin with a PROXY header.
+    case proxy
+    /// A connection above a limit of its address.
+    case address
 
     /// The kind of an HTTP answer.
     static func http(status: Int) -> RefusalKind {
@@ -48,6 +52,8 @@ enum RefusalKind: Int, CaseIterable {
         case .slowConsumer: "slow_consumer"
         case .transport: "transport"
         case .tls: "tls"
+        case .proxy: "proxy"
+        case .address: "address"
         }
     }
 }

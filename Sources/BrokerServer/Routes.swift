@@ -25,7 +25,7 @@ struct Routes {
         let input = request.bytes
         let route = Route.parse(request.head.path, in: input.span, prefix: state.pathPrefix)
         asked = HTTPCounts.Name(route)
-        api.meter = nil
+        api.forget()
         if case .unknown = route {
             let hint = PathHint.text(request.head.path, in: input.span, prefix: state.pathPrefix)
             throw .http(404, "404 NOT FOUND: \(hint)", isHandshake: request.head.upgradesToWebSocket)
@@ -51,7 +51,7 @@ struct Routes {
     /// The request has been answered.
     mutating func forget() {
         asked = .unreadable
-        api.meter = nil
+        api.forget()
     }
 
     @inline(__always)

@@ -6,6 +6,8 @@ internal import TLS
 internal import Wire
 
 /// What the loops of one server share besides the broker. Safe from any thread.
+///
+/// Large, because it has a field for each thing that they share; what has rules of its own is a type of its own.
 final class ServerState: Sendable {
     let broker: SharedBroker
     let refusals: RefusalLog
@@ -22,6 +24,8 @@ final class ServerState: Sendable {
     private let serving = Atomic<Bool>(false)
     private let loopHandles = Mutex<[LoopHandle]>([])
     let meters: Meters
+    /// The addresses of connections, as far as a limit of theirs is set.
+    let addresses = AddressBook()
     /// Whether memory is short.
     var memory: MemoryPressure { meters.memory }
 

@@ -10,6 +10,8 @@ struct Session {
     enum Phase: UInt8 { case free, http, webSocket, ending }
 
     private(set) var phase = Phase.free
+    /// What it has of its address. Changes through `AddressGate`.
+    var place = AddressPlace.none
     /// While `http`.
     var reader = RequestReader()
     var deadline = RequestDeadline(now: 0)

@@ -9,6 +9,7 @@ final class SettingsSnapshot: Sendable {
     let settings: ServerSettings
     let apps: AppDirectory
     let limits: InputLimits
+    let addressLimits: AddressLimits
     /// The configured path prefix as bytes; empty, or `/…` without a slash at its end.
     let pathPrefix: [UInt8]
     let secrets: SecretFilter
@@ -19,6 +20,8 @@ final class SettingsSnapshot: Sendable {
         kept.apps = Array(settings.apps.prefix(1))
         (self.settings, self.apps, self.secrets) = (kept, apps, secrets)
         limits = InputLimits(settings)
+        addressLimits = AddressLimits(
+            connections: settings.connectionsPerAddressMax, perSecond: settings.connectionsPerAddressPerSecondMax)
         pathPrefix = Array(settings.pathPrefix.utf8)
     }
 }

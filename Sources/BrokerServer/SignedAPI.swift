@@ -12,11 +12,17 @@ final class SignedAPI {
     /// Storage used again by every call.
     private var query = APIQuery()
     /// Where the call that is being answered is counted, once its app is known.
-    var meter: UnsafeMutablePointer<AppMeter>?
+    private(set) var meter: UnsafeMutablePointer<AppMeter>?
+    /// It is signed as it should be, as far as it is here.
+    private(set) var isProven = false
 
     init(state: LoopState, broker: LoopBroker, isTracing: Bool) {
         (self.state, self.broker, self.isTracing) = (state, broker, isTracing)
     }
+
+    /// There is no call, or another.
+    @inline(__always)
+    func forget() { (meter, isProven) = (nil, false) }
 
     func answer(
         _ request: RequestView, app id: Range<Int>, _ call: Route.API, _ reply: inout HTTPReply
@@ -65,9 +71,13 @@ final class SignedAPI {
     private func isAuthentic(_ request: RequestView, _ app: App, _ query: APIQuery) throws(Refusal) -> Bool {
         // The head of a body that was waited for was checked before.
         if request.stage != .admitted { try checkHead(request, app, query) }
-        guard request.stage != .head else { return false }
+        guard request.stage != .head else {
+            isProven = true
+            return false
+        }
         let body = request.body
         try check(APISignature.verifyBody(body.span, query: query), app)
+        isProven = true
         return true
     }
 

@@ -6,6 +6,7 @@ extension Loader {
     mutating func check() {
         checkAddress()
         checkPublicPort()
+        checkProxyProtocol()
         checkMetrics()
         checkApps()
         checkSizes()
@@ -44,6 +45,14 @@ extension Loader {
             origin.place(value: String(shown)),
             "clients are told port \(shown), but \(listens); \(proxy) has to lead from one to the other, "
                 + "or set STARLING_PORT=\(shown)")
+    }
+
+    /// Without a network there would be nobody to send one.
+    private mutating func checkProxyProtocol() {
+        guard settings.wantsProxyHeader, !settings.trustsProxy else { return }
+        problems.error(
+            origin("proxy-protocol"),
+            "proxyProtocol: needs trustProxy, the networks whose PROXY headers are believed, such as 10.0.0.0/8")
     }
 
     private func origin(_ name: String) -> Origin { origins[name] ?? .builtIn }

@@ -61,10 +61,16 @@ public struct ServerSettings: Sendable, Equatable {
     public var keepAliveSeconds = 75
     /// WebSocket connections of all apps together; `nil`: as many as there are descriptors.
     public var connectionsMax: Int?
+    /// Open connections of one address, of IPv6 of a /64; `nil`: any number.
+    public var connectionsPerAddressMax: Int?
+    /// Its new connections in a second; `nil`: any number.
+    public var connectionsPerAddressPerSecondMax: Int?
     /// Descriptors kept free for the HTTP API when WebSocket connections have used up the rest.
     public var apiReserve = 64
     /// Who is believed what it says of its client: whether it came by TLS, and its address.
     public var trustedProxies = NetworkList.nobody
+    /// Connections from there begin with a PROXY header.
+    public var wantsProxyHeader = false
     public var trustsProxy: Bool { !trustedProxies.isNobody }
     /// `/accept-traffic` answers 500 above this share of the memory limit; 1...100.
     public var memoryThresholdPercent = 85

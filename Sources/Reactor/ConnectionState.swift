@@ -4,7 +4,7 @@
 /// A connection's life; who moves it stands at the arrow, the flags that are set in brackets.
 ///
 /// ```
-///  free ──accept, adopt, connect──▶ open ──at once; at its first byte [undecided]; or its layer's handshake──▶ served [announced]
+///  free ──accept, adopt, connect──▶ open ──at once; at its first byte or preamble [undecided]; or its layer's handshake──▶ served [announced]
 ///   ▲                                 │                                            │
 ///   │                                 │    handler: finish (in good order), finishWithFrame (last words instead of the backlog)
 ///   │                                 │    peer's FIN [endSeen] ──endOfStream──▶ handler: finish
@@ -51,6 +51,8 @@ struct ConnectionState {
         static let undecided = Flags(rawValue: 4_096)
         /// `undecided`, and there is no place for its handshake: it is not read.
         static let waiting = Flags(rawValue: 8_192)
+        /// `undecided`, and a preamble comes first.
+        static let prefaced = Flags(rawValue: 16_384)
     }
 
     /// Offset that stands for "not known" in `backlogBoundary`.

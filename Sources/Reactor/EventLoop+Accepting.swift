@@ -19,6 +19,8 @@ struct Acceptor {
         let layerByte: UInt8?
         /// Makes the layer of an accepted connection; nil: plain.
         let makeLayer: (() -> (any RecordLayer)?)?
+        /// What connections of some peers begin with; nil: none do.
+        let preamble: (any Preamble)?
         /// Taken out of epoll until the next tick, because accepting failed.
         var isDisarmed = false
         var isOpen: Bool { descriptor >= 0 }
@@ -49,8 +51,9 @@ extension EventLoop {
     ///     opened with their first byte. nil: all have one.
     ///   - makeLayer: makes the layer of a connection whose first byte is here, and for which there is a place among the handshakes that run;
     ///     nil: all are plain, and opened at once.
+    ///   - preamble: reads what stands before a connection's first byte where it is due; `opened` gets the peer that it tells.
     public func listen(
-        on listener: consuming Listener, tag: Int, layerByte: UInt8? = nil,
+        on listener: consuming Listener, tag: Int, layerByte: UInt8? = nil, preamble: (any Preamble)? = nil,
         makeLayer: (() -> (any RecordLayer)?)? = nil
     ) {
         let descriptor = listener.release()
@@ -58,7 +61,8 @@ extension EventLoop {
         _ = clinux_set_stream_options(descriptor, table.options.userTimeoutMilliseconds, table.options.unsentLowBytes)
         _ = clinux_set_buffers(descriptor, table.options.kernelSendBytes, table.options.kernelReceiveBytes)
         acceptor.listeners.append(
-            Acceptor.Listening(descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer))
+            Acceptor.Listening(
+                descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer, preamble: preamble))
         arm(acceptor.listeners.count - 1)
     }
 
@@ -169,7 +173,10 @@ extension EventLoop {
         do throws(IOError) { slot = try admit(descriptor, asking: EPOLLIN.rawValue) } catch {
             table.statistics.acceptErrors &+= 1
             Log.logOncePer(seconds: 10, .error, "cannot serve connections", ("reason", error.description))
-            return refuse(descriptor, acceptor.listeners[index])
+            return refuse(descriptor, from: peer, acceptor.listeners[index])
+        }
+        if let preamble = acceptor.listeners[index].preamble, preamble.isDue(from: peer) {
+            return awaitPreamble(slot, listener: index)
         }
         guard acceptor.listeners[index].makeLayer == nil else { return awaitFirstByte(slot, listener: index) }
         table[slot].flags.insert(.announced)
@@ -192,17 +199,18 @@ extension EventLoop {
             var address = clinux_address()
             let descriptor = clinux_accept(listener.descriptor, &address)
             guard descriptor >= 0 else { break }
-            refuse(descriptor, listener)
+            refuse(descriptor, from: PeerAddress(address), listener)
         }
         acceptor.reserve = clinux_open_null()
     }
 
     /// Tells a client that there is nothing left to serve it with, and closes.
-    private func refuse(_ descriptor: CInt, _ listener: Acceptor.Listening) {
-        // Behind a layer plain words would be garbage.
+    private func refuse(_ descriptor: CInt, from peer: PeerAddress, _ listener: Acceptor.Listening) {
+        // Behind a layer plain words would be garbage; what stands behind a preamble is not known.
         let first = listener.makeLayer == nil ? nil : clinux_peek_byte(descriptor)
         let isPlain = first.map { $0 >= 0 && !listener.isLayered(firstByte: UInt8($0)) } ?? true
-        let words = isPlain ? table.options.refusal : []
+        let isPrefaced = listener.preamble?.isDue(from: peer) ?? false
+        let words = isPlain && !isPrefaced ? table.options.refusal : []
         _ = words.withUnsafeBytes { clinux_send(descriptor, $0.baseAddress, $0.count) }
         _ = clinux_shutdown_write(descriptor)
         // Unread input would turn our close into a reset, and the client would never see the answer.

@@ -12,6 +12,7 @@ extension EventLoop {
     func close(_ slot: UInt32, _ why: TransportClose) {
         guard table[slot].isOpen() else { return }
         let isInHandshake = table[slot].flags.contains(.secured) && !table[slot].flags.contains(.announced)
+        if !told.isEmpty { told.forget(slot) }
         clinux_close(table[slot].descriptor)  // which also takes it out of epoll
         table.kill(slot, outbox)
         if isInHandshake { freePlace(slot, isDone: false) }

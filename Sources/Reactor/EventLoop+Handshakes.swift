@@ -18,6 +18,7 @@ extension EventLoop {
     /// The first byte is here, or the end.
     @inline(never)
     func decide(_ slot: UInt32, _ handler: any LoopHandler) {
+        if table[slot].flags.contains(.prefaced) { return readPreamble(slot, handler) }
         // Whoever waits for a place is not asked for input: this is its end.
         guard !table[slot].flags.contains(.waiting) else { return giveUp(slot, .gone, handler) }
         let listener = acceptor.listeners[Int(table[slot].listener)]
@@ -46,18 +47,25 @@ extension EventLoop {
     private func openPlain(
         _ slot: UInt32, _ listener: Acceptor.Listening, _ count: Int, _ handler: any LoopHandler
     ) {
-        table[slot].flags.subtract([.undecided, .readPaused])
-        table[slot].flags.insert(.announced)
-        table[slot].acceptNumber = 0
-        table[slot].deadlineTick = 0
         table.statistics.bytesIn &+= UInt64(count)
-        handler.opened(slot, peer: peerAddress(slot), listener: listener.tag)
+        guard announcePlain(slot, listener, handler) else { return }
         let flags = table[slot].flags
-        guard flags.contains(.open), !flags.contains(.finishing) else { return }
         guard !flags.contains(.readPaused) else { return keepInput(slot, receiveBuffer, count, handler) }
         let consumed = handler.received(slot, UnsafeMutableBufferPointer(start: receiveBuffer, count: count))
         precondition(consumed >= 0 && consumed <= count, "a handler consumed bytes that are not there")
         keepInput(slot, receiveBuffer + consumed, count - consumed, handler)
+    }
+
+    /// - Returns: whether what it has sent is of interest.
+    func announcePlain(_ slot: UInt32, _ listener: Acceptor.Listening, _ handler: any LoopHandler) -> Bool {
+        table[slot].flags.subtract([.undecided, .readPaused])
+        table[slot].flags.insert(.announced)
+        table[slot].acceptNumber = 0
+        table[slot].deadlineTick = 0
+        let peer = peerAddress(slot)
+        told.forget(slot)
+        handler.opened(slot, peer: peer, listener: listener.tag)
+        return table[slot].flags.contains(.open) && !table[slot].flags.contains(.finishing)
     }
 
     private func beginHandshake(
@@ -67,13 +75,16 @@ extension EventLoop {
         table[slot].acceptNumber = 0
         table[slot].flags.subtract([.undecided, .readPaused])
         table.secure(slot, SecureTransport(layer, peer: peerAddress(slot), listener: listener.tag))
+        told.forget(slot)
         handshakes.begin(token(slot), now: now)
         layer.feed(UnsafeRawBufferPointer(start: receiveBuffer, count: count))
         readable(slot, EPOLLIN.rawValue, handler)
         if table[slot].isOpen() { updateInterest(slot) }
     }
 
-    private func peerAddress(_ slot: UInt32) -> PeerAddress {
+    /// Whom it comes from: by its preamble, or by the kernel.
+    func peerAddress(_ slot: UInt32) -> PeerAddress {
+        if let peer = told[slot] { return peer }
         var address = clinux_address()
         _ = clinux_peer_address(table[slot].descriptor, &address)
         return PeerAddress(address)
@@ -120,6 +131,7 @@ extension EventLoop {
     /// The deadline has passed. Who said nothing wanted nothing.
     func handshakeTimedOut(_ slot: UInt32, _ handler: any LoopHandler) {
         let flags = table[slot].flags
+        if flags.contains(.prefaced) { return failPreamble(slot, .timeout, handler) }
         guard !flags.contains(.undecided) || flags.contains(.waiting) else { return close(slot, .timeout) }
         giveUp(slot, .timeout, handler)
     }

@@ -25,6 +25,7 @@ public final class EventLoop {
     let epoll: Epoll
     var acceptor = Acceptor()
     var handshakes = Handshakes()
+    var told = ToldPeers()
     var watchers: [Watcher] = []
     var wheel: TimerWheel
     var due = DueCalls()

@@ -64,6 +64,9 @@ public protocol LoopHandler: AnyObject {
     /// - Parameter layer: nil: it had none yet.
     func handshakeFailed(_ why: HandshakeFailure, peer: PeerAddress, listener: Int, layer: (any RecordLayer)?)
 
+    /// A connection ended in its preamble. No other call tells of it.
+    func preambleFailed(_ why: PreambleFailure, peer: PeerAddress, listener: Int)
+
     /// The last call for the slot; the number may stand for another connection from the next turn on (see `EventLoop.holdSlot`).
     func closed(_ slot: UInt32, _ why: TransportClose)
 
@@ -82,5 +85,6 @@ extension LoopHandler {
     public func inputRefused(_: UInt32) {}
     public func answersTaken(_: UInt32) {}
     public func handshakeFailed(_: HandshakeFailure, peer: PeerAddress, listener: Int, layer: (any RecordLayer)?) {}
+    public func preambleFailed(_: PreambleFailure, peer: PeerAddress, listener: Int) {}
     public func backlogAllowance(_ slot: UInt32) -> Int { 0 }
 }

@@ -40,7 +40,7 @@ public struct LoopOptions: Sendable {
     /// Connections a turn flushes, besides those that were answered in it and four for each event, but no more than twice as many: the rest
     /// wait for the next turn, so that others are served between.
     public var sendsPerTurn = 256
-    /// How long the handshake of a connection's layer may take.
+    /// How long the handshake of a connection's layer may take, and the preamble before it.
     public var handshakeMilliseconds: UInt32 = 5_000
     /// What a client is told when the process has no descriptor for it; behind a layer nothing is said.
     public var refusal: [UInt8] = []
@@ -82,6 +82,8 @@ public struct LoopStatistics: Sendable, Equatable {
     /// Connections whose layer's handshake was done; and those closed because it failed or took too long.
     public var handshakes: UInt64 = 0
     public var handshakesFailed: UInt64 = 0
+    /// Preambles that were read whole.
+    public var preambles: UInt64 = 0
     /// Events for a connection that was already gone.
     public var staleEvents: UInt64 = 0
     public var bytesIn: UInt64 = 0

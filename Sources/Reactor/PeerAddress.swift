@@ -24,7 +24,9 @@ public struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
         (family, port, high, low) = (Family(rawValue: raw.family) ?? .none, raw.port, raw.high, raw.low)
     }
 
-    private init(family: Family, port: UInt16, high: UInt64, low: UInt64) {
+    /// - Parameters:
+    ///   - high, low: the address bits, as in the properties.
+    public init(family: Family, port: UInt16, high: UInt64, low: UInt64) {
         (self.family, self.port, self.high, self.low) = (family, port, high, low)
     }
 

@@ -45,6 +45,9 @@ public enum Metric: String, CaseIterable, Sendable {
     case acceptsRefused = "starling_accepts_refused_total"
     case receivedBytes = "starling_received_bytes_total"
     case sentBytes = "starling_sent_bytes_total"
+    case proxyHeaders = "starling_proxy_headers_total"
+    case addresses = "starling_addresses"
+    case addressesUncounted = "starling_addresses_uncounted_total"
 
     // Channels and events
     case subscriptions = "starling_subscriptions"
@@ -136,6 +139,12 @@ public enum Metric: String, CaseIterable, Sendable {
         case .acceptsRefused: .init(.counter, "TCP connections answered 503 and closed, because no descriptor was left")
         case .receivedBytes: .init(.counter, "Bytes read from sockets")
         case .sentBytes: .init(.counter, "Bytes written to sockets")
+        case .proxyHeaders:
+            .init(
+                .counter, ["outcome"], "PROXY headers: read, malformed, not there in time (timeout), or cut off (gone)")
+        case .addresses: .init(.gauge, "Addresses whose connections are counted now, because a limit of theirs is set")
+        case .addressesUncounted:
+            .init(.counter, "Connections that were let in uncounted, because there were too many addresses")
 
         case .subscriptions: .init(.gauge, ["kind"], "Subscriptions, by the kind of their channels")
         case .subscribes: .init(.counter, ["kind"], "Subscriptions that were made")
@@ -164,7 +173,10 @@ public enum Metric: String, CaseIterable, Sendable {
             .init(
                 .counter, ["kind", "code"],
                 "What was refused: kind as in the log; the HTTP status or Pusher code, or none")
-        case .limitHits: .init(.counter, ["limit"], "Refusals by a rate or quota of an app, by the name of the limit")
+        case .limitHits:
+            .init(
+                .counter, ["limit"],
+                "Refusals by a rate or quota of an app, or by a limit of an address, by the name of the limit")
         case .slowConsumers:
             .init(
                 .counter, ["limit"],

@@ -1,4 +1,4 @@
-"""A real nginx in front of a broker, with the server block that a test gives it."""
+"""A real nginx in front of a broker, with the server block that a test gives it; a real HAProxy with its backend's options."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import tempfile
 
 from harness import DEADLINE, wait_until
 
+HAPROXY = shutil.which("haproxy") or shutil.which("/usr/sbin/haproxy")
 NGINX = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
 
 # What every guide to WebSockets behind nginx tells one to write.
@@ -66,3 +67,45 @@ class Nginx:
 
     def ws_url(self, key="app-key", query="protocol=7&client=test&version=1.0", prefix="") -> str:
         return f"ws://127.0.0.1:{self.port}{prefix}/app/{key}?{query}"
+
+
+HAPROXY_CONFIG = """
+global
+  log stderr format raw daemon notice
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+frontend in
+  bind fd@{descriptor}
+  default_backend out
+backend out
+  server broker 127.0.0.1:{broker} {options}
+"""
+
+
+class HAProxy:
+    """Passes TCP on to a broker's port, with the options of HAProxy's `server` line. Use as a context manager."""
+
+    def __init__(self, broker: int, options: str):
+        self.broker, self.options, self.process = broker, options, None
+        self.directory = tempfile.TemporaryDirectory(prefix="starling-haproxy-")
+
+    def __enter__(self) -> "HAProxy":
+        home = pathlib.Path(self.directory.name)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.port = listener.getsockname()[1]
+        (home / "haproxy.cfg").write_text(HAPROXY_CONFIG.format(
+            descriptor=listener.fileno(), broker=self.broker, options=self.options))
+        with open(home / "output", "wb") as output:
+            self.process = subprocess.Popen(
+                [HAPROXY, "-db", "-f", str(home / "haproxy.cfg")], stdout=output, stderr=output, pass_fds=[listener.fileno()])
+        # The socket listens already, so that nobody has to wait for it.
+        listener.close()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.terminate()
+        self.process.wait(timeout=DEADLINE * 3)
+        self.directory.cleanup()

@@ -75,20 +75,22 @@ class RawClient(Session):
     def __init__(self, broker: Broker, *, key="app-key", secret="app-secret", app_id="1", query=DEFAULT_QUERY,
                  target: str | None = None, headers: dict | None = None, request: bytes | None = None,
                  pipelined: bytes = b"", chunk: int = 0, handshake=True, receive_buffer: int | None = None,
-                 answers_pings=False):
-        """`request` replaces the upgrade request; `pipelined` follows it at once; `chunk` sends both in pieces."""
+                 answers_pings=False, source: str | None = None, preamble: bytes = b""):
+        """`source` is the address it comes from (127.0.0.0/8 is ours), `preamble` comes before the request. `request` replaces the upgrade request; `pipelined` follows it at once; `chunk` sends both in pieces."""
         self.broker, self.key, self.secret, self.app_id = broker, key, secret, app_id
         self.answers_pings, self.buffer = answers_pings, bytearray()
         self.socket = socket.socket()
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE)
+        if source:
+            self.socket.bind((source, 0))
         self.socket.connect(("127.0.0.1", broker.port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.poll = select.poll()  # select() ends at descriptor 1023
         self.poll.register(self.socket, select.POLLIN)
         target = target or f"/app/{key}" + (f"?{query}" if query else "")
-        data = (request or upgrade_request(target, headers)) + pipelined
+        data = preamble + (request or upgrade_request(target, headers)) + pipelined
         for start in range(0, len(data), chunk or len(data)):
             self.send_bytes(data[start : start + (chunk or len(data))])
         if handshake:

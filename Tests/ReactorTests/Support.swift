@@ -17,6 +17,7 @@ final class Script: LoopHandler {
     var onTurn: () -> Bool = { false }
     var onTick: () -> Void = {}
     var onHasWork: () -> Bool = { false }
+    private(set) var preambleFailures: [PreambleFailure] = []
     private(set) var closes: [(slot: UInt32, why: TransportClose)] = []
     private(set) var overflows: [UInt32] = []
 
@@ -32,6 +33,7 @@ final class Script: LoopHandler {
     }
     func answersTaken(_ slot: UInt32) { caughtUp.append(slot) }
     func inputRefused(_ slot: UInt32) { onInputRefused(slot) }
+    func preambleFailed(_ why: PreambleFailure, peer: PeerAddress, listener: Int) { preambleFailures.append(why) }
     func closed(_ slot: UInt32, _ why: TransportClose) {
         closes.append((slot, why))
         onClosed(slot, why)

@@ -34,12 +34,16 @@ struct ConnectionCounts: Sendable, Equatable {
     var closes = CloseCounts()
     /// Of refusals of kind `tls` the reasons.
     var handshakeFailures = HandshakeCounts()
+    var proxyFaults = ProxyFaultCounts()
+    var addressHits = AddressHits()
 
     static func += (sum: inout ConnectionCounts, other: ConnectionCounts) {
         sum.refusals += other.refusals
         sum.http += other.http
         sum.closes += other.closes
         sum.handshakeFailures += other.handshakeFailures
+        sum.proxyFaults += other.proxyFaults
+        sum.addressHits += other.addressHits
     }
 }
 
@@ -51,6 +55,7 @@ extension LoopStatistics {
         rests &+= other.rests
         shortages = max(shortages, other.shortages)
         handshakes &+= other.handshakes
+        preambles &+= other.preambles
         handshakesFailed &+= other.handshakesFailed
         bytesIn &+= other.bytesIn
         bytesOut &+= other.bytesOut

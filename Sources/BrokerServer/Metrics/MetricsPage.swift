@@ -50,6 +50,7 @@ struct MetricsPage {
         var port = 0
         /// Before soketi's names.
         var prefix = ""
+        var addresses: (known: Int, uncounted: UInt64) = (0, 0)
     }
 
     static let otherApps = "other apps"
@@ -92,6 +93,14 @@ struct MetricsPage {
         case .limitHits:
             for limit in BrokerMeter.Limit.allCases {
                 page.sample(.count(total.broker.hits(limit)), ("limit", "\(limit)"))
+            }
+            for limit in AddressLimit.allCases {
+                page.sample(.count(total.counts.addressHits[limit]), ("limit", limit.rawValue))
+            }
+        case .proxyHeaders:
+            page.sample(.count(total.statistics.preambles), ("outcome", "read"))
+            for fault in ProxyFaultCounts.Fault.allCases {
+                page.sample(.count(total.counts.proxyFaults[fault]), ("outcome", fault.rawValue))
             }
         case .slowConsumers:
             let ofProcess = total.statistics.overflowsOfProcess
@@ -149,6 +158,8 @@ struct MetricsPage {
         case .droppedLines: .count(facts.droppedLines)
         case .input: .number(statistics.inputBytes)
         case .tlsHandshakes: .count(statistics.handshakes)
+        case .addresses: .number(server.addresses.known)
+        case .addressesUncounted: .count(server.addresses.uncounted)
         default: nil
         }
     }

@@ -211,7 +211,7 @@ struct MetricsFacts: Sendable {
             webSockets: state.webSocketCount, backlogMemoryBytes: backlogs.reservedBytes,
             backlogLimitBytes: backlogs.budget.limitBytes, reloads: state.meters.reloads.done,
             refusedReloads: state.meters.reloads.refused, memory: state.memory.facts, port: port,
-            prefix: settings.prefix)
+            prefix: settings.prefix, addresses: state.addresses.facts)
         return page
     }
 

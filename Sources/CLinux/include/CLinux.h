@@ -76,6 +76,14 @@ static inline ssize_t clinux_receive(int descriptor, void *buffer, size_t capaci
     return count < 0 ? clinux_socket_answer(errno) : count;
 }
 
+/// As clinux_receive, and the bytes stay where they are.
+static inline ssize_t clinux_peek(int descriptor, void *buffer, size_t capacity) {
+    ssize_t count;
+    do count = recv(descriptor, buffer, capacity, MSG_PEEK);
+    while (count < 0 && errno == EINTR);
+    return count < 0 ? -errno : count;
+}
+
 /// The first byte that waits, 0...255, without taking it.
 static inline int clinux_peek_byte(int descriptor) {
     uint8_t byte;

@@ -111,6 +111,8 @@ public struct HealthTarget: Sendable, Equatable {
     public var path: String
     /// 1...300.
     public var timeoutSeconds: Int
+    /// The server wants a PROXY header from there.
+    public var beginsWithProxyHeader = false
 
     /// `[http://]HOST[:PORT][/PATH]`; an IPv6 host stands in brackets. Without a path, `/ready`; without a port, HTTP's with the scheme and
     /// the broker's usual one without it.

@@ -1,4 +1,5 @@
 import Arguments
+import Wire
 
 /// The commands, as functions from arguments to what is printed.
 struct Commands {
@@ -199,7 +200,13 @@ struct Commands {
                 [ServerSettings.automaticHost: "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"][settings.host]
                 ?? settings.host
             // Operational endpoints are answered without the prefix (Pusher protocol §6.10).
-            return .health(HealthTarget(host: host, port: port, path: "/ready", timeoutSeconds: timeoutSeconds))
+            // Who asks an address of this machine comes from that address.
+            let isPrefaced =
+                settings.wantsProxyHeader && settings.trustedProxies.believes(peer: IPAddress(host))
+            return .health(
+                HealthTarget(
+                    host: host, port: port, path: "/ready", timeoutSeconds: timeoutSeconds,
+                    beginsWithProxyHeader: isPrefaced))
         }
     }
 }

@@ -75,6 +75,12 @@ extension Option where Settings == ServerSettings {
                     + "X-Forwarded-Scheme; for the log also X-Forwarded-For. A list, such as =10.0.0.0/8,loopback "
                     + "(or private, linklocal), believes the proxies of those networks only, also behind one another"
             ),
+            .init(
+                name: "proxy-protocol", key: "proxyProtocol", field: .boolean(\.wantsProxyHeader), group: .listener,
+                help:
+                    "Every connection from the networks of trustProxy must begin with a PROXY header, version 1 or 2 "
+                    + "(HAProxy: send-proxy-v2, nginx: proxy_protocol on); the address it tells is the client's. "
+                    + "What others send is never taken for one. The metrics' listener wants none"),
         ] + tls + metrics + process
 
     private static let tls: [Option] = [
@@ -171,6 +177,16 @@ extension Option where Settings == ServerSettings {
         .init(
             name: "connections", key: "connections", field: .limit(\.connectionsMax, 1...10_000_000), group: .limits,
             help: "WebSocket connections of all apps together"),
+        .init(
+            name: "connections-per-address", key: "connectionsPerAddress",
+            field: .limit(\.connectionsPerAddressMax, 1...10_000_000), group: .limits, isReloadable: true,
+            help:
+                "Open connections of one address (of IPv6: of a /64); above it 4100 or 429. Of a trusted proxy its WebSocket "
+                + "clients are counted, each by its own address; connections of signed API calls are not"),
+        .init(
+            name: "connections-per-address-per-second", key: "connectionsPerAddressPerSecond",
+            field: .limit(\.connectionsPerAddressPerSecondMax, 1...1_000_000), group: .limits, isReloadable: true,
+            help: "Its new connections in a second, counted in the same way; above it 4100 or 429"),
         .init(
             name: "api-reserve", key: "apiReserve", field: .integer(\.apiReserve, 0...65_536), group: .limits,
             unit: "descriptors", help: "Descriptors kept free for the HTTP API"),
