@@ -22,6 +22,7 @@ extension LoopServer {
             milliseconds: milliseconds, seconds: seconds, meter: broker.meter(of: app.index))
         if let client = log.forwardedPeer(of: request.peer) { sessions[slot].peer = client }
         armHeartbeat(slot, app)
+        if upkeep.isDraining { upkeep.leaving.add(slot) }
         log.connected(slot, sessions[slot].peer, query)
     }
 

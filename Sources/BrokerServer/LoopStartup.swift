@@ -53,7 +53,7 @@ final class LoopStartup: Sendable {
         made.open()
         begin.wait()
         let server = LoopServer(state: state, loop: loop, number: number, handles: state.handles)
-        listening.serve(on: loop, state.tls.map(TLSRoom.init))
+        listening.serve(on: loop, number: number, state.handles, state.tls.map(TLSRoom.init))
         serving.open()
         loop.run(server)
     }

@@ -50,6 +50,7 @@ public final class EventLoop {
             clinux_close(table.states[slot].descriptor)
         }
         table.free()
+        for one in due.dealt { clinux_close(one.descriptor) }
         acceptor.close()
         receiveBuffer.deallocate()
     }
@@ -107,6 +108,7 @@ public final class EventLoop {
         if !due.rereads.isEmpty { rereadSecured(handler) }
         let count = serve(handler)
         for job in handle.takeJobs() { job(self) }
+        if !due.dealt.isEmpty { beginDealt(handler) }
         if !table.caughtUp.isEmpty { deliverCaughtUp(handler) }
         replayInput(handler)
         if !due.ended.isEmpty { deliverEnds(handler) }
