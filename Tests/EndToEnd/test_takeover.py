@@ -12,6 +12,7 @@ import time
 import pytest
 
 from harness import BINARY, Broker, app, daemon_environment, wait_until
+from http_tools import Caller
 from logfmt import lines
 from rawclient import RawClient
 from session import DEADLINE, Closed
@@ -104,17 +105,11 @@ def test_clients_of_the_old_process_are_sent_to_the_new_one(place):
         clients = [RawClient(old) for _ in range(10)]
         for client in clients:
             client.subscribe("room")
-        keeps_alive = socket.create_connection(("127.0.0.1", old.port), timeout=DEADLINE)
-        keeps_alive.sendall(b"GET /live HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert b"keep-alive" in keeps_alive.recv(65_536).lower()
-        late = RawClient(old, handshake=False, request=b"GET /app/app-key?protocol=7 HTTP/1.1\r\n")
         with start(place, loops=1, takes_over=True, port=old.port, shutdownGraceSeconds=30) as new:
             for client in clients:
                 assert client.expect_close(DEADLINE * 2).code == 4200
                 client.close()
-            for _ in clients:
-                clients.append(RawClient(new))
-                clients.pop(0)
+            clients = [RawClient(new) for _ in clients]
             assert old.wait_ended() == 0
             for client in clients:
                 client.subscribe("room")
@@ -122,21 +117,27 @@ def test_clients_of_the_old_process_are_sent_to_the_new_one(place):
             for client in clients:
                 client.expect("here", "room")
                 client.close()
-            late.close()
-        keeps_alive.close()
 
 
 def test_who_had_connected_before_is_let_in_and_then_sent_on(place):
     """The old process has the connection, and its request comes when the new one serves already."""
     with start(place, loops=1, shutdownGraceSeconds=30) as old:
+        publisher = Caller(old)
+        assert publisher.get("/channels").status == 200
         with RawClient(old) as stays, RawClient(old, handshake=False, request=b"GET /app/app-key?protocol=7 ") as late:
             stays.subscribe("room")
-            with start(place, loops=1, takes_over=True, port=old.port):
+            with start(place, loops=1, takes_over=True, port=old.port) as new:
                 wait_until(lambda: "msg=draining" in old.log(), "the old one drains")
+                wait_until(lambda: new.request("GET", "/ready", port=new.metrics_port)[0] == 200, "it is left alone")
+                for _ in range(20):
+                    assert new.request("GET", "/ready", port=new.metrics_port)[0] == 200, "never the old one answers"
                 late.send_bytes(b"HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                                 b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
                 late.read_upgrade()
                 late.greet()
+                answer = publisher.get("/channels")
+                assert answer.status == 200 and answer.headers["connection"] == "close", "it asks the new one next"
+                publisher.close()
                 old.process.send_signal(signal.SIGTERM)
                 assert old.wait_ended() == 0
 
