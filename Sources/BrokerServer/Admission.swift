@@ -18,7 +18,7 @@ struct Admission {
             let closes = request.head.upgradesToWebSocket
             throw .http(fault.status, fault.text, headers: headers, closes: closes, isHandshake: true)
         }
-        guard !state.shared.isDraining else {
+        guard !state.shared.isDraining || state.shared.isReplaced else {
             throw .http(503, "The server is shutting down: reconnect", closes: true, isHandshake: true)
         }
         return .webSocket(key: key)

@@ -19,6 +19,8 @@ enum Banner {
             "  WebSocket  \(scheme == "https" ? "wss" : "ws")://\(host):\(publicPort)\(prefix)/app/{key}",
             "  HTTP API   \(scheme)://\(host):\(publicPort)\(prefix)/apps/{id}",
         ]
+        // Where there is only a file, the proxy in front of it has the address.
+        if listening.hosts.isEmpty, address.host.isEmpty { return joined([lines[0]]) }
         guard let app = settings.apps.first, let key = app.keys.first else { return joined(lines) }
         // Some libraries take only ids of digits.
         let id = ([app.id] + app.aliases).first { $0.allSatisfy(\.isNumber) } ?? app.id

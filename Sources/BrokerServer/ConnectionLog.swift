@@ -32,7 +32,10 @@ struct ConnectionLog: ~Copyable {
     mutating func refused(_ refusal: Refusal, _ slot: UInt32, _ peer: PeerAddress) {
         counts.refusals.add(refusal.kind, code: refusal.code)
         if let address = refusal.address { counts.addressHits.add(address.limit) }
-        guard let suppressed = state.shared.refusals.admit(refusal.kind) else { return }
+        guard let suppressed = state.shared.refusals.admit(refusal.kind, saying: { say(refusal, slot, peer, &$0) })
+        else {
+            return
+        }
         var fields: [LogField] = [("kind", refusal.kind.name)]
         if let code = refusal.code { fields.append(("code", code)) }
         fields += connectionFields(slot, peer, app: refusal.app)
@@ -47,11 +50,29 @@ struct ConnectionLog: ~Copyable {
         Log.write(.info, "refused", fields)
     }
 
+    /// What makes two refusals the same to the operator: whose, from which host, for which path, and why; ports and socket ids do not count.
+    private func say(_ refusal: Refusal, _ slot: UInt32, _ peer: PeerAddress, _ hasher: inout Hasher) {
+        hasher.combine(refusal.code)
+        hasher.combine(broker.isOpen(slot) ? broker.app(of: slot).index : refusal.app)
+        let client = forwardedPeer(of: peer) ?? peer
+        hasher.combine(client.high)
+        hasher.combine(client.low)
+        refusal.channel.withUnsafeBytes { hasher.combine(bytes: $0) }
+        hasher.combine(refusal.logged ?? refusal.text)
+        let path = asking.prefix(RequestWords.bytesMax).prefix { $0 != UInt8(ascii: "?") && $0 != UInt8(ascii: "\r") }
+        hasher.combine(bytes: UnsafeRawBufferPointer(UnsafeBufferPointer(rebasing: path)))
+    }
+
     /// A client that never became a connection.
     mutating func handshakeFailed(_ why: TLSFailure, _ peer: PeerAddress) {
         counts.refusals.add(.tls)
         counts.handshakeFailures.add(why)
-        guard let suppressed = state.shared.refusals.admit(.tls) else { return }
+        let admitted = state.shared.refusals.admit(.tls) { hasher in
+            hasher.combine(why.name.description)
+            hasher.combine(peer.high)
+            hasher.combine(peer.low)
+        }
+        guard let suppressed = admitted else { return }
         var fields: [LogField] = [("kind", RefusalKind.tls.name), ("cause", why.name), ("peer", peer.logText)]
         if suppressed > 0 { fields.append(("suppressed", suppressed)) }
         Log.write(.info, "refused", fields + [("reason", why.text) as LogField])
@@ -201,6 +222,6 @@ extension RefusalKind {
 }
 
 extension PeerAddress {
-    /// `192.0.2.1:443`, and without a port that a proxy did not tell.
-    var logText: String { port == 0 ? host : description }
+    /// `192.0.2.1:443`, and without a port that a proxy did not tell; `unix` of who came by a Unix socket, which has no address.
+    var logText: String { family == .none ? "unix" : port == 0 ? host : description }
 }

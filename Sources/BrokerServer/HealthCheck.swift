@@ -15,12 +15,12 @@ public enum HealthCheck {
     public static func run(_ target: HealthTarget) throws(Problem) {
         let deadline = MonotonicTime.now().nanoseconds + UInt64(max(0, target.timeoutSeconds)) * 1_000_000_000
         guard let descriptor = connect(target, deadline) else {
-            throw problem("cannot connect to \(target.host):\(target.port)", errno, target)
+            throw problem("cannot connect to \(target.place)", errno, target)
         }
         defer { close(descriptor) }
         let request =
             (target.beginsWithProxyHeader ? "PROXY UNKNOWN\r\n" : "")
-            + "GET \(target.path) HTTP/1.1\r\nHost: \(target.host):\(target.port)\r\nConnection: close\r\n\r\n"
+            + "GET \(target.path) HTTP/1.1\r\nHost: \(target.name)\r\nConnection: close\r\n\r\n"
         var bytes = Array(request.utf8)
         guard send(descriptor, &bytes, bytes.count, Int32(MSG_NOSIGNAL)) == bytes.count else {
             throw problem("the server took no request", errno, target)
@@ -64,6 +64,7 @@ public enum HealthCheck {
     }
 
     private static func connect(_ target: HealthTarget, _ deadline: UInt64) -> CInt? {
+        if case .unix(let path, _) = ListenAddress(target.host) { return connect(path, deadline) }
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         var list: UnsafeMutablePointer<addrinfo>?
@@ -91,6 +92,16 @@ public enum HealthCheck {
         return nil
     }
 
+    private static func connect(_ path: String, _ deadline: UInt64) -> CInt? {
+        do throws(IOError) {
+            let descriptor = try UnixStream.connect(to: path).release()
+            return limitWaiting(descriptor, deadline) ? descriptor : nil
+        } catch {
+            errno = error.code
+            return nil
+        }
+    }
+
     /// Lets the next call on the socket wait until then.
     /// - Returns: false when the time is over.
     private static func limitWaiting(_ descriptor: CInt, _ deadline: UInt64) -> Bool {
@@ -104,5 +115,16 @@ public enum HealthCheck {
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, size)
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, size)
         return true
+    }
+}
+
+extension HealthTarget {
+    /// The Host header; a path is none.
+    fileprivate var name: String {
+        if case .unix = ListenAddress(host) { "localhost" } else { "\(host):\(port)" }
+    }
+
+    fileprivate var place: String {
+        if case .unix(let path, _) = ListenAddress(host) { path } else { "\(host):\(port)" }
     }
 }

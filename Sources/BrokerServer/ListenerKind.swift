@@ -6,3 +6,11 @@ enum ListenerKind: Int {
     /// TLS; plain HTTP gets a sentence.
     case secured
 }
+
+/// What a listener is for, whatever the settings make of it: the word by which a supervisor or the process before this one names it.
+enum ListenerRole: String {
+    case main
+    /// The port that has TLS alone.
+    case tls
+    case metrics
+}

@@ -147,7 +147,8 @@ extension LoopServer {
 
     /// Sends the reply in `scratch`. With `keepAlive` false the connection ends after it.
     func sendReply(_ slot: UInt32, keepAlive: Bool, omitBody: Bool) {
-        let keepAlive = keepAlive && !scratch.reply.closes
+        // Who stays with a server that drains would publish to nobody.
+        let keepAlive = keepAlive && !scratch.reply.closes && !upkeep.isDraining
         scratch.writeReply(unixSeconds: clock.unixSeconds, keepAlive: keepAlive, omitBody: omitBody)
         if let meter = routes.api.meter {
             meter.pointee.responseBytes &+= UInt64(truncatingIfNeeded: scratch.bytes.count)

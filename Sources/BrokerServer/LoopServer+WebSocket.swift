@@ -21,6 +21,7 @@ extension LoopServer {
         sessions[slot].becomeWebSocket(
             milliseconds: milliseconds, seconds: seconds, meter: broker.meter(of: app.index))
         armHeartbeat(slot, app)
+        if upkeep.isDraining { upkeep.leaving.add(slot) }
         log.connected(slot, sessions[slot].peer, query)
     }
 

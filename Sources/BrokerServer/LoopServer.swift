@@ -177,6 +177,7 @@ final class LoopServer: LoopHandler {
         broker.tick()
         applyEffects()
         followDrain()
+        if state.shared.lastAnswers.isAsked(broker.loop) { tellLastAnswers() }
         upkeep.leaving.tick(milliseconds: loop.now.nanoseconds / 1_000_000)
         if !state.shared.isDraining { releaseMemory() }
         if state.shared.refusals.isOwing, broker.loop == 0 { state.shared.refusals.tellOverdue() }
@@ -331,6 +332,18 @@ final class LoopServer: LoopHandler {
         (report.apps, report.otherApps) = broker.appCounts(upTo: upkeep.board.appsMax)
         upkeep.board.tell(report)
         state.shared.meters.told()
+    }
+
+    /// How many connections the end of the process would cut off from their answer: those that have asked, and those that are too new to have.
+    private func tellLastAnswers() {
+        let waiting = sessions.slots(in: .http).count { slot in
+            !sessions[slot].deadline.hasAnswered || sessions[slot].deadline.awaited != .request
+                || sessions[slot].debt.isReplying || sessions[slot].reader.isHolding || loop.hasUnsentAnswers(slot)
+        }
+        let ending = sessions.slots(in: .ending).count { loop.hasUnsentAnswers($0) }
+        // Handshakes of TLS, and those of whom the first byte is not here.
+        let unopened = max(0, loop.connectionCount - sessions.openCount)
+        state.shared.lastAnswers.tell(broker.loop, waiting: waiting + ending + unopened)
     }
 
     /// After many clients have left, their memory goes back to the machine. Not while the server drains, which is its last work.

@@ -55,7 +55,7 @@ final class LoopStartup: Sendable {
         begin.wait()
         let server = LoopServer(state: state, loop: loop, number: number, handles: state.handles)
         let preamble = server.state.settings.wantsProxyHeader ? ProxyPreamble(state: server.state) : nil
-        listening.serve(on: loop, state.tls.map(TLSRoom.init), preamble: preamble)
+        listening.serve(on: loop, number: number, state.handles, state.tls.map(TLSRoom.init), preamble: preamble)
         serving.open()
         loop.run(server)
     }

@@ -18,10 +18,14 @@ final class RefusalLog: Sendable {
     }
 
     /// Asks for a line of the kind.
+    /// - Parameter words: feeds in what the line says of the fault, without what differs each time; the same is said once a second.
     /// - Returns: how many were left out before it; nil: there is no line now.
-    func admit(_ kind: RefusalKind) -> UInt64? {
+    func admit(_ kind: RefusalKind, saying words: (inout Hasher) -> Void) -> UInt64? {
         guard Log.writes(.info) else { return nil }
-        let suppressed = limiter.withLock { $0.admit(kind.rawValue, now: Self.milliseconds) }
+        var hasher = Hasher()
+        words(&hasher)
+        let said = hasher.finalize()
+        let suppressed = limiter.withLock { $0.admit(kind.rawValue, saying: said, now: Self.milliseconds) }
         if suppressed == nil { owing.store(true, ordering: .relaxed) }
         return suppressed
     }

@@ -38,7 +38,7 @@ struct Reload {
         } catch {
             return refused([.error("more than \(AppDirectory.appsMax) apps since the start; restart to load these")])
         }
-        Log.level = loaded.settings.logLevel
+        (Log.level, Log.format) = (loaded.settings.logLevel, loaded.settings.logFormat)
         state.reloadCertificates()
         Server.tell(loaded.warnings.prefix(Self.problemLinesMax))
         return done(AppChanges(from: before, to: state.broker.directory), waiting)

@@ -25,6 +25,8 @@ struct RequestDeadline: Equatable {
     static let requestMilliseconds: UInt32 = 8_000
 
     private(set) var awaited = Awaited.request
+    /// Some request has had its answer.
+    private(set) var hasAnswered = false
     private var sinceMilliseconds: UInt32
 
     /// A connection from its first moment.
@@ -44,6 +46,7 @@ struct RequestDeadline: Equatable {
     mutating func ended(now: UInt32, keepAliveMilliseconds: UInt32) -> UInt32? {
         let wasReceiving = awaited != .request
         (awaited, sinceMilliseconds) = (.request, now)
+        hasAnswered = true
         return wasReceiving ? keepAliveMilliseconds : nil
     }
 

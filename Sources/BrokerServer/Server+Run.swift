@@ -15,6 +15,8 @@ extension Server {
         // And what only the start has read of the program and its libraries: half of what is resident.
         if !Self.isTraced { clinux_release_code() }
         supervisor.tell(.ready(status: "serving"))
+        if succession.predecessor != nil { supervisor.tell(.mainProcess(getpid())) }
+        succession.begin()
         var (lifecycle, pace, watch) = (Lifecycle(), ReloadPace(), CertificateWatch(state))
         var memory = MemoryWatch(state, backlogs)
         var guarding = supervisor.watchdogMilliseconds.map { Guarding(intervalMilliseconds: $0) }
@@ -25,15 +27,25 @@ extension Server {
                 lifecycle.wait(milliseconds: now), pace.wait(milliseconds: now), guarding?.wait(milliseconds: now),
                 memory.wait(milliseconds: now),
                 watch.map { _ in UInt64(CertificateWatch.intervalMilliseconds) },
+                succession.wait(milliseconds: now),
             ]
-            let heard = signals.waitAll(milliseconds: due.compactMap { $0 }.min().map { Int32(clamping: $0) } ?? -1)
+            let heard = signals.waitAll(
+                milliseconds: due.compactMap { $0 }.min().map { Int32(clamping: $0) } ?? -1,
+                others: succession.descriptors)
             // All of them, before anything that takes long: a storm of one must not hold up another.
             for signal in heard {
                 if signal == .hangup { pace.want() }
                 if signal == .user1 { logState() }
                 carryOut(lifecycle.hear(signal, milliseconds: now, times))
             }
-            carryOut(lifecycle.advance(milliseconds: now, times, clients: state.webSocketCount))
+            let handed = lifecycle.hasListeners ? listening.handed + [metrics?.handed].compactMap { $0 } : nil
+            if let next = succession.advance(milliseconds: now, handed: handed) {
+                Log.info("replaced", ("pid", next))
+                supervisor.tell(.mainProcess(next))
+                state.isReplaced = true
+                carryOut(lifecycle.replaced(milliseconds: now, times))
+            }
+            carryOut(lifecycle.advance(milliseconds: now, times, left))
             guarding?.advance(milliseconds: now, self)
             if !lifecycle.hasEnded, pace.take(milliseconds: now) {
                 runReload()
@@ -49,6 +61,10 @@ extension Server {
 
     private var now: UInt64 { MonotonicTime.now().nanoseconds / 1_000_000 }
 
+    private var left: Lifecycle.Left {
+        Lifecycle.Left(clients: state.webSocketCount, unanswered: state.lastAnswers.waiting())
+    }
+
     private var times: Lifecycle.Times {
         let settings = settings
         return Lifecycle.Times(
@@ -56,9 +72,9 @@ extension Server {
     }
 
     private func runReload() {
-        supervisor.tell(.reloading(monotonicNanoseconds: MonotonicTime.now().nanoseconds))
+        tell(.reloading(monotonicNanoseconds: MonotonicTime.now().nanoseconds))
         let isDone = reload.run()
-        supervisor.tell(.ready(status: isDone ? "serving" : "serving; the last reload was refused, see the log"))
+        tell(.ready(status: isDone ? "serving" : "serving; the last reload was refused, see the log"))
     }
 
     // MARK: The end, and what may come before
@@ -73,10 +89,16 @@ extension Server {
             case .sendClientsAway:
                 state.isDraining = true
                 Log.info("draining", ("connections", state.webSocketCount), ("seconds", settings.shutdownGraceSeconds))
-                supervisor.tell(.status("sending clients away"))
+                tell(.status("sending clients away"))
             case .closeListeners:
-                for handle in state.handles { handle.submit { $0.finishListening() } }
+                closeListeners(isLeaving: listening.areGiven)
+                listening.removeFiles()
+                succession.close()
                 supervisor.tell(.stopping(status: "draining", milliseconds: times.grace + Self.endMilliseconds))
+            case .leaveListeners:
+                closeListeners(isLeaving: true)
+                metrics?.leaveListener()
+                succession.close()
             case .serveAgain:
                 (state.isDraining, state.isServing) = (false, true)
                 Log.info("serving again")
@@ -84,6 +106,23 @@ extension Server {
             case .end(let isNow): end(withinMilliseconds: isNow ? Self.endNowMilliseconds : Self.endMilliseconds)
             }
         }
+    }
+
+    /// - Parameter isLeaving: what waits in them is another process's; else it is still accepted.
+    private func closeListeners(isLeaving: Bool) {
+        let answers = state.lastAnswers
+        answers.begin(isDealing: listening.isDealing)
+        for (number, handle) in state.handles.enumerated() {
+            handle.submit { loop in
+                if isLeaving { loop.stopListening() } else { loop.finishListening() }
+                answers.ask(number)
+            }
+        }
+    }
+
+    /// A process that was replaced is no service any more, and its end not the service's.
+    fileprivate func tell(_ news: Supervisor.News) {
+        if !state.isReplaced { supervisor.tell(news) }
     }
 
     /// What the last turns and the threads' ends may take before the process ends without them.
@@ -105,6 +144,8 @@ extension Server {
         for handle in state.handles { handle.stop() }
         for thread in threads { thread.join() }
         metrics?.stop()
+        if !state.isReplaced { listening.removeFiles() }
+        succession.close()
         state.refusals.tellOverdue(all: true)
         Log.info("stopped")
     }
@@ -146,7 +187,7 @@ private struct Guarding {
         for action in watchdog.advance(milliseconds: now, haveAnswered: asked?.isComplete ?? false) {
             switch action {
             case .ask: asked = RollCall(server.state.handles)
-            case .feed: server.supervisor.tell(.alive)
+            case .feed: server.tell(.alive)
             }
         }
     }

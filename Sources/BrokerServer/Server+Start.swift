@@ -66,7 +66,9 @@ extension Server {
 
     /// The built-in app where others can reach it.
     static func warnOfDefaultApp(_ settings: ServerSettings, _ plan: ListenPlan) {
-        guard settings.isDefaultApp, settings.host == ServerSettings.automaticHost, !plan.isLoopback else { return }
+        guard settings.isDefaultApp, settings.hosts.contains(ServerSettings.automaticHost), !plan.isLoopback else {
+            return
+        }
         Log.warning(
             "well-known credentials",
             ("reason", "the built-in app is in use and not only this machine can connect; who can, can publish"))

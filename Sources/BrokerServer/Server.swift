@@ -19,19 +19,20 @@ public final class Server {
     /// Descriptors that are neither clients' nor the reserve: listeners, epoll sets, wake-ups, standard streams, all of the metrics.
     private static let ownDescriptors = 32
 
-    /// A loop's own: epoll set, wake-up, one listener an address.
-    private static let descriptorsPerLoop = 4
+    /// A loop's own: epoll set, wake-up.
+    private static let descriptorsPerLoop = 3
 
     let state: ServerState
     let threads: [LoopThread]
     let signals: SignalSource
     let reload: Reload
-    let supervisor = Supervisor.here
+    let supervisor: Supervisor
     let listening: Listening
     /// What all loops hold for peers that do not take it.
     let backlogs: BacklogLedger
     /// Where the metrics are; nil: nowhere.
     let metrics: MetricsListening?
+    var succession: Succession
     /// The port that is listened on; the kernel's choice when the settings said 0.
     public var port: UInt16 { listening.port }
     /// The port of the metrics; nil: they are not served.
@@ -46,23 +47,28 @@ public final class Server {
     /// Loads the settings again, for a reload; on the main thread.
     public typealias LoadAgain = () -> Result<LoadedSettings, ConfigurationFailure>
 
-    /// Opens the listeners and starts the loops; returns when all of them serve.
+    /// Opens the listeners, or takes over those that are open, and starts the loops; returns when all of them serve. What can fail has been
+    /// tried by the time the first client is accepted, because from then on a failure would cut clients off.
     public init(
         _ configuration: consuming LoadedSettings, build: BuildInformation, loadAgain: @escaping LoadAgain
     ) throws(StartFailure) {
         let settings = configuration.settings
         let areMetricsWanted = configuration.areMetricsWanted
-        Log.level = settings.logLevel
+        (Log.level, Log.format) = (settings.logLevel, settings.logFormat)
         Self.tell(configuration.warnings)
         let plan = ListenPlan(
-            host: settings.host, isDefaultApp: settings.isDefaultApp, isContainer: ContainerSigns.here.isContainer)
+            hosts: settings.hosts, isDefaultApp: settings.isDefaultApp, isContainer: ContainerSigns.here.isContainer)
         Self.warnOfDefaultApp(settings, plan)
         let limit = DescriptorLimit.raise()
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
+        succession = try Succession(settings)
+        var inherited = succession.takeInherited()
+        supervisor = .here(predecessor: succession.predecessor)
         let descriptors = Int(clamping: limit.soft)
         let ports = settings.tls.isOn && settings.tls.port != nil ? 2 : 1
-        let used = Self.ownDescriptors + (Self.descriptorsPerLoop + ports * plan.hosts.count - 1) * loopCount
+        let sockets = max(ports * plan.hosts.count * loopCount, inherited.brokerCount) + plan.paths.count
+        let used = Self.ownDescriptors + Self.descriptorsPerLoop * loopCount + sockets
         let room = descriptors - used - settings.apiReserve
         Self.warnOfRoom(settings, room: room, descriptors: descriptors)
         let fits = max(1, min(room, settings.connectionsMax ?? .max))
@@ -74,18 +80,24 @@ public final class Server {
             settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets,
             tls: try Self.certificates(settings.tls))
         reload = Reload(state, loadAgain)
+        let options = Self.loopOptions(state)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
+            let before = inherited.brokerCount
             listening = try Listening(
-                plan, port: UInt16(clamping: settings.port), tls: settings.tls, loops: loopCount)
-            let options = Self.loopOptions(state)
-            threads = try LoopStartup(state, listening, options: options).start()
-            backlogs = options.backlogs
+                plan, port: UInt16(clamping: settings.port), tls: settings.tls, loops: loopCount, &inherited)
+            try succession.check(hasTaken: inherited.brokerCount < before)
+            try succession.prepareOffer(TakeoverPlace(settings))
         } catch {
             throw Self.failure(error, settings, plan)
         }
-        metrics = try Self.metrics(state, areWanted: areMetricsWanted) { [port = Int(listening.port), backlogs] in
+        let metricsListener = try Self.metricsListener(settings, areWanted: areMetricsWanted, &inherited)
+        do throws(IOError) { threads = try LoopStartup(state, listening, options: options).start() } catch {
+            throw Self.failure(error, settings, plan)
+        }
+        backlogs = options.backlogs
+        metrics = try Self.metrics(metricsListener, state) { [port = Int(listening.port), backlogs] in
             MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, port: port)
         }
         state.isServing = true
@@ -119,13 +131,14 @@ public final class Server {
         return options
     }
 
-    /// Serves the metrics. That nobody asked for them is no reason not to start: another broker on this machine may have the port.
-    private static func metrics(
-        _ state: ServerState, areWanted: Bool, _ makeFacts: () -> MetricsFacts
-    ) throws(StartFailure) -> MetricsListening? {
-        let settings = state.newest.snapshot.settings.metrics
+    /// Opens the listener of the metrics. That nobody asked for them is no reason not to start: another broker on this machine may have the
+    /// port.
+    private static func metricsListener(
+        _ settings: ServerSettings, areWanted: Bool, _ inherited: inout InheritedListeners
+    ) throws(StartFailure) -> InheritedListeners.One? {
+        let settings = settings.metrics
         guard settings.isEnabled else { return nil }
-        do throws(IOError) { return try MetricsListening(settings, state, makeFacts) } catch {
+        do throws(IOError) { return try MetricsListening.open(settings, &inherited) } catch {
             let place = "\(settings.host):\(settings.port)"
             guard areWanted else {
                 Log.warning(
@@ -139,6 +152,15 @@ public final class Server {
             throw StartFailure(
                 exitCode: 69,
                 text: "cannot serve the metrics on \(place): \(error); choose another port with --metrics-port")
+        }
+    }
+
+    private static func metrics(
+        _ listener: InheritedListeners.One?, _ state: ServerState, _ makeFacts: () -> MetricsFacts
+    ) throws(StartFailure) -> MetricsListening? {
+        guard let listener else { return nil }
+        do throws(IOError) { return try MetricsListening(listener, state, makeFacts()) } catch {
+            throw StartFailure(exitCode: 69, text: "cannot serve the metrics: \(error)")
         }
     }
 

@@ -20,14 +20,13 @@ final class ServerState: Sendable {
     /// What all connections may hold of requests and messages that are not whole yet.
     let inputBudget: ProcessBudget
     private let webSockets = Atomic<Int>(0)
-    private let draining = Atomic<Bool>(false)
-    private let serving = Atomic<Bool>(false)
     private let loopHandles = Mutex<[LoopHandle]>([])
     let meters: Meters
     /// The addresses of connections, as far as a limit of theirs is set.
     let addresses = AddressBook()
     /// Whether memory is short.
     var memory: MemoryPressure { meters.memory }
+    private let standing: Standing
 
     init(
         settings: ServerSettings, broker: SharedBroker, webSocketsMax: Int, secrets: SecretFilter, tls: TLSKeeper? = nil
@@ -36,6 +35,7 @@ final class ServerState: Sendable {
         (self.broker, self.tls) = (broker, tls)
         self.webSocketsMax = webSocketsMax
         meters = Meters(loops: broker.loopCount)
+        standing = Standing(loops: broker.loopCount)
         refusals = RefusalLog(linesPerSecond: settings.refusalLinesPerSecond)
         // Whatever the total, one request of the largest legal size must fit.
         let largest = max(settings.requestHeadBytesMax + settings.requestBodyBytesMax, settings.messageBytesMax)
@@ -73,17 +73,22 @@ final class ServerState: Sendable {
         return waiting
     }
 
-    /// No new clients; those that are here are being sent away.
     var isDraining: Bool {
-        get { draining.load(ordering: .relaxed) }
-        set { draining.store(newValue, ordering: .relaxed) }
+        get { standing.isDraining }
+        set { standing.isDraining = newValue }
     }
 
-    /// Every listener is open, and balancers may send clients: `/ready` says so.
     var isServing: Bool {
-        get { serving.load(ordering: .relaxed) }
-        set { serving.store(newValue, ordering: .relaxed) }
+        get { standing.isServing }
+        set { standing.isServing = newValue }
     }
+
+    var isReplaced: Bool {
+        get { standing.isReplaced }
+        set { standing.isReplaced = newValue }
+    }
+
+    var lastAnswers: LastAnswers { standing.lastAnswers }
 
     var webSocketCount: Int { webSockets.load(ordering: .relaxed) }
 

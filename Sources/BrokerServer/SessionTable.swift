@@ -76,6 +76,9 @@ struct SessionTable: ~Copyable {
     /// Pages in memory, for tests and figures.
     var pageCount: Int { directory.count { $0 != nil } }
 
+    /// Sessions that are open.
+    var openCount: Int { openCounts.reduce(0, +) }
+
     func slots(in phase: Session.Phase) -> [UInt32] {
         let slots = 0..<UInt32(directory.count * Self.pageSize)
         return slots.filter { self[$0].phase == phase }

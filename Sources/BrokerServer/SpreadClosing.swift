@@ -34,6 +34,9 @@ struct SpreadClosing {
         (toldMilliseconds, endMilliseconds) = (now, now + windowMilliseconds)
     }
 
+    /// One more has to go, by the time at which the others have.
+    mutating func add(_ slot: UInt32) { waiting.append(slot) }
+
     /// Nobody has to go any more.
     mutating func cancel() { (waiting, due) = ([], 0) }
 

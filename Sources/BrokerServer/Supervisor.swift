@@ -8,20 +8,28 @@ struct Supervisor {
     /// It ends a process that is silent for so long.
     let watchdogMilliseconds: UInt64?
 
-    /// - Parameter variable: looks a variable up.
-    init(process: pid_t, variable: (String) -> String?) {
+    /// - Parameters:
+    ///   - predecessor: the process whose place this one takes, and with it its duties.
+    ///   - variable: looks a variable up.
+    init(process: pid_t, predecessor: pid_t? = nil, variable: (String) -> String?) {
         let name = variable("NOTIFY_SOCKET") ?? ""
         socket = name.hasPrefix("/") || name.hasPrefix("@") ? name : nil
-        let isMeant = variable("WATCHDOG_PID").map { $0 == String(process) } ?? true
+        let isMeant =
+            variable("WATCHDOG_PID").map { [process, predecessor].compactMap { $0.map(String.init) }.contains($0) }
+            ?? true
         let microseconds = variable("WATCHDOG_USEC").flatMap { UInt64($0) } ?? 0
         watchdogMilliseconds = isMeant && socket != nil && microseconds >= 1_000 ? microseconds / 1_000 : nil
     }
 
-    static let here = Supervisor(process: getpid()) { name in getenv(name).map { String(cString: $0) } }
+    static func here(predecessor: pid_t?) -> Supervisor {
+        Supervisor(process: getpid(), predecessor: predecessor) { name in getenv(name).map { String(cString: $0) } }
+    }
 
     /// What is told.
     enum News: Equatable {
         case ready(status: String)
+        /// Another process is the service from now on. Either may say so, as far as the supervisor listens to it.
+        case mainProcess(pid_t)
         /// `ready` follows, whatever comes of it.
         case reloading(monotonicNanoseconds: UInt64)
         case status(String)
@@ -33,6 +41,7 @@ struct Supervisor {
         var text: String {
             switch self {
             case .ready(let status): "READY=1\nSTATUS=\(status)"
+            case .mainProcess(let process): "MAINPID=\(process)"
             case .reloading(let nanoseconds): "RELOADING=1\nMONOTONIC_USEC=\(nanoseconds / 1_000)\nSTATUS=reloading"
             case .status(let status): "STATUS=\(status)"
             case .stopping(let status, let milliseconds):

@@ -137,13 +137,18 @@ int clinux_peer_address(int descriptor, struct clinux_address *peer) {
     return 0;
 }
 
-int clinux_local_port(int descriptor) {
+int clinux_local_address(int descriptor, struct clinux_address *own) {
     struct sockaddr_storage storage = {0};
     socklen_t length = sizeof storage;
     if (getsockname(descriptor, (struct sockaddr *)&storage, &length) < 0) return -errno;
+    fill_address(own, &storage);
+    return 0;
+}
+
+int clinux_local_port(int descriptor) {
     struct clinux_address address;
-    fill_address(&address, &storage);
-    return address.port;
+    int code = clinux_local_address(descriptor, &address);
+    return code < 0 ? code : address.port;
 }
 
 int clinux_socket_error(int descriptor) {

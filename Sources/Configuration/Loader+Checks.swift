@@ -8,18 +8,13 @@ extension Loader {
         checkPublicPort()
         checkProxyProtocol()
         checkMetrics()
+        checkTakeover()
         checkApps()
         checkSizes()
         checkCredentials()
     }
 
     private mutating func checkAddress() {
-        if settings.host.hasPrefix("["), settings.host.hasSuffix("]") {
-            settings.host = String(settings.host.dropFirst().dropLast())
-        }
-        if settings.host.isEmpty || settings.host.utf8.contains(where: { $0 <= 0x20 || $0 == UInt8(ascii: "/") }) {
-            problems.error(origin("host"), "host: must be a name or an address, not \(settings.host.quoted)")
-        }
         var prefix = settings.pathPrefix
         while prefix.hasSuffix("/") { prefix.removeLast() }
         if !prefix.isEmpty, !prefix.hasPrefix("/") { prefix = "/" + prefix }
@@ -168,9 +163,11 @@ extension Loader {
     /// Who knows an app's secret can publish; a well-known key with a secret of its own is as good as any, for keys are public.
     /// Where `auto` listens for the built-in app is known at the start only, so the server warns of that itself.
     private mutating func warnOfWellKnownSecrets() {
-        guard !Self.isThisMachine(settings.host) else { return }
-        guard !isDefaultApp || settings.host != ServerSettings.automaticHost else { return }
-        let place = settings.host == ServerSettings.automaticHost ? "::" : settings.host
+        let isAutomatic = settings.hosts.contains(ServerSettings.automaticHost)
+        guard let open = settings.hosts.first(where: { !Self.isThisMachine($0) }), !isDefaultApp || !isAutomatic else {
+            return
+        }
+        let place = open == ServerSettings.automaticHost ? "::" : open
         for draft in drafts where draft.app.isEnabled {
             guard let pair = draft.settings.keys.first(where: { $0.secret == BuiltInApp.secret }) else { continue }
             problems.warning(
@@ -181,7 +178,7 @@ extension Loader {
     }
 
     private static func isThisMachine(_ host: String) -> Bool {
-        ["::1", "localhost"].contains(host) || host.hasPrefix("127.")
+        ["::1", "localhost"].contains(host) || host.hasPrefix("127.") || host.hasPrefix(ListenAddress.unixMark)
     }
 }
 

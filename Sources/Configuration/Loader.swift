@@ -285,7 +285,10 @@ struct Loader {
             case "verbose": setServer("log-level", "debug", .flag(given.spelled))
             case "quiet": setServer("log-level", "warning", .flag(given.spelled))
             default:
-                if Self.serverByName[given.name] != nil { setServer(given.name, given.value, .flag(given.spelled)) }
+                guard let option = Self.serverByName[given.name] else { continue }
+                let all = flags.given.filter { $0.name == given.name && !$0.value.isEmpty }
+                let value = option.field.isRepeatable ? all.map(\.value).joined(separator: ",") : given.value
+                setServer(given.name, value, .flag(given.spelled))
             }
         }
     }

@@ -21,8 +21,8 @@ public struct ServerSettings: Sendable, Equatable {
         public var scheme = Scheme.http
     }
 
-    /// The address to bind: a name, an IPv4 or an IPv6 address without brackets, or `automaticHost`.
-    public var host = automaticHost
+    /// What to listen on, one at least, each a `ListenAddress` in its one form.
+    public var hosts = [automaticHost]
     /// Stands for loopback while the built-in app is in use outside a container, and for every address otherwise.
     public static let automaticHost = "auto"
     /// 0 lets the kernel pick a free port; 0...65535.
@@ -36,10 +36,12 @@ public struct ServerSettings: Sendable, Equatable {
     public var isProduction = false
     /// How much the log says; each level includes the ones above it.
     public var logLevel = LogLevel.info
+    public var logFormat = LogFormat.text
     /// Log lines about refusals of one kind in any second; the rest is counted; 0...1000.
     public var refusalLinesPerSecond = 10
     /// Gets one JSON line when the broker listens; empty: none.
     public var readyFile = ""
+    public var takeover = TakeoverSettings()
     /// How long `/ready` fails before a drain begins and listeners close; 0...3600.
     public var drainDelaySeconds = 0
     /// How long a drain may take; 0...3600.

@@ -4,6 +4,8 @@ struct DueCalls {
     var closing: [(slot: UInt32, why: TransportClose)] = []
     /// Adopted connections whose `opened` (or handshake) is due.
     var adopted: [Adopted] = []
+    /// Accepted by another loop for this one; they begin in the turn that takes them.
+    var dealt: [Dealt] = []
     /// Resumed connections with buffered input.
     var replays: [EventToken] = []
     /// Connections whose layer may hold more plaintext than was read; no event of the socket tells.
@@ -17,6 +19,12 @@ struct DueCalls {
         var token: EventToken
         var peer: PeerAddress
         var listener: Int
+    }
+
+    struct Dealt {
+        var descriptor: CInt
+        var peer: PeerAddress
+        var tag: Int
     }
 
     /// Whether the next turn must come at once.

@@ -13,6 +13,7 @@ struct Acceptor {
 
     /// A listener the loop serves.
     struct Listening {
+        /// Negative: closed, or another loop's that deals its connections out.
         var descriptor: CInt
         let tag: Int
         /// What a connection with a layer begins with; nil: anything.
@@ -21,6 +22,8 @@ struct Acceptor {
         let makeLayer: (() -> (any RecordLayer)?)?
         /// What connections of some peers begin with; nil: none do.
         let preamble: (any Preamble)?
+        /// Its connections go to these loops by turns; nil: all stay here.
+        var dealing: Dealing?
         /// Taken out of epoll until the next tick, because accepting failed.
         var isDisarmed = false
         var isOpen: Bool { descriptor >= 0 }
@@ -30,15 +33,33 @@ struct Acceptor {
     /// Rounds of accepting before a listener closes: more than its queue holds.
     static let lastAccepts = 64
 
-    mutating func stopListening() {
+    /// What a socket that several loops have in common needs: it is watched by one, which gives each its share. All of them watching would
+    /// wake all for each client, and the kernel would give most clients to whoever came first.
+    struct Dealing {
+        let loops: [LoopHandle]
+        private var next = 0
+
+        init(_ loops: [LoopHandle]) { self.loops = loops }
+
+        /// Whose turn it is.
+        mutating func draw() -> LoopHandle {
+            defer { next = next + 1 == loops.count ? 0 : next + 1 }
+            return loops[next]
+        }
+    }
+
+    mutating func stopListening(_ epoll: borrowing Epoll) {
         for index in listeners.indices where listeners[index].isOpen {
+            // Another process may have the same socket, and epoll forgets it only with the last.
+            epoll.remove(listeners[index].descriptor)
             clinux_close(listeners[index].descriptor)
             listeners[index].descriptor = -1
         }
     }
 
     mutating func close() {
-        stopListening()
+        for listener in listeners where listener.isOpen { clinux_close(listener.descriptor) }
+        listeners = []
         if reserve >= 0 { clinux_close(reserve) }
         reserve = -1
     }
@@ -49,36 +70,51 @@ extension EventLoop {
     /// - Parameters:
     ///   - layerByte: connections that begin with this byte have a layer and are opened when its handshake is done; the others are plain and
     ///     opened with their first byte. nil: all have one.
+    ///   - dealingTo: its connections go to these loops by turns, each of which must know the tag (`expectDealt`, or a listener of its own);
+    ///     nil: all are this loop's.
     ///   - makeLayer: makes the layer of a connection whose first byte is here, and for which there is a place among the handshakes that run;
     ///     nil: all are plain, and opened at once.
     ///   - preamble: reads what stands before a connection's first byte where it is due; `opened` gets the peer that it tells.
     public func listen(
-        on listener: consuming Listener, tag: Int, layerByte: UInt8? = nil, preamble: (any Preamble)? = nil,
+        on listener: consuming Listener, tag: Int, layerByte: UInt8? = nil, dealingTo loops: [LoopHandle]? = nil,
+        preamble: (any Preamble)? = nil,
         makeLayer: (() -> (any RecordLayer)?)? = nil
     ) {
         let descriptor = listener.release()
-        // Accepted sockets inherit these, which saves three system calls per client in a reconnect storm.
+        // Accepted sockets inherit these, which saves three system calls per client in a reconnect storm. A Unix socket has none of them.
         _ = clinux_set_stream_options(descriptor, table.options.userTimeoutMilliseconds, table.options.unsentLowBytes)
         _ = clinux_set_buffers(descriptor, table.options.kernelSendBytes, table.options.kernelReceiveBytes)
         acceptor.listeners.append(
             Acceptor.Listening(
-                descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer, preamble: preamble))
+                descriptor: descriptor, tag: tag, layerByte: layerByte, makeLayer: makeLayer, preamble: preamble,
+                dealing: loops.map(Acceptor.Dealing.init)))
         arm(acceptor.listeners.count - 1)
+    }
+
+    /// Serves connections that another loop deals out, as those of a listener with this tag here.
+    public func expectDealt(
+        tag: Int, layerByte: UInt8? = nil, preamble: (any Preamble)? = nil, makeLayer: (() -> (any RecordLayer)?)? = nil
+    ) {
+        acceptor.listeners.append(
+            Acceptor.Listening(
+                descriptor: -1, tag: tag, layerByte: layerByte, makeLayer: makeLayer, preamble: preamble))
     }
 
     /// Closes every listener in the next tick, after who has waited by then was accepted.
     public func finishListening() { acceptor.isFinishing = true }
 
     func finishListening(_ handler: any LoopHandler) {
-        acceptor.isFinishing = false
         for index in acceptor.listeners.indices {
             for _ in 0..<Acceptor.lastAccepts where acceptor.listeners[index].isOpen { accept(index, handler) }
         }
-        acceptor.stopListening()
+        stopListening()
     }
 
-    /// Closes every listener; what the kernel had queued is reset.
-    public func stopListening() { acceptor.stopListening() }
+    /// Closes every listener. What the kernel has queued is reset, unless another process has the same socket: then it is that one's.
+    public func stopListening() {
+        acceptor.isFinishing = false
+        acceptor.stopListening(epoll)
+    }
 
     /// Serves an already connected stream socket (a socketpair in tests, a client connection). `opened` comes from the loop's next turn, or
     /// when the handshake of its layer is done; of one that fails `closed` tells.
@@ -168,6 +204,31 @@ extension EventLoop {
     private func accepted(
         _ descriptor: CInt, _ peer: PeerAddress, _ index: Int, _ handler: any LoopHandler
     ) {
+        // In the end nobody may wait for another loop's turn.
+        if !acceptor.isFinishing, let loop = acceptor.listeners[index].dealing?.draw(), loop !== handle {
+            let tag = acceptor.listeners[index].tag
+            // One that has ended takes nothing any more.
+            if loop.submit({ $0.take(dealt: descriptor, peer, tag: tag) }) { return }
+        }
+        begin(descriptor, peer, index, handler)
+    }
+
+    /// Keeps what another loop accepted until this turn has a handler for it.
+    private func take(dealt descriptor: CInt, _ peer: PeerAddress, tag: Int) {
+        due.dealt.append(DueCalls.Dealt(descriptor: descriptor, peer: peer, tag: tag))
+    }
+
+    func beginDealt(_ handler: any LoopHandler) {
+        for one in due.dealt {
+            guard let index = acceptor.listeners.firstIndex(where: { $0.tag == one.tag }) else {
+                preconditionFailure("connections of this listener were not expected here")
+            }
+            begin(one.descriptor, one.peer, index, handler)
+        }
+        due.dealt.removeAll(keepingCapacity: true)
+    }
+
+    private func begin(_ descriptor: CInt, _ peer: PeerAddress, _ index: Int, _ handler: any LoopHandler) {
         table.statistics.accepted &+= 1
         let slot: UInt32
         do throws(IOError) { slot = try admit(descriptor, asking: EPOLLIN.rawValue) } catch {

@@ -53,6 +53,7 @@ public final class EventLoop {
             clinux_close(table.states[slot].descriptor)
         }
         table.free()
+        for one in due.dealt { clinux_close(one.descriptor) }
         acceptor.close()
         receiveBuffer.deallocate()
     }
@@ -110,6 +111,7 @@ public final class EventLoop {
         if !due.rereads.isEmpty { rereadSecured(handler) }
         let count = batch.isEmpty ? 0 : serve(handler)
         if handle.hasJobs { for job in handle.takeJobs() { job(self) } }
+        if !due.dealt.isEmpty { beginDealt(handler) }
         if !table.caughtUp.isEmpty { deliverCaughtUp(handler) }
         if !due.replays.isEmpty { replayInput(handler) }
         if !due.ended.isEmpty { deliverEnds(handler) }

@@ -41,9 +41,14 @@ public final class SignalSource: Sendable {
 
     /// Waits for signals on a plain thread, and takes those that are pending, so that none waits behind a storm of another: the kernel
     /// hands out the lowest number first.
-    /// - Returns: none when the time ran out.
-    public func waitAll(milliseconds: Int32 = -1) -> [ProcessSignal] {
-        guard let first = wait(milliseconds: milliseconds) else { return [] }
+    /// - Parameter others: the wait also ends when one of these few descriptors is readable.
+    /// - Returns: none when the time ran out, or another descriptor has something.
+    public func waitAll(milliseconds: Int32 = -1, others: [CInt] = []) -> [ProcessSignal] {
+        if !others.isEmpty {
+            let all = [descriptor.raw] + others
+            _ = clinux_wait_any(all, CInt(all.count), milliseconds)
+        }
+        guard let first = wait(milliseconds: others.isEmpty ? milliseconds : 0) else { return [] }
         var all = [first]
         while all.count < Self.takenAtOnce, let more = next() { all.append(more) }
         return all

@@ -21,7 +21,7 @@ public enum LogLevel: String, Sendable, Comparable, CaseIterable {
 /// A named value of a log line.
 public typealias LogField = (name: StaticString, value: any CustomStringConvertible)
 
-/// Structured lines on standard error, in logfmt (`LogLine`): `time=… level=info msg=listening port=6001`. Safe on any thread.
+/// Structured lines on standard error, in logfmt or JSON (`LogLine`): `time=… level=info msg=listening port=6001`. Safe on any thread.
 ///
 /// A log is never worth a stalled loop: a line is one `write(2)` of at most 4,096 bytes, made only when the descriptor takes it at
 /// once; a full pipe, a closed terminal or a full disk drops the line, and the next line that gets through says how many were lost.
@@ -33,6 +33,12 @@ public enum Log {
             return LogLevel.allCases.first { $0.severity == severity } ?? .info
         }
         set { threshold.store(newValue.severity, ordering: .relaxed) }
+    }
+
+    /// How lines are written from now on; `.text` at start.
+    public static var format: LogFormat {
+        get { isJSON.load(ordering: .relaxed) ? .json : .text }
+        set { isJSON.store(newValue == .json, ordering: .relaxed) }
     }
 
     /// Lines lost since the process started, because standard error did not take them.
@@ -49,7 +55,7 @@ public enum Log {
     /// Writes one line when its level is in force. Values are escaped and cut to `LogLine.fieldBytesMax`; secrets must not come here.
     public static func write(_ level: LogLevel, _ message: StaticString, _ fields: [LogField]) {
         guard writes(level) else { return }
-        output.withLock { $0.emit(level, message, fields) }
+        output.withLock { $0.emit(level, message, fields, as: format) }
     }
 
     /// Writes the line at most once per `seconds`; the next one that is written says how many were left out (`suppressed=`).
@@ -65,6 +71,7 @@ public enum Log {
     }
 
     private static let threshold = Atomic<UInt8>(LogLevel.info.severity)
+    private static let isJSON = Atomic<Bool>(false)
     private static let output = Mutex(LogOutput(descriptor: STDERR_FILENO))
     private static let periods = Mutex(LogPeriods())
 

@@ -1,11 +1,21 @@
 internal import Glibc
 
+/// How a line is written; the raw value stands in the configuration.
+public enum LogFormat: String, Sendable, CaseIterable {
+    /// logfmt.
+    case text
+    /// One JSON object (RFC 8259) with the same members in the same order.
+    case json
+}
+
 /// The text of one log line, in logfmt: `time=… level=info msg="two words" key=value\n`.
 ///
 ///     line  = pair *(" " pair) "\n"
 ///     pair  = key "=" value            key: a-z and "_", from the program text
 ///     value = word / quoted            word: visible ASCII without `"`, `=` and `\`, not empty
 ///     quoted: as a JSON string: `\"`, `\\`, `\n`, `\r`, `\t`, `\u00XX`; other UTF-8 stands for itself
+///
+/// or as JSON: `{"time":"…","level":"info","msg":"two words","key":"value","count":7}\n`; whole numbers are numbers.
 enum LogLine {
     /// One line, newline included: what a pipe takes in one piece.
     static let bytesMax = 4_096
@@ -16,25 +26,44 @@ enum LogLine {
 
     static func append(
         _ level: LogLevel, _ message: StaticString, _ fields: [LogField], dropped: UInt64, at wall: timespec,
-        to line: inout [UInt8]
+        as format: LogFormat = .text, to line: inout [UInt8]
     ) {
-        line.append(contentsOf: "time=".utf8)
+        switch format {
+        case .text: line.append(contentsOf: "time=".utf8)
+        case .json: line.append(contentsOf: "{\"time\":\"".utf8)
+        }
         appendTime(wall, to: &line)
-        append("level", level.rawValue, to: &line)
-        append("msg", message.description, to: &line)
-        for field in fields { append(field.name.description, field.value.description, to: &line) }
-        if dropped > 0 { append("dropped_lines", String(dropped), reserving: 0, to: &line) }
+        if format == .json { line.append(0x22) }
+        append("level", level.rawValue, as: format, to: &line)
+        append("msg", message.description, as: format, to: &line)
+        for field in fields {
+            let isNumber = field.value is any FixedWidthInteger
+            append(field.name.description, field.value.description, isNumber: isNumber, as: format, to: &line)
+        }
+        if dropped > 0 { append("dropped_lines", String(dropped), isNumber: true, reserving: 0, as: format, to: &line) }
+        if format == .json { line.append(0x7D) }
         line.append(0x0A)
     }
 
     /// A value is cut where the line would become too long, and a field without room for anything is left out whole.
-    private static func append(_ name: String, _ value: String, reserving tail: Int = tailBytes, to line: inout [UInt8])
-    {
+    private static func append(
+        _ name: String, _ value: String, isNumber: Bool = false, reserving tail: Int = tailBytes, as format: LogFormat,
+        to line: inout [UInt8]
+    ) {
         let (start, end) = (line.count, bytesMax - tail)
-        line.append(0x20)
-        line.append(contentsOf: name.utf8)
-        line.append(0x3D)
-        if isWord(value), line.count + value.utf8.count < end {
+        switch format {
+        case .text:
+            line.append(0x20)
+            line.append(contentsOf: name.utf8)
+            line.append(0x3D)
+        case .json:
+            line.append(0x2C)
+            line.append(0x22)
+            line.append(contentsOf: name.utf8)
+            line.append(0x22)
+            line.append(0x3A)
+        }
+        if format == .text ? isWord(value) : isNumber, line.count + value.utf8.count < end {
             line.append(contentsOf: value.utf8)
         } else if line.count + 2 + escapeBytesMax + cut.utf8.count < end {
             appendQuoted(value, end: end, to: &line)

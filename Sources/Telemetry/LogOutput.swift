@@ -13,11 +13,11 @@ struct LogOutput {
         line.reserveCapacity(LogLine.bytesMax)
     }
 
-    mutating func emit(_ level: LogLevel, _ message: StaticString, _ fields: [LogField]) {
+    mutating func emit(_ level: LogLevel, _ message: StaticString, _ fields: [LogField], as format: LogFormat = .text) {
         var wall = timespec()
         clock_gettime(CLOCK_REALTIME, &wall)
         line.removeAll(keepingCapacity: true)
-        LogLine.append(level, message, fields, dropped: droppedUnsaid, at: wall, to: &line)
+        LogLine.append(level, message, fields, dropped: droppedUnsaid, at: wall, as: format, to: &line)
         if writeLine() {
             droppedUnsaid = 0
         } else {

@@ -6,28 +6,45 @@
 
     @Suite("Where to listen") struct ListenPlanTests {
         struct Row: CustomTestStringConvertible {
-            let host: String
+            let hosts: [String]
             let isDefaultApp: Bool
             let isContainer: Bool
-            let hosts: [String]
+            let bound: [String]
             let isLoopback: Bool
-            var testDescription: String { "\(host), built-in app \(isDefaultApp), container \(isContainer)" }
+            var testDescription: String { "\(hosts), built-in app \(isDefaultApp), container \(isContainer)" }
         }
 
         static let loopback = ["127.0.0.1", "::1"]
         static let rows = [
-            Row(host: "auto", isDefaultApp: true, isContainer: false, hosts: loopback, isLoopback: true),
-            Row(host: "auto", isDefaultApp: true, isContainer: true, hosts: ["::"], isLoopback: false),
-            Row(host: "auto", isDefaultApp: false, isContainer: false, hosts: ["::"], isLoopback: false),
-            Row(host: "auto", isDefaultApp: false, isContainer: true, hosts: ["::"], isLoopback: false),
-            Row(host: "localhost", isDefaultApp: false, isContainer: true, hosts: loopback, isLoopback: true),
-            Row(host: "0.0.0.0", isDefaultApp: true, isContainer: false, hosts: ["0.0.0.0"], isLoopback: false),
-            Row(host: "127.0.0.7", isDefaultApp: true, isContainer: false, hosts: ["127.0.0.7"], isLoopback: true),
+            Row(hosts: ["auto"], isDefaultApp: true, isContainer: false, bound: loopback, isLoopback: true),
+            Row(hosts: ["auto"], isDefaultApp: true, isContainer: true, bound: ["::"], isLoopback: false),
+            Row(hosts: ["auto"], isDefaultApp: false, isContainer: false, bound: ["::"], isLoopback: false),
+            Row(hosts: ["auto"], isDefaultApp: false, isContainer: true, bound: ["::"], isLoopback: false),
+            Row(hosts: ["localhost"], isDefaultApp: false, isContainer: true, bound: loopback, isLoopback: true),
+            Row(hosts: ["0.0.0.0"], isDefaultApp: true, isContainer: false, bound: ["0.0.0.0"], isLoopback: false),
+            Row(
+                hosts: ["auto", "10.0.0.1"], isDefaultApp: true, isContainer: false, bound: loopback + ["10.0.0.1"],
+                isLoopback: false),
+            Row(
+                hosts: ["127.0.0.1", "localhost"], isDefaultApp: false, isContainer: false, bound: loopback,
+                isLoopback: true),
+            Row(
+                hosts: ["127.0.0.1", "::", "10.0.0.1", "::1"], isDefaultApp: false, isContainer: false, bound: ["::"],
+                isLoopback: false),
+            Row(
+                hosts: ["127.0.0.1", "0.0.0.0", "::1"], isDefaultApp: false, isContainer: false,
+                bound: ["0.0.0.0", "::1"], isLoopback: false),
+            Row(hosts: ["0.0.0.0", "::"], isDefaultApp: false, isContainer: false, bound: ["::"], isLoopback: false),
+            Row(
+                hosts: ["unix:/run/s.sock?mode=0600", "127.0.0.1"], isDefaultApp: false, isContainer: false,
+                bound: ["127.0.0.1"], isLoopback: true),
+            Row(hosts: ["unix:/run/s.sock"], isDefaultApp: true, isContainer: false, bound: [], isLoopback: true),
+            Row(hosts: ["127.0.0.7"], isDefaultApp: true, isContainer: false, bound: ["127.0.0.7"], isLoopback: true),
         ]
 
         @Test(arguments: rows) func hosts(_ row: Row) {
-            let plan = ListenPlan(host: row.host, isDefaultApp: row.isDefaultApp, isContainer: row.isContainer)
-            #expect(plan.hosts == row.hosts)
+            let plan = ListenPlan(hosts: row.hosts, isDefaultApp: row.isDefaultApp, isContainer: row.isContainer)
+            #expect(plan.hosts == row.bound)
             #expect(plan.isLoopback == row.isLoopback)
         }
 
@@ -48,10 +65,10 @@
             }
         }
 
-        private func bind(_ host: String, _ machine: inout Machine, port: UInt16 = 6_001, isDefaultApp: Bool = true)
+        private func bind(_ hosts: String..., machine: inout Machine, port: UInt16 = 6_001, isDefaultApp: Bool = true)
             throws(IOError) -> ListenPlan.Bound<String>
         {
-            let plan = ListenPlan(host: host, isDefaultApp: isDefaultApp, isContainer: false)
+            let plan = ListenPlan(hosts: hosts, isDefaultApp: isDefaultApp, isContainer: false)
             var copy = machine
             defer { machine = copy }
             return try plan.bind(port: port) { (host: String, port: UInt16) throws(IOError) in
@@ -61,39 +78,70 @@
 
         @Test(arguments: [EAFNOSUPPORT, EADDRNOTAVAIL]) func withoutIPv6IPv4Serves(code: CInt) throws {
             var machine = Machine(errors: ["::1": code, "::": code])
-            let local = try bind("auto", &machine)
+            let local = try bind("auto", machine: &machine)
             #expect(local.sockets.map(\.host) == ["127.0.0.1"] && local.missing.map(\.host) == ["::1"])
-            let everywhere = try bind("auto", &machine, isDefaultApp: false)
+            let everywhere = try bind("auto", machine: &machine, isDefaultApp: false)
             #expect(everywhere.sockets.map(\.host) == ["0.0.0.0"] && everywhere.missing.map(\.host) == ["::"])
+        }
+
+        @Test func pathsAreListenedOnBesideAddresses() {
+            let plan = ListenPlan(
+                hosts: ["unix:/run/s.sock?mode=0600", "::1", "unix:/run/t.sock"], isDefaultApp: false,
+                isContainer: false)
+            #expect(plan.paths == [.init(path: "/run/s.sock", mode: 0o600), .init(path: "/run/t.sock", mode: 0o660)])
+            #expect(plan.text == "::1 and unix:/run/s.sock and unix:/run/t.sock")
+        }
+
+        @Test func eachHostIsBoundToTheSamePort() throws {
+            var machine = Machine(taken: ["10.0.0.2 40000"])
+            let bound = try bind("10.0.0.1", "10.0.0.2", machine: &machine, port: 0)
+            #expect(bound.port == 40_001 && bound.sockets.map(\.host) == ["10.0.0.1", "10.0.0.2"])
+            #expect(machine.asked.suffix(2) == ["10.0.0.1 0", "10.0.0.2 40001"])
+        }
+
+        @Test func oneOfSeveralHostsThatIsMissingIsAnError() {
+            var machine = Machine(errors: ["10.0.0.2": EADDRNOTAVAIL])
+            #expect(throws: IOError.self) { try bind("127.0.0.1", "10.0.0.2", machine: &machine) }
+        }
+
+        @Test func whoAsksForBothFamiliesGetsTheOneThereIs() throws {
+            var machine = Machine(errors: ["::": EAFNOSUPPORT])
+            let bound = try bind("0.0.0.0", "::", machine: &machine)
+            #expect(bound.sockets.map(\.host) == ["0.0.0.0"] && bound.missing.map(\.host) == ["::"])
+            #expect(throws: IOError.self) { try bind("::", machine: &machine) }
         }
 
         @Test func anAddressThatWasAskedForMustBeThere() {
             var machine = Machine(errors: ["::1": EADDRNOTAVAIL])
-            #expect(throws: IOError.self) { try bind("::1", &machine) }
+            #expect(throws: IOError.self) { try bind("::1", machine: &machine) }
         }
 
         @Test func aTakenPortIsAnErrorOnEveryAddress() {
             for host in ["127.0.0.1", "::1"] {
                 var machine = Machine(taken: ["\(host) 6001"])
-                #expect(throws: IOError(call: "listen on \(host)", code: EADDRINUSE)) { try bind("auto", &machine) }
+                #expect(throws: IOError(call: "listen on \(host)", code: EADDRINUSE)) {
+                    try bind("auto", machine: &machine)
+                }
                 #expect(machine.asked.count { $0 == "\(host) 6001" } == 1, "a port that was asked for is tried once")
             }
             var machine = Machine(taken: [":: 6001"])
-            #expect(throws: IOError.self) { try bind("auto", &machine, isDefaultApp: false) }
+            #expect(throws: IOError.self) { try bind("auto", machine: &machine, isDefaultApp: false) }
         }
 
         @Test func aChosenPortIsChosenAgainWhenTheOtherFamilyHasItTaken() throws {
             var machine = Machine(taken: ["::1 40000", "::1 40001"])
-            let bound = try bind("auto", &machine, port: 0)
+            let bound = try bind("auto", machine: &machine, port: 0)
             #expect(bound.port == 40_002 && bound.sockets.map(\.host) == ["127.0.0.1", "::1"])
             #expect(machine.asked.last == "::1 40002")
             var full = Machine(taken: Set((40_000...UInt16(40_100)).map { "::1 \($0)" }))
-            #expect(throws: IOError.self) { try bind("auto", &full, port: 0) }
+            #expect(throws: IOError.self) { try bind("auto", machine: &full, port: 0) }
         }
 
         @Test func aMachineWithoutAnyAddressSaysWhy() {
             var machine = Machine(errors: ["127.0.0.1": EADDRNOTAVAIL, "::1": EADDRNOTAVAIL])
-            #expect(throws: IOError(call: "listen on 127.0.0.1", code: EADDRNOTAVAIL)) { try bind("auto", &machine) }
+            #expect(throws: IOError(call: "listen on 127.0.0.1", code: EADDRNOTAVAIL)) {
+                try bind("auto", machine: &machine)
+            }
         }
     }
 

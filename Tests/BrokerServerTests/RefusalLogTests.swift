@@ -5,14 +5,14 @@
     @Suite("Which refusals get a line") struct RefusalLogTests {
         @Test func whatWasLeftOutIsOwedUntilItIsTold() {
             let log = RefusalLog(linesPerSecond: 1)
-            #expect(log.admit(.http) == 0 && !log.isOwing)
-            #expect(log.admit(.http) == nil && log.isOwing)
+            #expect(log.admit(.http, saying: { _ in }) == 0 && !log.isOwing)
+            #expect(log.admit(.http, saying: { _ in }) == nil && log.isOwing)
             log.tellOverdue()
             #expect(log.isOwing, "not before a second has passed")
             log.tellOverdue(all: true)
             #expect(!log.isOwing)
             log.leaveOut(3, of: .message)
-            #expect(log.isOwing && log.admit(.message) == 3, "the next line says it")
+            #expect(log.isOwing && log.admit(.message, saying: { _ in }) == 3, "the next line says it")
             log.tellOverdue(all: true)
             #expect(!log.isOwing)
         }

@@ -78,6 +78,16 @@
             #expect(!closing.isDue, "the rate is forgotten with the last of them")
         }
 
+        @Test func whoComesMeanwhileGoesByTheSameTime() {
+            var closing = SpreadClosing(seed: 7)
+            closing.begin([], milliseconds: 0, windowMilliseconds: 1_000)
+            closing.add(9)
+            #expect(leave(&closing, from: 0, ticks: 1...9).joined().isEmpty)
+            #expect(Array(leave(&closing, from: 0, ticks: 10...10).joined()) == [9])
+            closing.add(8)
+            #expect(Array(leave(&closing, from: 0, ticks: 11...11).joined()) == [8], "and at once when that is over")
+        }
+
         @Test func nobodyGoesAfterItWasCalledOff() {
             var closing = SpreadClosing(seed: 7)
             closing.begin([1, 2, 3], milliseconds: 0, windowMilliseconds: 100)

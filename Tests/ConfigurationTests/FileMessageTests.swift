@@ -110,7 +110,9 @@ import Testing
         Row(
             "path prefix", "{\"pathPrefix\": \"/a?b\"}",
             "config.json:1:16: pathPrefix: must be a plain path such as /ws, not \"/a?b\""),
-        Row("host", "{\"host\": \"a b\"}", "config.json:1:10: host: must be a name or an address, not \"a b\""),
+        Row(
+            "host", "{\"host\": \"a b\"}",
+            "config.json:1:10: host: must be a name, an address or unix:/PATH, not \"a b\""),
     ]
 
     static let apps = [

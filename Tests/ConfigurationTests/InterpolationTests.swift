@@ -43,7 +43,7 @@ import Testing
             """
         let env = ["PORT_OF": "7", "ID": "i", "SECRET": "s"]
         let settings = try load(env: env, file: file).get().settings
-        #expect(settings.host == "::1" && settings.port == 7 && settings.pathPrefix == "")
+        #expect(settings.hosts == ["::1"] && settings.port == 7 && settings.pathPrefix == "")
         #expect(settings.apps.first?.keys == [.init(key: "none", secret: "s")])
         #expect(
             load(env: ["ID": "i", "SECRET": "s"], file: file).lines == [

@@ -121,7 +121,8 @@ import Testing
     @Test func allOfTheCanonicalFileIsRead() throws {
         let file = """
             // A comment.
-            { "$schema": "x", "host": "::1", "port": 1, "loops": 2, "pathPrefix": "ws/", "production": true, "logLevel": "debug", "refusalLinesPerSecond": 3,
+            { "$schema": "x", "host": "::1", "port": 1, "loops": 2, "pathPrefix": "ws/", "production": true, "logLevel": "debug", "logFormat": "json", "refusalLinesPerSecond": 3,
+              "takeover": true, "takeoverSocket": "/run/t.sock",
               "readyFile": "/r", "shutdownGraceSeconds": 3, "drainDelaySeconds": 4, "pongTimeoutSeconds": 31, "backlogBytes": 262145, "backlogTotalBytes": 268435457, "inputTotalBytes": 25165825,
               "messageBytes": 65537, "requestBodyBytes": 1048577, "requestHeadBytes": 8193, "keepAliveSeconds": 76, "connections": 7, "connectionsPerAddress": 8, "connectionsPerAddressPerSecond": 9, "proxyProtocol": true,
               "apiReserve": 65, "trustProxy": true, "memoryThresholdPercent": 84, "memory": { "limit": "70%" }, "publicHost": "h", "publicPort": 443,
@@ -228,7 +229,7 @@ import Testing
         let configuration = try load(["--env-file", ".env", "--host=::1"], others: [".env": text]).get()
         #expect(configuration.warnings.isEmpty)
         let settings = configuration.settings
-        #expect(settings.port == 8080 && settings.publicAddress.host == "localhost" && settings.host == "::1")
+        #expect(settings.port == 8080 && settings.publicAddress.host == "localhost" && settings.hosts == ["::1"])
         #expect(settings.apps.map(\.id) == ["256980"] && settings.apps.first?.clientEventsEnabled == true)
         #expect(configuration.appOrigins[0]["app-id"]?.description == "env REVERB_APP_ID (.env:3)")
         let other = try load(["--env-file=.env"], env: ["REVERB_APP_ID": "5"], others: [".env": text]).get()

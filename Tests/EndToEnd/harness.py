@@ -56,7 +56,10 @@ def daemon_environment(**variables: str) -> dict:
 class Broker:
     """One broker process. Use as a context manager."""
 
-    def __init__(self, config: dict | None = None, *, flags: tuple = (), env: dict | None = None, port: int = 0):
+    def __init__(self, config: dict | None = None, *, flags: tuple = (), env: dict | None = None, port: int = 0,
+                 launcher: tuple = (), pass_fds: tuple = ()):
+        """`launcher` stands before the command and starts it, with `pass_fds` as this process has them."""
+        self.launcher, self.pass_fds = list(launcher), pass_fds
         self.config = config if config is not None else {"apps": [app()]}
         self.flags, self.env, self.port = list(flags), env or {}, port
         self.process: subprocess.Popen | None = None
@@ -72,10 +75,11 @@ class Broker:
         ready.unlink(missing_ok=True)
         self.log_path = home / "broker.log"
         environment = daemon_environment(HOME=str(home), **self.env)
-        command = [BINARY, "serve", "--config", str(file), "--host", "127.0.0.1", "--port", str(self.port)]
+        command = [*self.launcher, BINARY, "serve", "--config", str(file), "--host", "127.0.0.1", "--port", str(self.port)]
         command += ["--ready-file", str(ready), *self.flags]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=home)
+            self.process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=home,
+                                            pass_fds=self.pass_fds)
         limit = time.monotonic() + DEADLINE * 3
         while time.monotonic() < limit:
             if ready.exists() and ready.read_text().endswith("\n"):

@@ -75,18 +75,19 @@ class RawClient(Session):
     def __init__(self, broker: Broker, *, key="app-key", secret="app-secret", app_id="1", query=DEFAULT_QUERY,
                  target: str | None = None, headers: dict | None = None, request: bytes | None = None,
                  pipelined: bytes = b"", chunk: int = 0, handshake=True, receive_buffer: int | None = None,
-                 answers_pings=False, source: str | None = None, preamble: bytes = b""):
-        """`source` is the address it comes from (127.0.0.0/8 is ours), `preamble` comes before the request. `request` replaces the upgrade request; `pipelined` follows it at once; `chunk` sends both in pieces."""
+                 answers_pings=False, source: str | None = None, preamble: bytes = b"", path: str | None = None):
+        """`source` is the address it comes from (127.0.0.0/8 is ours), `path` a Unix socket, `preamble` comes before the request. `request` replaces the upgrade request; `pipelined` follows it at once; `chunk` sends both in pieces."""
         self.broker, self.key, self.secret, self.app_id = broker, key, secret, app_id
         self.answers_pings, self.buffer = answers_pings, bytearray()
-        self.socket = socket.socket()
+        self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(DEADLINE)
         if source:
             self.socket.bind((source, 0))
-        self.socket.connect(("127.0.0.1", broker.port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.connect(path or ("127.0.0.1", broker.port))
+        if path is None:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.poll = select.poll()  # select() ends at descriptor 1023
         self.poll.register(self.socket, select.POLLIN)
         target = target or f"/app/{key}" + (f"?{query}" if query else "")

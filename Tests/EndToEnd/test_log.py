@@ -4,7 +4,9 @@ import collections
 import contextlib
 import datetime
 import json
+import pathlib
 import re
+import signal
 
 import pytest
 
@@ -205,6 +207,55 @@ def test_proxies_of_listed_networks_are_believed_and_nobody_else(networks, chain
             assert found["peer"] == peer and found["via"].startswith("127.0.0.1:"), found
         else:
             assert found["peer"].startswith("127.0.0.1:") and "via" not in found, found
+
+
+def test_json_has_the_same_fields_one_object_a_line():
+    """Also of a warning at the start, of what goes well, of a state dump; numbers are numbers. A reload changes the format."""
+    settings = {"logLevel": "debug", "logFormat": "json", "apps": [app()]}
+    with Broker(settings) as broker:
+        with RawClient(broker) as client:
+            client.subscribe("room")
+            client.send_raw("{")
+            client.expect_error(None)
+        broker.request("GET", "/now\"here?x=1")
+        broker.process.send_signal(signal.SIGUSR1)
+        wait_until(lambda: '"msg":"loop"' in broker.log() and '"msg":"disconnected"' in broker.log(), "the state")
+        said = [json.loads(line) for line in broker.log().splitlines()]
+        assert all(list(line)[:3] == ["time", "level", "msg"] for line in said)
+        by_message = collections.defaultdict(list)
+        for line in said:
+            by_message[line["msg"]].append(line)
+        assert {"listening", "refused", "connected", "subscribed", "disconnected", "state", "loop"} <= set(by_message)
+        [http_refusal] = [line for line in by_message["refused"] if line["kind"] == "http"]
+        assert http_refusal["code"] == 404 and http_refusal["path"] == '/now"here' and http_refusal["method"] == "GET"
+        assert by_message["listening"][0]["pid"] == broker.pid
+        (pathlib.Path(broker.directory.name) / "config.json").write_text(json.dumps({**settings, "logFormat": "text"}))
+        broker.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "msg=reloaded" in broker.log(), "logfmt again")
+
+
+def test_what_says_the_same_is_one_line_a_second_and_what_differs_is_not():
+    """The rest is counted; whose it is, its path and reason make a difference, ports and socket ids do not."""
+    with Broker({"apps": [app(), named_app("other")]}) as broker:
+        with contextlib.ExitStack() as stack:
+            clients = [stack.enter_context(RawClient.of(broker, "other") if number % 2 else RawClient(broker))
+                       for number in range(8)]
+            for client in clients:
+                client.send_bytes(frame(1, b"{") * 100)
+            for client in clients:
+                assert client.frames_until_pong()
+        for _ in range(20):
+            for path in ("/one", "/two"):
+                broker.request("GET", path)
+        broker.begin_drain()
+        broker.wait_ended()
+        said = [line for line in refusals(broker) if "reason" in line]
+        for wanted, count in ({"app": "app-id"}, 400), ({"app": "other"}, 400), ({"path": "/one"}, 20), ({"path": "/two"}, 20):
+            mine = [seconds(line) for line in said if line.items() >= wanted.items()]
+            # The limiter's clock is not the line's: a line is written some time after it was admitted.
+            assert mine and all(later - earlier > 0.8 for earlier, later in zip(mine, mine[1:])), (wanted, mine)
+        left_out = sum(int(line.get("suppressed", 0)) for line in refusals(broker))
+        assert left_out + len(said) == 840
 
 
 def seconds(line: dict) -> float:

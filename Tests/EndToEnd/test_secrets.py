@@ -1,13 +1,59 @@
 """What must never be said (PW-182; invariant 10 of Sources/ARCHITECTURE.md)."""
 
 import json
+import pathlib
+import signal
 
 import pytest
 
-from harness import Broker, app, channel_auth, target, user_auth
+from certificates import Authority
+from harness import Broker, app, channel_auth, target, user_auth, wait_until
 from rawclient import RawClient
 
-SECRETS = ["zq-secret-7f3a-first", "zq-secret-7f3a-second"]
+SECRETS = ["zq-secret-7f3a-first", "zq-secret-7f3a-second", "zq-secret-7f3a-third"]
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_no_configured_secret_is_anywhere_in_a_whole_run(form, tmp_path):
+    """PW-182: app secrets, the metrics' token, the passphrase of a key: from a warning at the start over refusals, metrics, a state dump,
+    reloads good and bad, to the end"""
+    token, passphrase = "zq-token-55d1", "zq-phrase-90aa"
+    authority = Authority(tmp_path)
+    pair = authority.leaf("leaf", "localhost", passphrase=passphrase)
+    settings = {"logLevel": "debug", "logFormat": form, "refusalLinesPerSecond": 1000,
+                "metrics": {"token": token}, "tls": pair,
+                "apps": [app(secret=SECRETS[0], keys=[{"key": "second", "secret": SECRETS[1]}]), app(
+                    id="third", aliases=[], key="third", secret=SECRETS[2])]}
+    with Broker(settings, flags=("--takeover-socket", str(tmp_path / "t"))) as broker:
+        file = pathlib.Path(broker.directory.name) / "config.json"
+        said = [broker.metrics(Authorization=f"Bearer {token}")]
+        for wrong in ("", f"Bearer {token}x", token):
+            status, _, reply = broker.request("GET", "/metrics", headers={"Authorization": wrong}, port=broker.metrics_port)
+            assert status == 401
+            said.append(reply.decode())
+        for secret in (*SECRETS, token):
+            with RawClient(broker, key=secret, handshake=False) as refused:
+                refused.read_upgrade()
+                refused.expect_close()
+            for path in (f"/{secret}", f"/apps/{secret}/events?auth_key={secret}", f"/metrics?token={secret}"):
+                broker.request("GET", path)
+            with RawClient(broker, secret=SECRETS[0]) as client:
+                client.send_subscribe("private-x", auth=f"{secret}:{'0' * 64}")
+                client.send_sign_in('{"id":"u"}', f"{secret}:0")
+                client.frames_until_pong()
+        broker.process.send_signal(signal.SIGUSR1)
+        for text, word in ((json.dumps(settings).replace(token, token + "2"), "reloaded"), (json.dumps(settings)[:-1], "refused;"),
+                           (json.dumps({**settings, "tls": {**pair, "only": "x"}}), "refused;")):
+            before = broker.log().count(word)
+            file.write_text(text)
+            broker.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: broker.log().count(word) > before, word)
+        wait_until(lambda: "longest_turn" in broker.log(), "the state")
+        broker.begin_drain()
+        broker.wait_ended()
+        said.append(broker.log())
+    for secret in (*SECRETS, token, passphrase):
+        assert not any(secret in text for text in said), (secret, [text for text in said if secret in text][0][-3000:])
 
 
 @pytest.mark.parametrize("level", ["info", "debug"])

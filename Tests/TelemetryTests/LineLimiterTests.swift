@@ -26,6 +26,18 @@ import Testing
         #expect(limiter.takeOverdue(now: 9_000, all: true).map(\.suppressed) == [1], "at the end nothing is kept back")
     }
 
+    @Test func whatSaysTheSameIsWrittenOnceASecond() {
+        var limiter = LineLimiter(kinds: 2, linesPerSecond: 3)
+        #expect(limiter.admit(0, saying: 7, now: 5_000) == 0)
+        #expect(limiter.admit(0, saying: 7, now: 5_001) == nil && limiter.admit(0, saying: 7, now: 5_999) == nil)
+        #expect(limiter.admit(1, saying: 7, now: 5_001) == 0, "of another kind it is something else")
+        #expect(limiter.admit(0, saying: 8, now: 5_999) == 2, "another line says how many are missing")
+        #expect(limiter.admit(0, saying: 7, now: 6_000) == 0)
+        #expect(limiter.admit(0, saying: 9, now: 6_001) == 0)
+        #expect(limiter.admit(0, saying: 10, now: 6_002) == nil, "three a second, whatever they say")
+        #expect(limiter.admit(0, saying: 8, now: 6_998) == nil)
+    }
+
     @Test func zeroLinesAreOnlyCounted() {
         var limiter = LineLimiter(kinds: 1, linesPerSecond: 0)
         for _ in 0..<4 { #expect(limiter.admit(0, now: 70_000) == nil) }

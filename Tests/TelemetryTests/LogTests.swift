@@ -87,6 +87,49 @@ import Testing
         #expect(many.utf8.count <= LogLine.bytesMax && many.hasSuffix("\"\n"))
     }
 
+    private func json(_ fields: [LogField], dropped: UInt64 = 0) -> String {
+        var bytes: [UInt8] = []
+        let time = timespec(tv_sec: 951_827_696, tv_nsec: 7_000_000)
+        LogLine.append(.warning, "it happened", fields, dropped: dropped, at: time, as: .json, to: &bytes)
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    @Test func aLineOfJSONIsOneObjectWithTheSameMembers() {
+        let fields: [LogField] = [
+            ("word", "a"), ("text", "7"), ("count", 7), ("big", UInt64.max), ("port", UInt16(80)),
+        ]
+        #expect(
+            json(fields, dropped: 2)
+                == #"{"time":"2000-02-29T12:34:56.007Z","level":"warning","msg":"it happened","word":"a","text":"7","count":7,"#
+                + #""big":18446744073709551615,"port":80,"dropped_lines":2}"# + "\n")
+        #expect(json([("k", "a=\"\n\u{1B}é")]).hasSuffix(#""k":"a=\"\n\u001bé"}"# + "\n"))
+    }
+
+    /// Cut or not, it is never more than a pipe takes, and whole: quotes and braces are closed.
+    @Test(arguments: [0, 1_000, 2_048, 3_900, 3_960, 3_990, 4_000, 4_020, 4_096, 9_000])
+    func aLineOfJSONOfAnyLengthIsWhole(bytes: Int) {
+        for filler in ["x", "é", "\n", "\"", "\u{1B}"] {
+            let text = json(
+                [
+                    ("a", String(repeating: "x", count: min(bytes, 2_000))),
+                    ("b", String(repeating: "y", count: max(0, bytes - 2_000))),
+                    ("c", String(repeating: filler, count: 99)), ("d", 1),
+                ], dropped: .max)
+            #expect(text.utf8.count <= LogLine.bytesMax && text.hasSuffix(",\"dropped_lines\":\(UInt64.max)}\n"))
+            var (isQuoted, isEscaped) = (false, false)
+            for byte in text.utf8 {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == UInt8(ascii: "\\") {
+                    isEscaped = true
+                } else if byte == UInt8(ascii: "\"") {
+                    isQuoted.toggle()
+                }
+            }
+            #expect(!isQuoted && !isEscaped)
+        }
+    }
+
     @Test func aFullPipeDropsTheLineAndTheNextOneSaysSo() {
         var ends: [CInt] = [0, 0]
         pipe(&ends)

@@ -24,6 +24,8 @@ final class MetricsServer: LoopHandler {
         var count = 0
         /// Those whose page waits for the loops' numbers.
         var waiting: [(slot: UInt32, omitsBody: Bool)] = []
+        /// For the log.
+        var peers: [UInt32: PeerAddress] = [:]
     }
 
     private static let connectionsMax = 8
@@ -53,6 +55,7 @@ final class MetricsServer: LoopHandler {
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
         connections.count += 1
         guard connections.count <= Self.connectionsMax else { return loop.abort(slot) }
+        connections.peers[slot] = peer
         loop.setTimer(slot, afterMilliseconds: Self.patienceMilliseconds)
     }
 
@@ -67,7 +70,7 @@ final class MetricsServer: LoopHandler {
             }
             answer(slot, RequestView(bytes: input, head: head, milliseconds: loop.now.nanoseconds / 1_000_000))
         } catch {
-            send(slot, error: Refusal.unreadable(error), omitBody: false)
+            refuse(slot, Refusal.unreadable(error), nil)
         }
         return bytes.count
     }
@@ -85,6 +88,7 @@ final class MetricsServer: LoopHandler {
     func closed(_ slot: UInt32, _ why: TransportClose) {
         connections.count -= 1
         connections.waiting.removeAll { $0.slot == slot }
+        connections.peers[slot] = nil
     }
 
     func turn() -> Bool {
@@ -125,7 +129,7 @@ final class MetricsServer: LoopHandler {
             _ = try operations.answer(operation, request, &reply)
             send(slot, reply, omitBody: omitBody)
         } catch {
-            send(slot, error: error, omitBody: omitBody)
+            refuse(slot, error, request)
         }
     }
 
@@ -164,12 +168,29 @@ final class MetricsServer: LoopHandler {
         for one in waiting { send(one.slot, reply, omitBody: one.omitsBody) }
     }
 
-    private func send(_ slot: UInt32, error: Refusal, omitBody: Bool) {
+    private func refuse(_ slot: UInt32, _ error: Refusal, _ request: RequestView?) {
+        log(error, connections.peers[slot] ?? PeerAddress(), request.map { RequestWords($0.headBytes.span) })
         guard case .status(let status, let headers, _) = error.answer else { return loop.abort(slot) }
         var reply = HTTPReply()
         reply.set(error: status, error.text, headers: headers, closes: true)
         reply.isCrossOrigin = false
-        send(slot, reply, omitBody: omitBody)
+        send(slot, reply, omitBody: request?.head.method == .head)
+    }
+
+    private func log(_ error: Refusal, _ peer: PeerAddress, _ line: RequestWords?) {
+        let admitted = state.shared.refusals.admit(error.kind) { hasher in
+            hasher.combine([peer.high, peer.low])
+            hasher.combine(error.text)
+            hasher.combine(line?.path)
+        }
+        guard let suppressed = admitted else { return }
+        var fields: [LogField] = [("kind", error.kind.name)]
+        if let code = error.code { fields.append(("code", code)) }
+        fields.append(("peer", peer.logText))
+        if let line { fields += [("method", line.method), ("path", state.secrets.redacted(line.path))] }
+        if suppressed > 0 { fields.append(("suppressed", suppressed)) }
+        fields.append(("reason", error.text))
+        Log.write(.info, "refused", fields)
     }
 
     private func send(_ slot: UInt32, _ reply: HTTPReply, omitBody: Bool) {

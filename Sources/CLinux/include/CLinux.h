@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "CLinuxSockets.h"
+
 /// An IP address and port. `high`/`low` are the 128 address bits as big-endian numbers; IPv4 sits in the low 32 bits of `low`.
 struct clinux_address {
     uint64_t high;
@@ -126,6 +128,7 @@ void clinux_set_reset_on_close(int descriptor);
 int clinux_accept(int listener, struct clinux_address *peer);
 int clinux_peer_address(int descriptor, struct clinux_address *peer);
 int clinux_local_port(int descriptor);
+int clinux_local_address(int descriptor, struct clinux_address *own);
 /// The pending error of a socket as a positive errno, 0 when there is none.
 int clinux_socket_error(int descriptor);
 int clinux_socket_pair(int pair[2]);

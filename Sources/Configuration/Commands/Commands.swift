@@ -193,12 +193,13 @@ struct Commands {
         case .failure(let failure): return .text(.failure(failure))
         case .success(let configuration):
             let settings = configuration.settings
-            guard let port = UInt16(exactly: settings.port), port > 0 else {
+            let first = settings.hosts.first { !$0.hasPrefix(ListenAddress.unixMark) } ?? settings.hosts[0]
+            let isUnix = first.hasPrefix(ListenAddress.unixMark)
+            guard let port = UInt16(exactly: settings.port), port > 0 || isUnix else {
                 return .text(.usage("the port is not known in advance; give a URL"))
             }
             let host =
-                [ServerSettings.automaticHost: "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"][settings.host]
-                ?? settings.host
+                [ServerSettings.automaticHost: "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"][first] ?? first
             // Operational endpoints are answered without the prefix (Pusher protocol §6.10).
             // Who asks an address of this machine comes from that address.
             let isPrefaced =

@@ -134,7 +134,7 @@ extension Option {
         case .integer, .limit: "N"
         case .memory: "N|N%"
         case .numbers(_, let numbers): numbers.map(String.init).joined(separator: "|")
-        case .list, .keys: "A,B,…"
+        case .list, .keys, .texts: "A,B,…"
         case .certificates: "CERTIFICATE:KEY,…"
         case .words(_, let words, _): words.joined(separator: "|")
         }
@@ -149,7 +149,7 @@ extension Option {
         case .limit(nil): " [unlimited]"
         case .limit(let number?), .integer(let number): " [\(number)\(unit.isEmpty ? "" : " " + unit)]"
         case .boolean(let isTrue): isTrue ? " [on]" : ""
-        case .list(let texts): " [\(texts.joined(separator: ","))]"
+        case .list(let texts), .texts(let texts): " [\(texts.joined(separator: ","))]"
         case .keys: ""
         }
     }

@@ -68,7 +68,8 @@ enum ReferencePage {
         \(metrics)
         ## The log
 
-        One line of logfmt an event on standard error. `msg=refused` stands at `info` for whatever was refused; `listening` there
+        One line of logfmt an event on standard error; with `--log-format json` one JSON object with the same members, whole numbers as numbers.
+        `msg=refused` stands at `info` for whatever was refused; `listening` there
         tells of the start. At `debug` stand also `connected`, `subscribed`, `unsubscribed`, `signed in`, `client event`,
         `published` and `disconnected`. Values are bare words, or JSON strings when they hold anything but visible ASCII, or a
         quote, `=` or `\\`.
@@ -78,15 +79,16 @@ enum ReferencePage {
         | `time`, `level`, `msg` | First in every line: UTC, `debug` … `error`, what happened |
         | `kind` | Of a refusal: `http`, `auth`, `limit`, `handshake`, `subscription`, `sign_in`, `client_event`, `message`, `websocket`, `authorization`, `slow_consumer`, `transport`, `tls`, `proxy`, `address` |
         | `reason`, `code` | Why, in full; the HTTP status or Pusher code the peer was told |
-        | `peer`, `via` | The client's address; with `trustProxy` the last entry of `X-Forwarded-For` or `Forwarded` (of a list of networks: the last that is outside of them), and then `via` is the proxy's |
+        | `peer`, `via` | The client's address; with `trustProxy` the last entry of `X-Forwarded-For` or `Forwarded` (of a list of networks: the last that is outside of them), and then `via` is the proxy's; `unix`: by a Unix socket |
         | `address_block`, `address_refusals` | Above a limit of an address: what counts as one (of IPv6 the /64), and how many of its connections were refused so far |
         | `app`, `socket_id`, `channel` | As far as they are known |
         | `method`, `path` | Of the HTTP request, without its query |
-        | `suppressed` | Refusals of this kind that were left out since its last line (`refusalLinesPerSecond`) |
+        | `suppressed` | Refusals of this kind that were left out since its last line: the same within a second (app, host, path, channel, reason), or more than `refusalLinesPerSecond` |
         | `event`, `data_bytes`, `user_id`, `client` | Of a publish, a sign-in, a connection |
         | `cause`, `lifetime_seconds` | Of a disconnection; `cause` also of `tls` and `proxy`: what failed |
         | `address`, `apps`, `connections`, `loops`, `version`, `pid` | Of the start: what is listened on, and how many connections fit |
         | `used_bytes`, `limit_bytes`, `backlog_bytes`, `refused_connections`, `refused_calls` | Of `memory is short` and `memory suffices again` (`memory.limit`): what is used, the limit, and who was refused since the last such line |
+        | `pid`, `from`, `listeners`, `user` | Of a takeover: the other process, how many sockets go over; whose process it is |
         | `place` | What a warning is about: a file and line, a variable, a flag |
         | `dropped_lines` | Lines lost before this one, because standard error did not take them |
         """

@@ -5,12 +5,15 @@ enum ListElement: Sendable {
     case identifier
     /// A page that may connect.
     case origin
+    /// What is listened on.
+    case host
 
     func parse(_ text: String) -> Result<String, ValueError> {
         switch self {
         case .identifier:
             Identifier.fault(of: text, as: .id).map { .failure(ValueError(text: $0)) } ?? .success(text)
         case .origin: OriginPattern.parse(text)
+        case .host: ListenAddress.parse(text).map(\.text)
         }
     }
 }

@@ -57,10 +57,11 @@ extension Option where Settings == ServerSettings {
     static let server: [Option] =
         [
             .init(
-                name: "host", key: "host", field: .text(\.host), group: .listener,
+                name: "host", key: "host", field: .texts(\.hosts, of: .host), group: .listener,
                 help:
-                    "Address to listen on; auto: 127.0.0.1 and ::1 while the built-in app is in use outside a container, "
-                    + "otherwise :: (IPv6 and IPv4)"),
+                    "Addresses to listen on, also several; auto: 127.0.0.1 and ::1 while the built-in app is in use outside a "
+                    + "container, otherwise :: (IPv6 and IPv4). unix:/PATH, or unix:/PATH?mode=0660 (so unless said), is a Unix "
+                    + "socket, for a proxy on this machine; trustProxy counts its peers as loopback"),
             .init(
                 name: "port", key: "port", field: .integer(\.port, 0...65_535), group: .listener, shortFlag: "p",
                 help: "TCP port; 0 picks a free one"),
@@ -144,12 +145,27 @@ extension Option where Settings == ServerSettings {
             name: "log-level", key: "logLevel", field: .words(\.logLevel), group: .process,
             isReloadable: true, help: "How much to log"),
         .init(
+            name: "log-format", key: "logFormat", field: .words(\.logFormat), group: .process, isReloadable: true,
+            help: "A line is logfmt, or one JSON object with the same fields"),
+        .init(
             name: "refusal-lines-per-second", key: "refusalLinesPerSecond",
             field: .integer(\.refusalLinesPerSecond, 0...1_000), group: .process, unit: "lines",
-            help: "Refusals of one kind that are logged in a second; the rest is counted (suppressed=)"),
+            help:
+                "Refusals of one kind that are logged in a second, the same one once; the rest is counted (suppressed=)"
+        ),
         .init(
             name: "ready-file", key: "readyFile", field: .text(\.readyFile), group: .process,
             help: "File that gets one JSON line when the broker listens"),
+        .init(
+            name: "takeover", key: "takeover", field: .boolean(\.takeover.isWanted), group: .process,
+            help:
+                "Take over the listeners of the process that serves now, which then sends its clients away and ends; when there is "
+                + "none, start as ever"),
+        .init(
+            name: "takeover-socket", key: "takeoverSocket", field: .text(\.takeover.socket), group: .process,
+            help:
+                "Unix socket where this process hands its listeners to the next one of the same user; auto: by the port, in "
+                + "$RUNTIME_DIRECTORY, $XDG_RUNTIME_DIR or /tmp/starling-UID, and none with port 0; none: nowhere"),
         .init(
             name: "shutdown-grace-seconds", key: "shutdownGraceSeconds",
             field: .integer(\.shutdownGraceSeconds, 0...3_600), group: .process, unit: "seconds",

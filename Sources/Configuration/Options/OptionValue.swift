@@ -10,6 +10,8 @@ enum OptionValue: Sendable, Equatable {
     /// `nil`: unlimited, written -1.
     case limit(Int?)
     case list([String])
+    /// A list that is mostly one text, and then written as one.
+    case texts([String])
     case keys([AppSettings.Key])
     case certificates([TLSSettings.Pair])
     case networks(NetworkList)
@@ -25,6 +27,7 @@ enum OptionValue: Sendable, Equatable {
         case .integer(let number): .literal(String(number))
         case .limit(let number): .literal(number.map(String.init) ?? "-1")
         case .list(let texts): .array(texts.map(JSONText.string))
+        case .texts(let texts): texts.count == 1 ? .string(texts[0]) : .array(texts.map(JSONText.string))
         case .networks(let list):
             list.isEveryone || list.isNobody
                 ? .literal(list.isEveryone ? "true" : "false") : .array(list.elements.map(JSONText.string))
@@ -64,6 +67,8 @@ enum Field<Settings: Sendable>: Sendable {
     /// -1 (unlimited) or a number of the range.
     case limit(any WritableKeyPath<Settings, Int?> & Sendable, ClosedRange<Int>)
     case list(any WritableKeyPath<Settings, [String]> & Sendable, of: ListElement)
+    /// One text or a list of them, never empty; a flag may be given several times.
+    case texts(any WritableKeyPath<Settings, [String]> & Sendable, of: ListElement)
     case keys(any WritableKeyPath<Settings, [AppSettings.Key]> & Sendable)
     case certificates(any WritableKeyPath<Settings, [TLSSettings.Pair]> & Sendable)
     /// All, none, or a list.
@@ -89,6 +94,7 @@ enum Field<Settings: Sendable>: Sendable {
         case .integer(let path, _), .numbers(let path, _): .integer(settings[keyPath: path])
         case .limit(let path, _): .limit(settings[keyPath: path])
         case .list(let path, _): .list(settings[keyPath: path])
+        case .texts(let path, _): .texts(settings[keyPath: path])
         case .keys(let path): .keys(settings[keyPath: path])
         case .certificates(let path): .certificates(settings[keyPath: path])
         case .networks(let path): .networks(settings[keyPath: path])
@@ -105,7 +111,8 @@ enum Field<Settings: Sendable>: Sendable {
         case (.integer(let path, _), .integer(let number)), (.numbers(let path, _), .integer(let number)):
             settings[keyPath: path] = number
         case (.limit(let path, _), .limit(let number)): settings[keyPath: path] = number
-        case (.list(let path, _), .list(let texts)): settings[keyPath: path] = texts
+        case (.list(let path, _), .list(let texts)), (.texts(let path, _), .texts(let texts)):
+            settings[keyPath: path] = texts
         case (.keys(let path), .keys(let keys)): settings[keyPath: path] = keys
         case (.certificates(let path), .certificates(let pairs)): settings[keyPath: path] = pairs
         case (.networks(let path), .networks(let list)): settings[keyPath: path] = list
@@ -121,6 +128,10 @@ enum Field<Settings: Sendable>: Sendable {
         case .boolean, .networks: true
         default: false
         }
+    }
+    /// All flags with its name count.
+    var isRepeatable: Bool {
+        if case .texts = self { true } else { false }
     }
     /// Holds a secret, so its text is never shown.
     var isSecret: Bool {
@@ -140,6 +151,7 @@ enum Field<Settings: Sendable>: Sendable {
         case .numbers(_, let numbers): numbers.map(String.init).joined(separator: " or ")
         case .limit(_, let range): "-1 (unlimited) or a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .list: "a list of texts"
+        case .texts: "text, or a list of texts"
         case .keys: "a list of {\"key\": …, \"secret\": …}"
         case .certificates: "a list of {\"certificate\": …, \"key\": …, \"keyPassphraseFile\": …}"
         case .words(_, let words, _): words.joined(separator: ", ")
@@ -171,6 +183,9 @@ extension Field {
         case .memory: return check(memory: text)
         case .list(_, let element):
             return Self.list(
+                text.split(separator: ",").map { ($0.trimmed, nil) }.filter { !$0.0.isEmpty }, of: element)
+        case .texts(_, let element):
+            return Self.texts(
                 text.split(separator: ",").map { ($0.trimmed, nil) }.filter { !$0.0.isEmpty }, of: element)
         case .keys:
             var keys: [AppSettings.Key] = []
@@ -208,6 +223,8 @@ extension Field {
         case (.words, .string(let text, _)): return check(word: text)
         case (.memory, .string(let text, _)), (.memory, .number(let text)): return check(memory: text)
         case (.list(_, let kind), .array(let elements)): return texts(elements).flatMap { Self.list($0, of: kind) }
+        case (.texts(_, let kind), .array(let elements)): return texts(elements).flatMap { Self.texts($0, of: kind) }
+        case (.texts, .string(let text, _)): return parse(text)
         case (.networks, .boolean(let isEveryone)): return .success(.networks(isEveryone ? .everyone : .nobody))
         case (.networks, .array(let elements)): return texts(elements).flatMap(Self.networks)
         case (.boolean, .string(let text, true)), (.integer, .string(let text, true)),
@@ -231,6 +248,18 @@ extension Field {
             }
         }
         return .success(.list(elements))
+    }
+
+    /// One at least, each once.
+    private static func texts(_ texts: [(text: String, offset: Int?)], of kind: ListElement) -> Result<
+        OptionValue, ValueError
+    > {
+        list(texts, of: kind).flatMap { value in
+            guard case .list(let elements) = value, !elements.isEmpty else {
+                return .failure(ValueError(text: "must not be empty"))
+            }
+            return .success(.texts(elements.enumerated().filter { !elements[..<$0].contains($1) }.map(\.element)))
+        }
     }
 
     private func texts(_ elements: [Node]) -> Result<[(text: String, offset: Int?)], ValueError> {
