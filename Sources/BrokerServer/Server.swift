@@ -56,6 +56,7 @@ public final class Server {
             host: settings.host, isDefaultApp: settings.isDefaultApp, isContainer: ContainerSigns.here.isContainer)
         Self.warnOfDefaultApp(settings, plan)
         let limit = DescriptorLimit.raise()
+        if !settings.allowsCoreFiles { CoreFiles.forbid() }
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
         let descriptors = Int(clamping: limit.soft)

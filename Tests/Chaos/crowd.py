@@ -34,7 +34,7 @@ def subscribe(channel: str, **data) -> bytes:
     return event("pusher:subscribe", channel=channel, **data)
 
 
-PONG_EVENT = event("pusher:pong")
+PING_EVENT, PONG_EVENT = event("pusher:ping"), event("pusher:pong")
 
 
 class Link:
@@ -240,7 +240,7 @@ class Follower(Link):
         self.channel, self.numbers = channel, numbers
         self.greeting = subscribe(channel)
         self.is_subscribed, self.next, self.latest_first = False, None, 0
-        self.heard_count = self.lost = self.doubled = 0
+        self.heard_count = self.lost = self.doubled = self.pongs = 0
         super().__init__(crowd, **options)
 
     def heard(self, payload: bytes) -> None:
@@ -248,6 +248,7 @@ class Follower(Link):
             if b"subscription_succeeded" in payload:
                 # Whatever is begun from now on is for us.
                 self.is_subscribed, self.latest_first = True, self.numbers.begun.get(self.channel, 0)
+            self.pongs += payload.startswith(b'{"event":"pusher:pong"')
             return
         number = int(json.loads(payload)["data"])
         self.heard_count += 1

@@ -46,12 +46,16 @@ class Figure:
     unit: str = ""
     goal: float | None = None
     exact: bool = False
-    bound: float | None = None  # what is asserted; the goal, unless a busy machine deserves more
+    bound: float | None = None  # beyond this the test fails; the goal, unless a busy machine deserves more
 
     @property
     def is_kept(self) -> bool:
-        bound = self.goal if self.bound is None else self.bound
-        return bound is None or (self.value == bound if self.exact else self.value <= bound)
+        """The goal is reached. A row says so truly also where its test is patient."""
+        return self.goal is None or (self.value == self.goal if self.exact else self.value <= self.goal)
+
+    @property
+    def has_failed(self) -> bool:
+        return not self.is_kept and (self.bound is None or self.value > self.bound)
 
     def said(self) -> str:
         return f"{self.name} {shown(self.value)}{self.unit and ' ' + self.unit}"
@@ -99,14 +103,24 @@ def kept() -> dict:
     return json.loads(KEPT.read_text()) if KEPT.exists() else {}
 
 
+def commit() -> str:
+    """That of the sources, `+` when some of them are not in it."""
+    git = ["git", "-C", str(ROOT)]
+    name = subprocess.run([*git, "rev-parse", "--short", "HEAD"], capture_output=True, text=True).stdout.strip()
+    changed = subprocess.run([*git, "status", "--porcelain", "--", "Sources"], capture_output=True, text=True).stdout.strip()
+    return name + ("+" if changed else "")
+
+
+def stamp() -> str:
+    return f"{datetime.date.today().isoformat()}, commit {commit()}"
+
+
 def keep(measured: list[Measured]) -> None:
     """Puts the figures of a long run into the file; other rows stay as they are."""
     everything = kept()
-    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
-    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()
     for row in {one.row for one in measured}:
         everything[row] = {
-            "date": datetime.date.today().isoformat(), "commit": commit,
+            "date": datetime.date.today().isoformat(), "commit": commit(),
             "runs": [{"load": one.load, "figures": [asdict(figure) for figure in one.figures]}
                      for one in measured if one.row == row]}
     KEPT.write_text(json.dumps({row: everything[row] for row in ROWS if row in everything}, indent=1, ensure_ascii=False) + "\n")

@@ -122,7 +122,7 @@ import Testing
         let file = """
             // A comment.
             { "$schema": "x", "host": "::1", "port": 1, "loops": 2, "pathPrefix": "ws/", "production": true, "logLevel": "debug", "refusalLinesPerSecond": 3,
-              "readyFile": "/r", "shutdownGraceSeconds": 3, "drainDelaySeconds": 4, "pongTimeoutSeconds": 31, "backlogBytes": 262145, "backlogTotalBytes": 268435457, "inputTotalBytes": 25165825,
+              "coreFiles": true, "readyFile": "/r", "shutdownGraceSeconds": 3, "drainDelaySeconds": 4, "pongTimeoutSeconds": 31, "backlogBytes": 262145, "backlogTotalBytes": 268435457, "inputTotalBytes": 25165825,
               "messageBytes": 65537, "requestBodyBytes": 1048577, "requestHeadBytes": 8193, "keepAliveSeconds": 76, "connections": 7,
               "apiReserve": 65, "trustProxy": true, "memoryThresholdPercent": 84, "publicHost": "h", "publicPort": 443,
               "publicScheme": "https", "tls": { "certificate": "x", "key": "x", "keyPassphraseFile": "p", "port": 6443,

@@ -142,6 +142,9 @@ extension Option where Settings == ServerSettings {
             field: .integer(\.refusalLinesPerSecond, 0...1_000), group: .process, unit: "lines",
             help: "Refusals of one kind that are logged in a second; the rest is counted (suppressed=)"),
         .init(
+            name: "core-files", key: "coreFiles", field: .boolean(\.allowsCoreFiles), group: .process,
+            help: "Let a crash leave a core file (ulimit -c), with all secrets in it; otherwise the limit becomes 0"),
+        .init(
             name: "ready-file", key: "readyFile", field: .text(\.readyFile), group: .process,
             help: "File that gets one JSON line when the broker listens"),
         .init(
