@@ -22,6 +22,9 @@ public final class Server {
     /// A loop's own: epoll set, wake-up, one listener an address.
     private static let descriptorsPerLoop = 4
 
+    /// The highest descriptors, never a client's: a reload's and a certificate's files, and in each loop one who is being refused.
+    private static let spareDescriptors = 16
+
     let state: ServerState
     let threads: [LoopThread]
     let signals: SignalSource
@@ -79,7 +82,7 @@ public final class Server {
             signals = try SignalSource()
             listening = try Listening(
                 plan, port: UInt16(clamping: settings.port), tls: settings.tls, loops: loopCount)
-            let options = Self.loopOptions(state)
+            let options = Self.loopOptions(state, descriptors: descriptors)
             threads = try LoopStartup(state, listening, options: options).start()
             backlogs = options.backlogs
         } catch {
@@ -104,9 +107,11 @@ public final class Server {
             socketIDs: SecretKey(Randomness.uint64(), Randomness.uint64()))
     }
 
-    private static func loopOptions(_ state: ServerState) -> LoopOptions {
+    private static func loopOptions(_ state: ServerState, descriptors: Int) -> LoopOptions {
         let settings = state.newest.snapshot.settings
         var options = LoopOptions()
+        let spared = spareDescriptors + state.broker.loopCount
+        options.clientDescriptorsEnd = CInt(clamping: max(descriptors - spared, descriptors / 2))
         options.backlogBytesMax = settings.backlogBytesMax
         options.backlogs = BacklogLedger(limitBytes: settings.backlogTotalBytesMax)
         options.inputBudget = state.inputBudget

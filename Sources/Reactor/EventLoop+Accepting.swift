@@ -134,12 +134,20 @@ extension EventLoop {
     }
 
     func accept(_ index: Int, _ handler: any LoopHandler) {
+        var isShort = false
+        defer { if isShort { rest(index) } }
         for _ in 0..<table.options.acceptsPerTurn {
             guard acceptor.listeners[index].isOpen, !acceptor.listeners[index].isDisarmed else { return }
             var address = clinux_address()
             let answer = clinux_accept(acceptor.listeners[index].descriptor, &address)
             guard answer < 0 else {
-                accepted(answer, PeerAddress(address), index, handler)
+                if answer < table.options.clientDescriptorsEnd {
+                    accepted(answer, PeerAddress(address), index, handler)
+                } else {
+                    isShort = true
+                    refuse(answer, acceptor.listeners[index])
+                    sayThatAcceptingFailed(EMFILE)
+                }
                 continue
             }
             switch -answer {
@@ -171,8 +179,17 @@ extension EventLoop {
     /// The machine is short. Out of descriptors, the reserve lets us tell the clients that wait instead of leaving them hanging; then the
     /// listener rests for a tick, because level-triggered epoll would report it again at once and eat the processor.
     private func acceptFailed(_ index: Int, _ code: CInt) {
-        Log.logOncePer(seconds: 10, .error, "cannot accept connections", ("reason", IOError.text(code)))
+        sayThatAcceptingFailed(code)
         if code == EMFILE || code == ENFILE { refuseWaiting(acceptor.listeners[index]) }
+        rest(index)
+    }
+
+    private func sayThatAcceptingFailed(_ code: CInt) {
+        Log.logOncePer(seconds: 10, .error, "cannot accept connections", ("reason", IOError.text(code)))
+    }
+
+    private func rest(_ index: Int) {
+        guard acceptor.listeners[index].isOpen, !acceptor.listeners[index].isDisarmed else { return }
         (acceptor.listeners[index].isDisarmed, acceptor.isResting) = (true, true)
         epoll.remove(acceptor.listeners[index].descriptor)
     }
@@ -184,18 +201,23 @@ extension EventLoop {
             var address = clinux_address()
             let descriptor = clinux_accept(listener.descriptor, &address)
             guard descriptor >= 0 else { break }
-            // Behind a layer plain words would be garbage.
-            let first = listener.makeLayer == nil ? nil : clinux_peek_byte(descriptor)
-            let isPlain = first.map { $0 >= 0 && !listener.isLayered(firstByte: UInt8($0)) } ?? true
-            let words = isPlain ? table.options.refusal : []
-            _ = words.withUnsafeBytes { clinux_send(descriptor, $0.baseAddress, $0.count) }
-            _ = clinux_shutdown_write(descriptor)
-            // Unread input would turn our close into a reset, and the client would never see the answer.
-            _ = clinux_receive(descriptor, receiveBuffer, table.options.receiveBufferBytes)
-            clinux_close(descriptor)
-            table.statistics.acceptsRefused &+= 1
+            refuse(descriptor, listener)
         }
         acceptor.reserve = clinux_open_null()
+    }
+
+    /// Tells a client that there is nothing left to serve it with, and closes.
+    private func refuse(_ descriptor: CInt, _ listener: Acceptor.Listening) {
+        // Behind a layer plain words would be garbage.
+        let first = listener.makeLayer == nil ? nil : clinux_peek_byte(descriptor)
+        let isPlain = first.map { $0 >= 0 && !listener.isLayered(firstByte: UInt8($0)) } ?? true
+        let words = isPlain ? table.options.refusal : []
+        _ = words.withUnsafeBytes { clinux_send(descriptor, $0.baseAddress, $0.count) }
+        _ = clinux_shutdown_write(descriptor)
+        // Unread input would turn our close into a reset, and the client would never see the answer.
+        _ = clinux_receive(descriptor, receiveBuffer, table.options.receiveBufferBytes)
+        clinux_close(descriptor)
+        table.statistics.acceptsRefused &+= 1
     }
 
     func rearmListeners() {

@@ -37,7 +37,8 @@ def pytest_collection_modifyitems(config, items):
     is_long = config.getoption("--long")
 
     def is_chosen(item) -> bool:
-        row = item.get_closest_marker("row").args[0]
+        marker = item.get_closest_marker("row")
+        row = marker.args[0] if marker else ""
         return (not wanted or row in wanted) and (is_long or item.get_closest_marker("long") is None)
 
     left_out = [item for item in items if not is_chosen(item)]

@@ -73,7 +73,7 @@ def test_a_clock_that_jumps_an_hour_moves_no_timer(measure, is_long, monkeypatch
     # both on.
     monkeypatch.setattr(harness, "BINARY", wrapper(tmp_path, 'exec "{binary}" "$@"'))
     jumps = [HOUR, -HOUR, HOUR, 0] if is_long else [HOUR, -HOUR]
-    pause, lie, numbers = 4.0, Lie(tmp_path), Numbers()
+    pause, lie, numbers = 2.5, Lie(tmp_path), Numbers()
     settings = app(activityTimeoutSeconds=1)
     with Broker({"pongTimeoutSeconds": 2, "apps": [settings]}, env=lie.environment) as broker, Crowd(broker.port) as crowd:
         followers = [Pinged(crowd, f"room-{number % 4}", numbers) for number in range(200)]

@@ -128,8 +128,9 @@ def table(samples: list[Sample]) -> str:
     lines = ["| minute | resident MiB | descriptors off | heard | churned | processor |", "|---|---|---|---|---|---|"]
     step = max(1, len(samples) // 40)
     for one in samples[::step]:
-        lines.append(f"| {one.seconds / 60:.1f} | {mebibytes(one.resident):.2f} | {one.descriptors_off} | {one.heard:,} | {one.churned:,} | "
-                     f"{one.processor:.0f} % |")
+        figures = (f"{one.seconds / 60:.1f}", f"{mebibytes(one.resident):.2f}", one.descriptors_off, f"{one.heard:,}",
+                   f"{one.churned:,}", f"{one.processor:.0f} %")
+        lines.append("| " + " | ".join(map(str, figures)) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -170,7 +171,8 @@ def test_nothing_grows_and_nothing_is_lost(measure, keep_page, tmp_path):
         after_warm_up = [one.resident for one in samples if SECONDS * 0.2 <= one.seconds < SECONDS * 0.4]
         at_the_end = [one.resident for one in samples if one.seconds >= SECONDS * 0.8]
         base, end = statistics.median(after_warm_up), statistics.median(at_the_end)
-        load = f"{SECONDS / 60:g} min: {CONNECTIONS:,} connections, half TLS, {CHURN}/s come and go, {PUBLISHES}/s to {CONNECTIONS // CHANNELS} each"
+        load = (f"{SECONDS / 60:g} min: {CONNECTIONS:,} connections, half TLS, {CHURN}/s come and go, "
+                f"{PUBLISHES}/s to {CONNECTIONS // CHANNELS} each")
         keep_page("soak.md", f"{load}; {rows.stamp()}.\n\n{table(samples)}")
         with measure(load) as row:
             row.at_most("memory after warm-up", 100 * (end - base) / base, 2, "% more")

@@ -73,7 +73,7 @@ def test_what_testssl_says(measure, authority, tmp_path):
 @pytest.mark.row("T1")
 def test_new_certificates_under_a_stream_of_handshakes_drop_none(measure, is_long, authority):
     """Each handshake is a client's whole way to `connection_established`; the files change before every hangup."""
-    seconds, probers = (60, 4) if is_long else (4, 2)
+    seconds, probers = (60, 4) if is_long else (3, 2)
     place = {"certificate": str(authority.directory / "live.crt"), "key": str(authority.directory / "live.key")}
 
     def show(name: str) -> None:
