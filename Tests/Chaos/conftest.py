@@ -45,7 +45,7 @@ def pytest_collection_modifyitems(config, items):
     items[:] = [item for item in items if is_chosen(item)]
     config.hook.pytest_deselected(items=left_out)
     for item in items:
-        if is_long:
+        if is_long and item.get_closest_marker("timeout") is None:
             item.add_marker(pytest.mark.timeout(1_500))
 
 
