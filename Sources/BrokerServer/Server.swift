@@ -22,6 +22,9 @@ public final class Server {
     /// A loop's own: epoll set, wake-up.
     private static let descriptorsPerLoop = 3
 
+    /// The highest descriptors, never a client's: a reload's and a certificate's files, and in each loop one who is being refused.
+    private static let spareDescriptors = 16
+
     let state: ServerState
     let threads: [LoopThread]
     let signals: SignalSource
@@ -60,6 +63,7 @@ public final class Server {
             hosts: settings.hosts, isDefaultApp: settings.isDefaultApp, isContainer: ContainerSigns.here.isContainer)
         Self.warnOfDefaultApp(settings, plan)
         let limit = DescriptorLimit.raise()
+        if !settings.allowsCoreFiles { CoreFiles.forbid() }
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
         succession = try Succession(settings)
@@ -80,7 +84,7 @@ public final class Server {
             settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets,
             tls: try Self.certificates(settings.tls))
         reload = Reload(state, loadAgain)
-        let options = Self.loopOptions(state)
+        let options = Self.loopOptions(state, descriptors: descriptors)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
@@ -116,9 +120,11 @@ public final class Server {
             socketIDs: SecretKey(Randomness.uint64(), Randomness.uint64()))
     }
 
-    private static func loopOptions(_ state: ServerState) -> LoopOptions {
+    private static func loopOptions(_ state: ServerState, descriptors: Int) -> LoopOptions {
         let settings = state.newest.snapshot.settings
         var options = LoopOptions()
+        let spared = spareDescriptors + state.broker.loopCount
+        options.clientDescriptorsEnd = CInt(clamping: max(descriptors - spared, descriptors / 2))
         options.backlogBytesMax = settings.backlogBytesMax
         options.backlogs = BacklogLedger(limitBytes: settings.backlogTotalBytesMax)
         options.inputBudget = state.inputBudget

@@ -274,6 +274,13 @@ int clinux_raise_descriptor_limit(uint64_t *soft, uint64_t *hard) {
     return 0;
 }
 
+int clinux_forbid_core_files(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_CORE, &limit) < 0) return -errno;
+    limit.rlim_cur = 0;
+    return setrlimit(RLIMIT_CORE, &limit) < 0 ? -errno : 0;
+}
+
 int clinux_set_descriptor_limit(uint64_t soft) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return -errno;

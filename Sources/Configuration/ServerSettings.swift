@@ -39,6 +39,8 @@ public struct ServerSettings: Sendable, Equatable {
     public var logFormat = LogFormat.text
     /// Log lines about refusals of one kind in any second; the rest is counted; 0...1000.
     public var refusalLinesPerSecond = 10
+    /// A crash may leave a core file, in which all secrets are.
+    public var allowsCoreFiles = false
     /// Gets one JSON line when the broker listens; empty: none.
     public var readyFile = ""
     public var takeover = TakeoverSettings()

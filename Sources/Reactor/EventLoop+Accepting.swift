@@ -178,12 +178,20 @@ extension EventLoop {
     }
 
     func accept(_ index: Int, _ handler: any LoopHandler) {
+        var isShort = false
+        defer { if isShort { rest(index) } }
         for _ in 0..<table.options.acceptsPerTurn {
             guard acceptor.listeners[index].isOpen, !acceptor.listeners[index].isDisarmed else { return }
             var address = clinux_address()
             let answer = clinux_accept(acceptor.listeners[index].descriptor, &address)
             guard answer < 0 else {
-                accepted(answer, PeerAddress(address), index, handler)
+                if answer < table.options.clientDescriptorsEnd {
+                    accepted(answer, PeerAddress(address), index, handler)
+                } else {
+                    isShort = true
+                    refuse(answer, acceptor.listeners[index])
+                    sayThatAcceptingFailed(EMFILE)
+                }
                 continue
             }
             switch -answer {
@@ -247,8 +255,17 @@ extension EventLoop {
     /// The machine is short. Out of descriptors, the reserve lets us tell the clients that wait instead of leaving them hanging; then the
     /// listener rests for a tick, because level-triggered epoll would report it again at once and eat the processor.
     private func acceptFailed(_ index: Int, _ code: CInt) {
-        Log.logOncePer(seconds: 10, .error, "cannot accept connections", ("reason", IOError.text(code)))
+        sayThatAcceptingFailed(code)
         if code == EMFILE || code == ENFILE { refuseWaiting(acceptor.listeners[index]) }
+        rest(index)
+    }
+
+    private func sayThatAcceptingFailed(_ code: CInt) {
+        Log.logOncePer(seconds: 10, .error, "cannot accept connections", ("reason", IOError.text(code)))
+    }
+
+    private func rest(_ index: Int) {
+        guard acceptor.listeners[index].isOpen, !acceptor.listeners[index].isDisarmed else { return }
         (acceptor.listeners[index].isDisarmed, acceptor.isResting) = (true, true)
         epoll.remove(acceptor.listeners[index].descriptor)
     }

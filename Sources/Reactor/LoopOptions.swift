@@ -42,6 +42,10 @@ public struct LoopOptions: Sendable {
     public var sendsPerTurn = 256
     /// How long the handshake of a connection's layer may take, and the preamble before it.
     public var handshakeMilliseconds: UInt32 = 5_000
+    /// A client whose descriptor has this number or a higher one is refused. The kernel gives away the lowest free number, so what is left below
+    /// the process's limit stays free for files, and for those who are refused: a reserve that is given up to refuse somebody is taken by
+    /// another loop's client before it can be opened again.
+    public var clientDescriptorsEnd = CInt.max
     /// What a client is told when the process has no descriptor for it; behind a layer nothing is said.
     public var refusal: [UInt8] = []
     /// The length of the message that starts with these bytes of our own output, or nil when its end cannot be told from them. A backlog that is

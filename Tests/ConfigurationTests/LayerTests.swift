@@ -123,7 +123,7 @@ import Testing
             // A comment.
             { "$schema": "x", "host": "::1", "port": 1, "loops": 2, "pathPrefix": "ws/", "production": true, "logLevel": "debug", "logFormat": "json", "refusalLinesPerSecond": 3,
               "takeover": true, "takeoverSocket": "/run/t.sock",
-              "readyFile": "/r", "shutdownGraceSeconds": 3, "drainDelaySeconds": 4, "pongTimeoutSeconds": 31, "backlogBytes": 262145, "backlogTotalBytes": 268435457, "inputTotalBytes": 25165825,
+              "coreFiles": true, "readyFile": "/r", "shutdownGraceSeconds": 3, "drainDelaySeconds": 4, "pongTimeoutSeconds": 31, "backlogBytes": 262145, "backlogTotalBytes": 268435457, "inputTotalBytes": 25165825,
               "messageBytes": 65537, "requestBodyBytes": 1048577, "requestHeadBytes": 8193, "keepAliveSeconds": 76, "connections": 7, "connectionsPerAddress": 8, "connectionsPerAddressPerSecond": 9, "proxyProtocol": true,
               "apiReserve": 65, "trustProxy": true, "memoryThresholdPercent": 84, "memory": { "limit": "70%" }, "publicHost": "h", "publicPort": 443,
               "publicScheme": "https", "tls": { "certificate": "x", "key": "x", "keyPassphraseFile": "p", "port": 6443,

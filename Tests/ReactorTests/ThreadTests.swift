@@ -284,4 +284,14 @@ private final class Ball: Sendable {
         let limit = DescriptorLimit.raise()
         #expect(limit.soft == limit.hard && limit.soft > 0)
     }
+
+    @Test func aCrashLeavesNoCoreFileAndTheHardLimitStays() {
+        var (before, after) = (rlimit(), rlimit())
+        #expect(getrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &before) == 0)
+        before.rlim_cur = before.rlim_max
+        #expect(setrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &before) == 0)
+        CoreFiles.forbid()
+        #expect(getrlimit(__rlimit_resource_t(RLIMIT_CORE.rawValue), &after) == 0)
+        #expect(after.rlim_cur == 0 && after.rlim_max == before.rlim_max)
+    }
 }

@@ -176,6 +176,8 @@ int clinux_memory_file(const char *name);
 /// Raises the soft descriptor limit to the hard one.
 int clinux_raise_descriptor_limit(uint64_t *soft, uint64_t *hard);
 int clinux_set_descriptor_limit(uint64_t soft);
+/// Sets the soft limit of core files to 0; the hard one stays, so that prlimit(1) may still ask for one.
+int clinux_forbid_core_files(void);
 /// CPUs this process may run on, at least 1.
 int clinux_processor_count(void);
 /// Names the calling thread (15 bytes are kept).

@@ -154,6 +154,9 @@ extension Option where Settings == ServerSettings {
                 "Refusals of one kind that are logged in a second, the same one once; the rest is counted (suppressed=)"
         ),
         .init(
+            name: "core-files", key: "coreFiles", field: .boolean(\.allowsCoreFiles), group: .process,
+            help: "Let a crash leave a core file (ulimit -c), with all secrets in it; otherwise the limit becomes 0"),
+        .init(
             name: "ready-file", key: "readyFile", field: .text(\.readyFile), group: .process,
             help: "File that gets one JSON line when the broker listens"),
         .init(
