@@ -83,7 +83,12 @@ struct ConnectionLog: ~Copyable {
         let fault = ProxyFaultCounts.Fault(why)
         counts.refusals.add(.proxy)
         counts.proxyFaults.add(fault)
-        guard let suppressed = state.shared.refusals.admit(.proxy) else { return }
+        let admitted = state.shared.refusals.admit(.proxy) { hasher in
+            hasher.combine(fault.rawValue)
+            hasher.combine(peer.high)
+            hasher.combine(peer.low)
+        }
+        guard let suppressed = admitted else { return }
         var fields: [LogField] = [
             ("kind", RefusalKind.proxy.name), ("cause", fault.rawValue), ("peer", peer.logText),
         ]

@@ -189,7 +189,7 @@ extension EventLoop {
                     accepted(answer, PeerAddress(address), index, handler)
                 } else {
                     isShort = true
-                    refuse(answer, acceptor.listeners[index])
+                    refuse(answer, from: PeerAddress(address), acceptor.listeners[index])
                     sayThatAcceptingFailed(EMFILE)
                 }
                 continue

@@ -38,9 +38,9 @@ public enum ListenAddress: Sendable, Equatable {
 
     private static func parseUnix(_ text: String) -> Result<ListenAddress, ValueError> {
         var (path, mode) = (text, modeStandard)
-        if let mark = text.firstRange(of: modeMark) {
-            path = String(text[..<mark.lowerBound])
-            let digits = text[mark.upperBound...]
+        if let mark = text.indices.first(where: { text[$0...].hasPrefix(modeMark) }) {
+            path = String(text[..<mark])
+            let digits = text[mark...].dropFirst(modeMark.count)
             guard (3...4).contains(digits.utf8.count), let bits = UInt32(digits, radix: 8), bits <= 0o777 else {
                 return .failure(
                     ValueError(
