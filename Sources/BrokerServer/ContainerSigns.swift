@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Reactor
+internal import Wire
 
 /// Whether this process runs in a container: its loopback is then nobody's, and its ports are published on purpose.
 struct ContainerSigns: Sendable {
@@ -20,7 +21,7 @@ struct ContainerSigns: Sendable {
         // Docker; Podman.
         if exists("/.dockerenv") || exists("/run/.containerenv") { return true }
         let groups = read("/proc/self/cgroup") ?? ""
-        return ["docker", "kubepods", "containerd", "libpod", "lxc"].contains { groups.contains($0) }
+        return ["docker", "kubepods", "containerd", "libpod", "lxc"].contains { groups.holds($0) }
     }
 
     private static func beginning(of path: String) -> String? { WholeFile.text(path, bytesMax: 4_096) }

@@ -193,7 +193,7 @@
             var reader = MemoryReader()
             #expect(reader.read(.percent(50), milliseconds: 0) { _ in nil } == nil)
             var memory = MemoryGuard()
-            _ = memory.look(.init(usedBytes: 3, limitBytes: 2, backlogBytes: 0), milliseconds: 0)
+            _ = memory.look(.init(usedBytes: 17, limitBytes: 16, backlogBytes: 0), milliseconds: 0)
             memory.postpone(milliseconds: 100)
             #expect(memory.level == .short && memory.wait(milliseconds: 100) == 1_000)
         }

@@ -120,6 +120,12 @@ def test_the_largest_backlogs_go_first_and_the_others_lose_nothing():
             client.close()
 
 
+def test_at_rest_it_holds_little():
+    """What only the start has read of the program and its libraries does not stay"""
+    with Broker({"apps": [app()]}) as broker:
+        wait_until(lambda: broker.resident_bytes() < 12 * MEGABYTE, "the start's memory is given back")
+
+
 # In a control group
 
 
