@@ -16,22 +16,26 @@ extension LoopServer {
         scratch.query.read(request.slice(request.head.query).span)
         let query = scratch.query
         let app = try routes.admission.decide(request, query, key: key, isSecured: loop.isSecured(slot))
-        try acquirePlaces(slot, of: app, client: log.forwardedPeer(of: request.peer))
+        if state.countsAddresses || sessions[slot].place != .none {
+            try acquireCountedPlaces(slot, of: app, request.peer)
+        } else {
+            try routes.admission.acquirePlaces(of: app, broker)
+        }
         broker.open(slot: slot, app: app, random: scratch.random.next())
         sessions[slot].becomeWebSocket(
             milliseconds: milliseconds, seconds: seconds, meter: broker.meter(of: app.index))
+        if let client = log.forwardedPeer(of: request.peer) { sessions[slot].peer = client }
         armHeartbeat(slot, app)
         if upkeep.isDraining { upkeep.leaving.add(slot) }
         log.connected(slot, sessions[slot].peer, query)
     }
 
-    /// Takes the places that a client needs. From then on it is the client that a proxy speaks for.
-    private func acquirePlaces(_ slot: UInt32, of app: App, client: PeerAddress?) throws(Refusal) {
-        let (addresses, peer) = (routes.admission.addresses, sessions[slot].peer)
+    /// Takes the places that a client needs, that of its address first: of the client that a proxy speaks for, if one does.
+    @inline(never)
+    private func acquireCountedPlaces(_ slot: UInt32, of app: App, _ peer: PeerAddress) throws(Refusal) {
+        let (addresses, client) = (routes.admission.addresses, log.forwardedPeer(of: peer))
         do throws(Refusal) {
-            if state.snapshot.addressLimits.isOn || sessions[slot].place != .none {
-                try addresses.enter(&sessions[slot], client: client, now: loop.now)
-            }
+            try addresses.enter(&sessions[slot], client: client, now: loop.now)
             sessions[slot].peer = client ?? peer
             try routes.admission.acquirePlaces(of: app, broker)
         } catch {

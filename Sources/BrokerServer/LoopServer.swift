@@ -62,7 +62,7 @@ final class LoopServer: LoopHandler {
     func opened(_ slot: UInt32, peer: PeerAddress, listener: Int) {
         sessions.open(slot, milliseconds: milliseconds, peer: peer)
         loop.setTimer(slot, afterMilliseconds: state.limits.keepAliveMilliseconds)
-        if state.snapshot.addressLimits.isOn, !arrive(slot) { return }
+        if state.countsAddresses, !arrive(slot) { return }
         if listener == ListenerKind.secured.rawValue, !loop.isSecured(slot) { refusePlaintext(slot) }
     }
 

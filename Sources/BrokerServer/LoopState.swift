@@ -9,12 +9,16 @@ internal import Reactor
 final class LoopState {
     let shared: ServerState
     private(set) var snapshot: SettingsSnapshot
+    /// A limit of addresses is set. Here too, so that whoever asks while none is counts no reference.
+    private(set) var countsAddresses: Bool
     /// Of `snapshot`, in `ServerState`.
     private var snapshotNumber: Int
 
     init(_ shared: ServerState) {
         self.shared = shared
-        (snapshot, snapshotNumber) = shared.newest
+        let (snapshot, number) = shared.newest
+        (self.snapshot, snapshotNumber) = (snapshot, number)
+        countsAddresses = snapshot.addressLimits.isOn
     }
 
     /// Takes the newest settings.
@@ -23,6 +27,7 @@ final class LoopState {
     func refresh() -> Bool {
         guard snapshotNumber != shared.snapshotNumber else { return false }
         (snapshot, snapshotNumber) = shared.newest
+        countsAddresses = snapshot.addressLimits.isOn
         return true
     }
 

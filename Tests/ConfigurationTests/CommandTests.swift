@@ -129,7 +129,9 @@ import Testing
             let whole =
                 ["app-id", "app-key", "app-secret"].contains(name)
                 ? ["STARLING_APP_KEY": "k", "STARLING_APP_SECRET": "s"]
-                : name.hasPrefix("tls-") ? ["STARLING_TLS_CERTIFICATE": "x", "STARLING_TLS_KEY": "x"] : [:]
+                : name == "proxy-protocol"
+                    ? ["STARLING_TRUST_PROXY": "1"]
+                    : name.hasPrefix("tls-") ? ["STARLING_TLS_CERTIFICATE": "x", "STARLING_TLS_KEY": "x"] : [:]
             let result =
                 isFlag
                 ? load(["\(flag)=\(text)"], env: whole, others: ["x": pem])

@@ -100,6 +100,7 @@ def test_http_is_answered_429_and_signed_calls_are_not_counted(broker):
             reply = call.getresponse()
             assert (reply.status, bool(reply.read())) == (status, True)
         signed.append(call)
+    assert [get(broker, source)[0] for _ in range(6)] == [429] * 6, "who is not signed is not helped by those who are"
     clients.pop().close()
     wait_until(lambda: get(broker, source)[0] == 200, "the signed ones take no place")
     close(clients + signed)

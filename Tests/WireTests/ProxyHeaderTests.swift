@@ -35,6 +35,7 @@ import Wire
         Row("a word that begins alike", ("PROXYTCP4 192.0.2.1 192.0.2.2 1 2\r\n", "noHeader")),
         Row("no carriage return", ("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\n", "line")),
         Row("a carriage return too early", ("PROXY UNKNOWN\rGET /\r\n", "line")),
+        Row("two of them", ("PROXY UNKNOWN x\rGET /\r\n", "line")),
         Row("UDP", ("PROXY UDP4 192.0.2.1 192.0.2.2 1 2\r\n", "line")),
         Row("nothing", ("PROXY \r\n", "line")),
         Row("no ports", ("PROXY TCP4 192.0.2.1 192.0.2.2\r\n", "line")),
