@@ -130,11 +130,12 @@ extension EventLoop {
         let peer = transport?.peer ?? peerAddress(slot)
         let tag = transport?.listener ?? acceptor.listeners[Int(table[slot].listener)].tag
         table.statistics.handshakesFailed &+= 1
+        // Said before the peer can see the end.
+        handler.handshakeFailed(why, peer: peer, listener: tag, layer: transport?.layer)
         switch why {
         case .timeout, .stalled: close(slot, .timeout)
         case .gone, .broken: failed(slot, code)
         }
-        handler.handshakeFailed(why, peer: peer, listener: tag, layer: transport?.layer)
     }
 
     /// A handshake that had a place is over, well or not.
