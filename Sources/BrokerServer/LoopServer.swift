@@ -273,7 +273,9 @@ final class LoopServer: LoopHandler {
     @inline(never)
     func pauseForOthers(_ slot: UInt32, waiting: Int) {
         let isServed = sessions[slot].phase == .http || sessions[slot].phase == .webSocket
-        if waiting > 0, isServed, !sessions[slot].debt.isPaused { pause(slot, waiting: waiting) }
+        // Whose request is held for the next turn is paused already.
+        let isPaused = sessions[slot].debt.isPaused || sessions[slot].reader.isHolding
+        if waiting > 0, isServed, !isPaused { pause(slot, waiting: waiting) }
     }
 
     @inline(never)

@@ -3,6 +3,7 @@
     @testable import BrokerServer
     import PusherProtocol
     @testable import Reactor
+    import TLS
     import Telemetry
     import Testing
 
