@@ -37,7 +37,7 @@ let tests: [(name: String, mayImport: [String])] = [
         "BrokerServerTests",
         [
             "BrokerServer", "BrokerCore", "Configuration", "CLinux", "Crypto", "PusherProtocol", "Reactor",
-            "Telemetry", "TestSupport", "Wire",
+            "TLS", "Telemetry", "TestSupport", "Wire",
         ]
     ),
     ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "Telemetry", "TestSupport"]),

@@ -12,6 +12,8 @@ extension LoopBroker {
         public let app: Int
         /// `BrokerTime.stamp` of the publish; 0 when it is no event.
         public let stamp: UInt32
+        /// Where its app is counted; its owner counts who gets it.
+        public internal(set) var meter: UnsafeMutablePointer<AppMeter>?
     }
 
     /// What a turn finds to do, in one look: most turns find nothing. A number, because to another module the constants of an option set
@@ -58,7 +60,9 @@ extension LoopBroker {
             inbox.finishCurrent(of: queue, pool: &pool, &memberships)
             if inbox.isDrained, !owed.isEmpty { payOwed() }
             switch inbox.next(of: queue, &memberships) {
-            case .deliver(let delivery): return delivery
+            case .deliver(var delivery):
+                delivery.meter = appMeters.row(delivery.app)
+                return delivery
             case .nobody: continue
             case .owed(let channel): owed.append(channel)
             case .terminate(let slots):

@@ -28,8 +28,6 @@ final class LoopServer: LoopHandler {
     var later = LaterAnswers()
     var upkeep: Upkeep
     var clock = TurnClock()
-    /// Where the app of the last delivery is counted.
-    private var delivered: (app: Int, meter: UnsafeMutablePointer<AppMeter>?) = (-1, nil)
 
     /// Memberships of closed connections given back in one turn.
     static let departuresPerTurn = 256
@@ -203,16 +201,10 @@ final class LoopServer: LoopHandler {
             } else if loop.outbox.queue(frame, to: delivery.recipients, except: delivery.except) {
                 connections -= 1
             }
-            count(delivery, connections: connections, frameBytes: bytes.count)
+            delivery.meter?.pointee.deliveries &+= UInt64(truncatingIfNeeded: connections)
+            delivery.meter?.pointee.deliveryBytes &+= UInt64(truncatingIfNeeded: connections &* bytes.count)
             if delivery.stamp != 0 { loop.noteQueued(since: delivery.stamp) }
         }
-    }
-
-    @inline(__always)
-    private func count(_ delivery: LoopBroker.Delivery, connections: Int, frameBytes: Int) {
-        if delivered.app != delivery.app { delivered = (delivery.app, broker.meter(of: delivery.app)) }
-        delivered.meter?.pointee.deliveries &+= UInt64(truncatingIfNeeded: connections)
-        delivered.meter?.pointee.deliveryBytes &+= UInt64(truncatingIfNeeded: connections &* frameBytes)
     }
 
     /// Carries out what the broker's last commands ask for, in their order.
@@ -286,7 +278,9 @@ final class LoopServer: LoopHandler {
     @inline(never)
     func pauseForOthers(_ slot: UInt32, waiting: Int) {
         let isServed = sessions[slot].phase == .http || sessions[slot].phase == .webSocket
-        if waiting > 0, isServed, !sessions[slot].debt.isPaused { pause(slot, waiting: waiting) }
+        // Whose request is held for the next turn is paused already.
+        let isPaused = sessions[slot].debt.isPaused || sessions[slot].reader.isHolding
+        if waiting > 0, isServed, !isPaused { pause(slot, waiting: waiting) }
     }
 
     @inline(never)

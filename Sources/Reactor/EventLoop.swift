@@ -126,7 +126,9 @@ public final class EventLoop {
             handler.tick()
         }
         // Whoever is served between two slices costs about as much as four sends: a fan-out gets half of the time at least.
-        if mustFlush { flushOutbox(handler, sends: table.options.sendsPerTurn + min(4 * count, table.options.sendsPerTurn)) }
+        if mustFlush {
+            flushOutbox(handler, sends: table.options.sendsPerTurn + min(4 * count, table.options.sendsPerTurn))
+        }
         // The dirty list is empty then, so a number retired in an earlier turn can no longer get somebody else's frames.
         if outbox.entryCount == 0 { table.endRest() }
         if !due.closing.isEmpty { deliverCloses(handler) }
@@ -173,7 +175,9 @@ public final class EventLoop {
     /// told by its generation, one that has been read meanwhile by EAGAIN.
     /// - Returns: how many events were served.
     private func serve(_ handler: any LoopHandler) -> Int {
-        let (first, end, framesMax) = (batch.lowerBound, batch.upperBound, outbox.frameCount + table.options.answersPerTurn)
+        let (first, end, framesMax) = (
+            batch.lowerBound, batch.upperBound, outbox.frameCount + table.options.answersPerTurn
+        )
         let goneMax = due.ended.count + table.options.closesPerTurn
         var index = first
         var (look, bytesLook) = nextLook(after: index)

@@ -62,7 +62,8 @@
             bench.connect()
             _ = bench.takeHeard()
             let ping = Array(#"{"event":"pusher:ping","data":{}}"#.utf8)
-            bench.send(Array(repeatElement([0x81, 0x80 | UInt8(ping.count), 0, 0, 0, 0] + ping, count: 1_000).joined()))
+            bench.send(
+                Array(repeatElement([0x81, 0x80 | UInt8(ping.count), 0, 0, 0, 0] + ping, count: 1_000).joined()))
             func pongs() -> Int { bench.text.ranges(of: "pusher:pong").count }
             bench.turn(1)
             #expect(pongs() == LoopServer.messagesPerRead)

@@ -51,7 +51,7 @@
             state.handles = [bench.loop.handle]
             let caller = Caller(state, settings(keepAliveSeconds: 9))
             let thread = try caller.start()
-            while !caller.hasReturned, !(bench.loop.handle.hasJobs() && caller.isAsleep) { sched_yield() }
+            while !caller.hasReturned, !(bench.loop.handle.hasJobs && caller.isAsleep) { sched_yield() }
             #expect(!caller.hasReturned && bench.server.state.settings.keepAliveSeconds != 9)
             bench.turn(1)
             thread.join()
@@ -75,7 +75,7 @@
             state.handles = [bench.loop.handle]
             let caller = Caller(state, settings(keepAliveSeconds: 9))
             let thread = try caller.start()
-            while !caller.hasReturned, !(bench.loop.handle.hasJobs() && caller.isAsleep) { sched_yield() }
+            while !caller.hasReturned, !(bench.loop.handle.hasJobs && caller.isAsleep) { sched_yield() }
             #expect(!caller.hasReturned)
             bench.loop.stop()
             bench.loop.run(bench.server)

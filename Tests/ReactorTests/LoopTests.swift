@@ -112,7 +112,8 @@ import Testing
         return (loop, pairs.map(\.slot), pairs.map { Peer($0.peer) })
     }
 
-    @Test("a turn that has served long enough leaves the rest of its events", arguments: [(8, 1_000, 8), (1_000, 10, 3)])
+    @Test(
+        "a turn that has served long enough leaves the rest of its events", arguments: [(8, 1_000, 8), (1_000, 10, 3)])
     func events(eventsPerLook: Int, bytesPerLook: UInt64, served: Int) throws {
         let script = Script()
         let (loop, slots, peers) = try hurried(50, script) {
