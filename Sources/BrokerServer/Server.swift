@@ -86,12 +86,14 @@ public final class Server {
             listening = try Listening(
                 plan, port: UInt16(clamping: settings.port), tls: settings.tls, loops: loopCount, &inherited)
             try succession.check(hasTaken: inherited.brokerCount < before)
-            try succession.prepareOffer(TakeoverPlace(settings))
         } catch {
             throw Self.failure(error, settings, plan)
         }
         let metricsListener = try Self.metricsListener(settings, areWanted: areMetricsWanted, &inherited)
-        do throws(IOError) { threads = try LoopStartup(state, listening, options: options).start() } catch {
+        do throws(IOError) {
+            try succession.prepareOffer(TakeoverPlace(settings))
+            threads = try LoopStartup(state, listening, options: options).start()
+        } catch {
             throw Self.failure(error, settings, plan)
         }
         metrics = try Self.metrics(metricsListener, state) { [port = Int(listening.port)] in
