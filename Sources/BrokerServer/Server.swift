@@ -92,6 +92,8 @@ public final class Server {
         let metricsListener = try Self.metricsListener(settings, areWanted: areMetricsWanted, &inherited)
         do throws(IOError) {
             try succession.prepareOffer(TakeoverPlace(settings))
+            // Who waits in a listener that was open before may ask /ready at once.
+            state.isServing = true
             threads = try LoopStartup(state, listening, options: options).start()
         } catch {
             throw Self.failure(error, settings, plan)
@@ -99,7 +101,6 @@ public final class Server {
         metrics = try Self.metrics(metricsListener, state) { [port = Int(listening.port)] in
             MetricsFacts(build: BuildFacts(build: build), backlogs: options.backlogs, port: port)
         }
-        state.isServing = true
     }
 
     private static func certificates(_ settings: TLSSettings) throws(StartFailure) -> TLSKeeper? {
