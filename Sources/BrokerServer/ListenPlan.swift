@@ -82,9 +82,6 @@ struct ListenPlan: Equatable {
     /// For people.
     var text: String { (hosts + paths.map(\.name)).joined(separator: " and ") }
 
-    /// Sockets that each loop has, and that all have together.
-    var socketsPerLoop: Int { hosts.count }
-
     // MARK: Binding
 
     /// What was bound.

@@ -92,19 +92,22 @@ public final class Server {
             listening = try Listening(
                 plan, port: UInt16(clamping: settings.port), tls: settings.tls, loops: loopCount, &inherited)
             try succession.check(hasTaken: inherited.brokerCount < before)
-            try succession.prepareOffer(TakeoverPlace(settings))
         } catch {
             throw Self.failure(error, settings, plan)
         }
         let metricsListener = try Self.metricsListener(settings, areWanted: areMetricsWanted, &inherited)
-        do throws(IOError) { threads = try LoopStartup(state, listening, options: options).start() } catch {
+        do throws(IOError) {
+            try succession.prepareOffer(TakeoverPlace(settings))
+            // Who waits in a listener that was open before may ask /ready at once.
+            state.isServing = true
+            threads = try LoopStartup(state, listening, options: options).start()
+        } catch {
             throw Self.failure(error, settings, plan)
         }
         backlogs = options.backlogs
         metrics = try Self.metrics(metricsListener, state) { [port = Int(listening.port), backlogs] in
             MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, port: port)
         }
-        state.isServing = true
     }
 
     private static func certificates(_ settings: TLSSettings) throws(StartFailure) -> TLSKeeper? {

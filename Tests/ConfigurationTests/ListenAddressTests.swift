@@ -69,7 +69,7 @@ import Testing
                 "config.json:1:20: takeoverSocket: must be auto, none or an absolute path of at most 103 bytes, not \"run/t\""
             ),
             (#"{"takeover": true, "takeoverSocket": "none"}"#, "config.json:1:38: takeoverSocket: takeover needs one"),
-            (#"{"logFormat": "xml"}"#, "config.json:1:15: logFormat: must be text, json, not \"xml\""),
+            (#"{"logFormat": "xml"}"#, "config.json:1:15: logFormat: must be one of text, json, not \"xml\""),
         ])
     func aFileIsToldWhereItIsWrong(file: String, problem: String) {
         guard case .failure(let failure) = load(file: file) else { Issue.record("loaded"); return }

@@ -128,7 +128,9 @@ def test_who_waits_in_the_accept_queue_at_the_end_is_answered(tmp_path, loops, i
             answer = b""
             while got := connection.recv(65_536):
                 answer += got
-            assert answer.startswith(b"HTTP/1.1 503 " if number % 2 else b"HTTP/1.1 200 "), (number, answer[:100])
+            # Whether a client is refused or let in and sent away is a matter of which thread comes first.
+            is_answered = answer.startswith((b"HTTP/1.1 503 ", b"HTTP/1.1 101 ") if number % 2 else b"HTTP/1.1 200 ")
+            assert is_answered and (b" 101 " not in answer or b"4200" in answer), (number, answer)
             connection.close()
         assert broker.wait_ended() == 0
 
@@ -154,11 +156,11 @@ def test_after_a_crash_the_next_process_serves_soon(tmp_path, end):
     """On the same port and socket file, with clients of before that have not noticed. The figure is the time from exec to ready: 1 s is
     the goal; a busy machine has more."""
     path = tmp_path / "s"
-    with start(flags=("--host", f"unix:{path}")) as broker:
+    # As in the README's unit: the runtime would make a backtrace first, for seconds in which the port is open and nobody is served.
+    with start(flags=("--host", f"unix:{path}"), env={"SWIFT_BACKTRACE": "enable=no"}) as broker:
         clients = [RawClient(broker) for _ in range(50)]
         broker.process.send_signal(end)
-        # The runtime prints a backtrace of a SIGSEGV first.
-        assert broker.wait_ended(DEADLINE * 12) == -end
+        assert broker.wait_ended() == -end
         begin = time.monotonic()
         broker.start()
         seconds = time.monotonic() - begin

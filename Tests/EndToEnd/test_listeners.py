@@ -210,5 +210,5 @@ def test_what_is_no_listener_is_said():
         given.sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
         with pytest.raises(RuntimeError, match=r"descriptor 4 of LISTEN_FDS \(b\) is no listening stream socket"):
             given.broker("a:b").start()
-        with pytest.raises(RuntimeError, match="a listener is called tls"):
-            Given().broker("tls").start()
+    with Given() as given, pytest.raises(RuntimeError, match="a listener is called tls"):
+        given.broker("tls").start()

@@ -10,7 +10,8 @@ from certificates import Authority
 from harness import Broker, app, channel_auth, target, user_auth, wait_until
 from rawclient import RawClient
 
-SECRETS = ["zq-secret-7f3a-first", "zq-secret-7f3a-second", "zq-secret-7f3a-third"]
+SECRETS = ["zq-secret-7f3a-first", "zq-secret-7f3a-second"]
+THIRD = "zq-secret-7f3a-third"
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -23,7 +24,7 @@ def test_no_configured_secret_is_anywhere_in_a_whole_run(form, tmp_path):
     settings = {"logLevel": "debug", "logFormat": form, "refusalLinesPerSecond": 1000,
                 "metrics": {"token": token}, "tls": pair,
                 "apps": [app(secret=SECRETS[0], keys=[{"key": "second", "secret": SECRETS[1]}]), app(
-                    id="third", aliases=[], key="third", secret=SECRETS[2])]}
+                    id="third", aliases=[], key="third", secret=THIRD)]}
     with Broker(settings, flags=("--takeover-socket", str(tmp_path / "t"))) as broker:
         file = pathlib.Path(broker.directory.name) / "config.json"
         said = [broker.metrics(Authorization=f"Bearer {token}")]
@@ -31,7 +32,7 @@ def test_no_configured_secret_is_anywhere_in_a_whole_run(form, tmp_path):
             status, _, reply = broker.request("GET", "/metrics", headers={"Authorization": wrong}, port=broker.metrics_port)
             assert status == 401
             said.append(reply.decode())
-        for secret in (*SECRETS, token):
+        for secret in (*SECRETS, THIRD, token):
             with RawClient(broker, key=secret, handshake=False) as refused:
                 refused.read_upgrade()
                 refused.expect_close()
@@ -52,7 +53,7 @@ def test_no_configured_secret_is_anywhere_in_a_whole_run(form, tmp_path):
         broker.begin_drain()
         broker.wait_ended()
         said.append(broker.log())
-    for secret in (*SECRETS, token, passphrase):
+    for secret in (*SECRETS, THIRD, token, passphrase):
         assert not any(secret in text for text in said), (secret, [text for text in said if secret in text][0][-3000:])
 
 

@@ -262,7 +262,8 @@ def test_a_port_with_tls_only_answers_plain_http_with_a_sentence(authority):
             assert raw.recv(1000).startswith(b"HTTP/1.1 400")
         assert https(broker, authority) == (200, b"OK")
         lines = [line for line in broker.log().splitlines() if "plain HTTP" in line]
-        assert len(lines) == 2 and all("peer=127.0.0.1:" in line and "forceTLS: true" in line for line in lines)
+        # The second says the same, from the same host: within a second it is only counted.
+        assert 1 <= len(lines) <= 2 and all("peer=127.0.0.1:" in line and "forceTLS: true" in line for line in lines)
         with SecureClient(broker, authority) as client:
             client.subscribe("news")
 
