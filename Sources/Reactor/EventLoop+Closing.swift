@@ -14,7 +14,7 @@ extension EventLoop {
         let isInHandshake = table[slot].flags.contains(.secured) && !table[slot].flags.contains(.announced)
         clinux_close(table[slot].descriptor)  // which also takes it out of epoll
         table.kill(slot, outbox)
-        if isInHandshake { freePlace(slot, isDone: false) }
+        if isInHandshake { handshakes.end(slot, .failed, now: now) }
         due.closing.append((slot, why))
     }
 
