@@ -72,7 +72,6 @@ public final class Server {
             settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets,
             tls: try Self.certificates(settings.tls))
         let backlogs: BacklogLedger
-        reload = Reload(state, loadAgain)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
             signals = try SignalSource()
@@ -84,6 +83,8 @@ public final class Server {
         } catch {
             throw Self.failure(error, settings, plan)
         }
+        // A reload begins nothing that keeps the server from ending.
+        reload = Reload(state, loadAgain) { [signals] in signals.isPending([.terminate, .interrupt, .user2]) }
         metrics = try Self.metrics(state, areWanted: areMetricsWanted) { [port = Int(listening.port)] in
             MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, port: port)
         }
