@@ -1,3 +1,4 @@
+import os
 import resource
 
 import pytest
@@ -18,11 +19,14 @@ WAITING = {
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "memory: compares sizes of the process, or fills it, which a sanitizer multiplies")
+    config.addinivalue_line("markers", "long: takes a minute; only with STARLING_LONG=1 (Tests/run --long)")
     config.addinivalue_line("markers", "core: the selection that Tests/run also runs under the sanitizers")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if item.get_closest_marker("long") and not os.environ.get("STARLING_LONG"):
+            item.add_marker(pytest.mark.skip(reason="only with STARLING_LONG=1 (Tests/run --long)"))
         if item.path.name not in WAITING and item.get_closest_marker("memory") is None:
             item.add_marker(pytest.mark.core)
 
