@@ -15,12 +15,19 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 WAITING = {
     "test_authorized_connections.py", "test_bench.py", "test_limits.py", "test_liveness.py", "test_subscription_count.py",
 }
+# Files about what one loop reads, or about no broker at all: AddressSanitizer watches them, ThreadSanitizer would have nothing to see.
+ONE_THREAD = {
+    "test_api_auth.py", "test_api_malformed.py", "test_api_signing_libraries.py", "test_bench_histogram.py", "test_cli.py",
+    "test_http_smuggling.py", "test_house.py", "test_malformed_messages.py", "test_protocol_reference.py", "test_readme.py",
+    "test_tls_dev.py",
+}
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "memory: compares sizes of the process, or fills it, which a sanitizer multiplies")
     config.addinivalue_line("markers", "long: takes a minute; only with STARLING_LONG=1 (Tests/run --long)")
     config.addinivalue_line("markers", "core: the selection that Tests/run also runs under the sanitizers")
+    config.addinivalue_line("markers", "threads: what ThreadSanitizer may learn something from")
 
 
 def pytest_collection_modifyitems(items):
@@ -29,6 +36,8 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.skip(reason="only with STARLING_LONG=1 (Tests/run --long)"))
         if item.path.name not in WAITING and item.get_closest_marker("memory") is None:
             item.add_marker(pytest.mark.core)
+        if item.path.name not in ONE_THREAD:
+            item.add_marker(pytest.mark.threads)
 
 
 @pytest.fixture(scope="module")

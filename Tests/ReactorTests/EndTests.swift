@@ -1,4 +1,5 @@
 internal import CLinux
+internal import Glibc
 @testable import Reactor
 import Testing
 
@@ -18,6 +19,7 @@ import Testing
         let pairs = try (0..<count).map { _ in try loop.pair(script) }
         // The low slots, which are used again first, wait longest.
         for pair in pairs.reversed() { Peer(pair.peer).close() }
+        #expect(loop.sees(CInt(POLLHUP), of: pairs.map(\.slot)))
         loop.turns(1, script)
         #expect(told.slots.count == 1 && loop.due.ended.count == count - 1)
         return (loop, pairs.map(\.slot), { told.slots })

@@ -65,6 +65,7 @@ import Testing
         loop.turns(1, script)
         var turnsWithoutMore = 0
         for pair in pairs { Peer(pair.peer).close() }
+        #expect(loop.sees(CInt(POLLERR), of: pairs.map(\.slot)))
         for turn in 0..<7 {
             let before = script.closes.count
             let mayWait = loop.runTurn(script, mayWait: false)
@@ -129,6 +130,7 @@ import Testing
             return bytes.count
         }
         for pair in pairs { Peer(pair.peer).close() }
+        #expect(loop.sees(CInt(POLLHUP), of: pairs.map(\.slot)))
         for turn in 0..<7 {
             leftThisTurn = 0
             _ = peer.send([1])

@@ -51,7 +51,7 @@ final class Peer {
     deinit { if descriptor >= 0 { clinux_close(descriptor) } }
 
     func close() {
-        clinux_close(descriptor)
+        hangUp(descriptor)
         descriptor = -1
     }
     func shutDown() { _ = clinux_shutdown_write(descriptor) }
@@ -97,6 +97,29 @@ extension EventLoop {
         return true
     }
 
+    /// Waits until the kernel tells one of the events of each: a process that another test is just starting holds a copy of every
+    /// descriptor until its exec, and an end that was closed here is open there. False after 10 s.
+    func sees(_ events: Int32, of slots: [UInt32]) -> Bool {
+        let start = MonotonicTime.now()
+        return slots.allSatisfy { slot in
+            while MonotonicTime.now().nanosecondsSince(start) < 10_000_000_000 {
+                var watched = pollfd(fd: table[slot].descriptor, events: Int16(events), revents: 0)
+                if poll(&watched, 1, 10) == 1, Int32(watched.revents) & events != 0 { return true }
+                sched_yield()
+            }
+            return false
+        }
+    }
+
+    /// Turns until a turn meets no event of a connection that is gone.
+    func turnsUntilQuiet(_ handler: Script) -> Bool {
+        turns(handler) {
+            let before = statistics.staleEvents
+            turns(1, handler)
+            return statistics.staleEvents == before
+        }
+    }
+
     // Copies, because `#expect` cannot look into a table that has none.
     func state(_ slot: UInt32) -> ConnectionState { table[slot] }
     func isStalled(_ slot: UInt32) -> Bool { table.isStalled(slot) }
@@ -113,6 +136,12 @@ extension EventLoop {
         turns(1, handler)
         return (slot, ends.1)
     }
+}
+
+/// Closes the test's end. The other one hears of it at once, even when a process that is just being started still has a copy.
+func hangUp(_ descriptor: CInt) {
+    _ = shutdown(descriptor, CInt(SHUT_RDWR))
+    clinux_close(descriptor)
 }
 
 /// Two connected local sockets.
