@@ -21,7 +21,7 @@ let modules: [(name: String, mayImport: [String])] = [
 
 /// Modules that live under `benchmarks/`.
 let benchmarkModules: [(name: String, mayImport: [String])] = [
-    ("LoadGenerator", ["Arguments", "PusherProtocol", "Reactor", "Crypto", "Wire", "CLinux"])
+    ("LoadGenerator", ["Arguments", "PusherProtocol", "Reactor", "Crypto", "TLS", "Wire", "CLinux"])
 ]
 
 let tests: [(name: String, mayImport: [String])] = [
@@ -41,7 +41,7 @@ let tests: [(name: String, mayImport: [String])] = [
         ]
     ),
     ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "Telemetry", "TestSupport"]),
-    ("LoadGeneratorTests", ["LoadGenerator", "Reactor", "TestSupport"]),
+    ("LoadGeneratorTests", ["LoadGenerator", "Reactor", "TLS", "TestSupport"]),
 ]
 
 let strict: [SwiftSetting] = [

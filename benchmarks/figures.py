@@ -6,8 +6,8 @@ import statistics
 
 import rows
 
-NAMES = {"socketify": "uWebSockets under Python", "starling-2": "2 loops", "starling-static": "static", "starling": "Starling"}
-ORDER = ["starling", "starling-2", "starling-static", "floor", "nchan", "socketify", "mosquitto", "redis"]
+NAMES = {"socketify": "uWebSockets under Python", "starling-2": "2 loops", "starling-static": "static", "starling-tls": "TLS", "tls-floor": "TLS floor", "starling": "Starling"}
+ORDER = ["starling", "starling-2", "starling-static", "starling-tls", "tls-floor", "floor", "nchan", "socketify", "mosquitto", "redis"]
 
 # What a publish costs, which nobody hears.
 PUBLISH = rows.Line("rest", "", "server_cpu_per_10000_events", "CPU-s per 10,000", 3)
@@ -51,6 +51,8 @@ class Cell:
 
 
 def reference_name(goal: rows.Goal) -> str:
+    if goal.name:
+        return goal.name
     if goal.plus:
         return "alone"
     if goal.server == "starling":

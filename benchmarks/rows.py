@@ -21,13 +21,15 @@ class Row:
     beside: str = ""
     # What a process that has served before cannot tell again (memory): a running --peer is measured once.
     once_per_process: bool = False
+    # No scenario: full TLS handshakes that the client of floor/tls.c makes, one after the other.
+    handshakes: int = 0
 
 
 # 50,000 occupied channels, of which 500 a second get an event.
 LISTED = "pubsub --channels 50000 --subscribers 1 --channels-per-client 50 --rate 500"
 
 ROWS = [
-    Row("fanout-spaced", "starling floor nchan socketify mosquitto redis", "fanout --subscribers 1000 --rate 50"),
+    Row("fanout-spaced", "starling starling-tls floor nchan socketify mosquitto redis", "fanout --subscribers 1000 --rate 50"),
     Row("fanout-10000", "starling floor", "fanout --subscribers 10000 --rate 5 --sources 4"),
     Row(
         "beside-fanout",
@@ -37,8 +39,9 @@ ROWS = [
     ),
     Row("listing-alone", "starling", LISTED),
     Row("beside-listing", "starling", LISTED, beside="rest --rate 10 --query channels"),
-    Row("fanout-16", "starling socketify floor nchan mosquitto redis", "fanout --subscribers 1000 --in-flight 16"),
+    Row("fanout-16", "starling starling-tls socketify floor nchan mosquitto redis", "fanout --subscribers 1000 --in-flight 16"),
     Row("fanout-32", "starling socketify", "fanout --subscribers 1000 --in-flight 32"),
+    Row("fanout-100k", "starling starling-tls", "fanout --subscribers 200 --rate 10 --payload 102400"),
     Row(
         "pubsub",
         "starling nchan floor mosquitto redis",
@@ -63,7 +66,10 @@ ROWS = [
     Row("presence-250", "starling", "presence --connections 250 --in-flight 64", timed=None),
     Row("presence-500", "starling", "presence --connections 500 --in-flight 64", timed=None),
     Row("presence-1000", "starling", "presence --connections 1000 --in-flight 64", timed=None),
-    Row("idle", "starling", "idle --connections 10000 --sources 4 --ping-interval 120", fixed=10, once_per_process=True),
+    Row("tls-handshakes", "starling-tls tls-floor", "", timed=None, handshakes=2000),
+    Row("tls-connect", "starling starling-tls", "connect --connections 4000", timed=None),
+    Row("tls-storm", "starling-tls", "reconnect-storm --connections 4000 --connect-window 4000", timed=None),
+    Row("idle", "starling starling-tls", "idle --connections 10000 --sources 4 --ping-interval 120", fixed=10, once_per_process=True),
     Row(
         "leave",
         "starling floor",
@@ -93,6 +99,7 @@ class Goal:
 
     `publish_row`: what the server's publish costs there, where nobody hears it, is taken off its figure: what is left are the
     deliveries, so that no ratio rests on the language that reads its requests. Ours stays whole. `plus`: so much more, in the line's unit.
+    `name`: what the server is called in the table.
     """
 
     relation: str
@@ -101,6 +108,7 @@ class Goal:
     row: str = ""
     publish_row: str = ""
     plus: float = 0
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +136,11 @@ def most(factor: float, server: str = "", row: str = "") -> Goal:
 def most_beside_deliveries(factor: float, server: str) -> Goal:
     """At most so often the peer's cost of delivering, whatever a publish costs it besides."""
     return Goal("≤", factor, server, publish_row="rest")
+
+
+def most_beside_plain(factor: float) -> Goal:
+    """TLS, at most so often what the same costs without."""
+    return Goal("≤", factor, "starling", name="plain")
 
 
 def least(factor: float, server: str = "", row: str = "") -> Goal:
@@ -370,6 +383,58 @@ LINES = [
         subject="starling-2",
         needs_valid=True,
     ),
+    Line("fanout-spaced", "TLS, 1 × 1,000 subscribers, 50/s", *PER_MILLION, 2, (most_beside_plain(1.6),), subject="starling-tls"),
+    Line(
+        "fanout-16",
+        "TLS, 1 × 1,000 subscribers, 16 in flight",
+        *PER_MILLION,
+        3,
+        (most_beside_plain(1.9),),
+        subject="starling-tls",
+    ),
+    Line(
+        "fanout-100k",
+        "TLS, 1 × 200 subscribers, 10/s of 100 KiB",
+        *PER_MILLION,
+        1,
+        (most_beside_plain(2.7),),
+        subject="starling-tls",
+    ),
+    Line(
+        "tls-handshakes",
+        "TLS, full ECDSA handshakes with a request",
+        "handshakes_per_server_cpu_second",
+        "per CPU-s",
+        0,
+        (least(0.9, "tls-floor"),),
+        subject="starling-tls",
+    ),
+    Line(
+        "tls-connect",
+        "TLS, connect + public subscribe",
+        "connects_per_server_cpu_second",
+        "per CPU-s",
+        0,
+        subject="starling-tls",
+    ),
+    Line(
+        "idle",
+        "TLS, idle, subscribed, 10,000 connections",
+        "anonymous_bytes_per_connection",
+        "bytes each",
+        0,
+        (most(14_600),),
+        subject="starling-tls",
+    ),
+    Line(
+        "tls-storm",
+        "TLS, idle after 4,000 came back at once",
+        "anonymous_bytes_per_connection",
+        "bytes each",
+        0,
+        (most(14_600),),
+        subject="starling-tls",
+    ),
     Line("start", "start: exec to listening", "ready_milliseconds", "ms", 1, (most(50),)),
     Line("start", "start: resident memory", "rss_bytes", "MiB", 1, (most(12),), 1 / 1_048_576),
     Line("start", "start: anonymous memory", "anonymous_bytes", "MiB", 1, (), 1 / 1_048_576),
@@ -428,6 +493,12 @@ NOTES = [
         "the less of the cores a loop gets, the more frames it sends at once, and the cheaper each becomes."
     ),
 ]
+
+NOTE_OF_TLS = (
+    "TLS: 1.3, AES-128-GCM and a certificate on P-256; the generator checks nothing. The TLS floor accepts, shakes hands, answers a request "
+    "and closes, blocking, one client after the other; both are asked by the floor's client. 4,000 that come back at once: all were here, "
+    "went, and began again within one turn of the generator's; the memory is what they have added to the start, a second and a half later."
+)
 
 # What is different about results that were measured before 2026-11-29.
 NOTE_OF_SCHEMA_2 = (

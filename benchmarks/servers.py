@@ -20,7 +20,7 @@ APP = {
     "key": "app-key",
     "secret": "app-secret",
     "clientEvents": True,
-    "limits": {"clientEventsPerSecond": -1, "batchEvents": 100, "presenceMembers": 1_000},
+    "limits": {"clientEventsPerSecond": -1, "batchEvents": 100, "presenceMembers": 1_000, "eventDataBytes": 200_000},
 }
 MOSQUITTO = """per_listener_settings false
 allow_anonymous true
@@ -50,12 +50,14 @@ class Servers:
         self.starling, self.static, self.work, self.first_port = starling, static, work, first_port
         self.external: dict[str, tuple[int, int]] = {}
         self.python = python_with_socketify()
-        (work / "config.json").write_text(json.dumps({"apps": [APP]}))
+        self.certificate = work / "localhost.pem"
+        (work / "config.json").write_text(json.dumps({"apps": [APP], "requestBodyBytes": 1_000_000}))
 
     def missing(self, name: str) -> str | None:
         """Why a server cannot take part."""
         needs = {
             "floor": shutil.which("cc"),
+            "tls-floor": shutil.which("cc"),
             "nchan": shutil.which("nginx") and os.path.exists(NCHAN_MODULE),
             "socketify": self.python,
             "mosquitto": shutil.which("mosquitto"),
@@ -70,6 +72,7 @@ class Servers:
             "nchan": ["--raw-subscribe", "/sub/{channel}", "--raw-publish", "/pub/{channel}"],
             "mosquitto": ["--language", "mqtt"],
             "redis": ["--language", "redis"],
+            "starling-tls": ["--tls-insecure"],
         }.get(name, [])
 
     @contextlib.contextmanager
@@ -119,7 +122,11 @@ class Servers:
                 str(port),
                 "--loops",
                 loops,
+                *(self.tls_arguments() if name == "starling-tls" else []),
             ]
+        if name == "tls-floor":
+            self.tls_arguments()
+            return [str(self.tls_floor()), "serve", str(port), str(self.certificate), str(work / "localhost-key.pem")]
         if name == "floor":
             if not (work / "floor").exists():
                 subprocess.run(["cc", "-O2", "-o", work / "floor", HERE / "floor/floor.c"], check=True)
@@ -155,6 +162,19 @@ class Servers:
             ]
         raise SystemExit(f"unknown server {name}")
 
+    def tls_arguments(self) -> list[str]:
+        """Makes a certificate, and gives the options that switch TLS on."""
+        if not self.certificate.exists():
+            subprocess.run([self.starling, "tls", "dev", "--directory", str(self.work)], check=True, stdout=subprocess.DEVNULL)
+        return ["--tls-certificate", str(self.certificate), "--tls-key", str(self.work / "localhost-key.pem")]
+
+    def tls_floor(self) -> pathlib.Path:
+        """The floor of TLS, and its client."""
+        program = self.work / "tls"
+        if not program.exists():
+            subprocess.run(["cc", "-O2", "-o", program, HERE / "floor/tls.c", "-lssl", "-lcrypto"], check=True)
+        return program
+
     @staticmethod
     def worker(name: str, number: int) -> int:
         """The process that serves: nginx's master only watches it."""
@@ -180,6 +200,12 @@ def wait_for(port: int, process: subprocess.Popen, log: pathlib.Path, pause: flo
         if process.poll() is not None or time.monotonic() > deadline:
             raise SystemExit(f"{process.args[0]} does not listen on {port}:\n{log.read_text()[-2_000:]}")
         time.sleep(pause)
+
+
+def processor_seconds(number: int) -> float:
+    """What all threads of a process have run."""
+    tasks = pathlib.Path(f"/proc/{number}/task").glob("*/schedstat")
+    return sum(int(task.read_text().split()[0]) for task in tasks) / 1e9
 
 
 def stripped_bytes(binary: str, work: pathlib.Path) -> int:

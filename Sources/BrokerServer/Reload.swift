@@ -1,21 +1,28 @@
 internal import BrokerCore
 internal import Configuration
+internal import Reactor
 internal import Synchronization
 internal import Telemetry
+internal import TLS
 
 /// Puts the settings in force that the files say now, without dropping anyone: at SIGHUP, on the main thread.
 ///
-///     files ─load─▶ checked settings ─▶ ServerState.replaceSettings ─▶ each loop goes over between two turns
+///     files ─load─▶ checked settings, certificates ─▶ ServerState.replaceSettings ─▶ each loop goes over between two turns
 ///                └▶ a fault: nothing changes, each is logged with its place        └▶ clients of closed apps leave, spread
 ///
 /// Flags and variables are those of the start; what needs a restart stays, and is named.
 struct Reload {
     private let state: ServerState
     private let load: Server.LoadAgain
+    private let isHurried: () -> Bool
     private let board = ReloadBoard()
 
-    init(_ state: ServerState, _ load: @escaping Server.LoadAgain) {
-        (self.state, self.load) = (state, load)
+    /// How long loops are waited for that do not go over to the new settings: more than any turn takes.
+    static let patienceMilliseconds: UInt64 = 10_000
+
+    /// - Parameter isHurried: whether something else waits for this thread, so that no loop is waited for.
+    init(_ state: ServerState, _ load: @escaping Server.LoadAgain, isHurried: @escaping () -> Bool = { false }) {
+        (self.state, self.load, self.isHurried) = (state, load, isHurried)
     }
 
     /// Problems of a configuration that get a line of the log; the first of a generated file show the mistake.
@@ -31,26 +38,40 @@ struct Reload {
         }
         let loaded: LoadedSettings
         do throws(ConfigurationFailure) { loaded = try load().get() } catch { return refused(error.problems) }
+        let certificates: TLSKeeper.Prepared?
+        do throws(TLSProblem) { certificates = try state.prepareCertificates(loaded.settings.tls) } catch {
+            return refused([.error("certificates not loaded, the ones in force stay: \(error.text)")])
+        }
         let before = state.broker.directory
-        let waiting: [String]
-        do throws(AppDirectory.NumbersUsedUp) {
-            waiting = try state.replaceSettings(loaded.settings)
-        } catch {
+        let replacement: SettingsReplacement
+        do throws(AppDirectory.NumbersUsedUp) { replacement = try replaceSettings(loaded.settings) } catch {
             return refused([.error("more than \(AppDirectory.appsMax) apps since the start; restart to load these")])
         }
         (Log.level, Log.format) = (loaded.settings.logLevel, loaded.settings.logFormat)
-        state.reloadCertificates()
+        state.install(certificates)
         Server.tell(loaded.warnings.prefix(Self.problemLinesMax))
-        return done(AppChanges(from: before, to: state.broker.directory), waiting)
+        return done(AppChanges(from: before, to: state.broker.directory), replacement)
     }
 
-    private func done(_ changes: AppChanges, _ waiting: [String]) -> Bool {
+    private func replaceSettings(_ settings: ServerSettings) throws(AppDirectory.NumbersUsedUp) -> SettingsReplacement {
+        let start = MonotonicTime.now()
+        return try state.replaceSettings(settings) {
+            !isHurried() && MonotonicTime.now().nanosecondsSince(start) < Self.patienceMilliseconds * 1_000_000
+        }
+    }
+
+    private func done(_ changes: AppChanges, _ replacement: SettingsReplacement) -> Bool {
+        let waiting = replacement.optionsWaiting
         state.meters.reloads.count(isDone: true)
         var text = "reloaded: \(changes.text)\n"
         if !waiting.isEmpty {
             let names = waiting.joined(separator: ",")
             Log.warning("changed options wait for a restart", ("options", names))
             text += "these changed options wait for a restart: \(names)\n"
+        }
+        if !replacement.isEverywhere {
+            Log.warning("a loop has not gone over to the new settings yet", ("advice", "it hangs, or is very busy"))
+            text += "a loop has not gone over to them yet: it hangs, or is very busy\n"
         }
         Log.info(
             "reloaded", ("apps", changes.apps), ("added", changes.added), ("changed", changes.changed),

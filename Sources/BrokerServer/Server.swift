@@ -83,7 +83,6 @@ public final class Server {
         state = ServerState(
             settings: settings, broker: broker, webSocketsMax: fits, secrets: secrets,
             tls: try Self.certificates(settings.tls))
-        reload = Reload(state, loadAgain)
         let options = Self.loopOptions(state, descriptors: descriptors)
         do throws(IOError) {
             // Before any thread: each inherits the blocked signals.
@@ -105,6 +104,8 @@ public final class Server {
             throw Self.failure(error, settings, plan)
         }
         backlogs = options.backlogs
+        // A reload begins nothing that keeps the server from ending.
+        reload = Reload(state, loadAgain) { [signals] in signals.isPending([.terminate, .interrupt, .user2]) }
         metrics = try Self.metrics(metricsListener, state) { [port = Int(listening.port), backlogs] in
             MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, port: port)
         }

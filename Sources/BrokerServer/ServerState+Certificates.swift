@@ -12,24 +12,33 @@ extension TLSSettings {
 }
 
 extension ServerState {
-    /// Reads the certificates that the settings in force name, and says how that went: handshakes from now on show the new ones, nobody is
-    /// dropped, and when something is wrong with one of them all stay as they were. Main thread: it reads files.
-    /// - Returns: whether they are in force.
-    @discardableResult
-    func reloadCertificates() -> Bool {
-        let files = newest.snapshot.settings.tls.files
+    /// Reads the certificates that settings name. Main thread: it reads files.
+    /// - Returns: nil: there are none to put in force.
+    /// - Throws: what is wrong with one of them; then all stay as they were.
+    func prepareCertificates(_ settings: TLSSettings) throws(TLSProblem) -> TLSKeeper.Prepared? {
+        let files = settings.files
         guard let tls, !files.isEmpty else {
-            guard tls != nil || !files.isEmpty else { return true }
-            Log.warning("certificates not loaded", ("reason", "TLS is turned on and off by a restart"))
-            return false
+            if tls != nil || !files.isEmpty {
+                Log.warning("certificates not loaded", ("reason", "TLS is turned on and off by a restart"))
+            }
+            return nil
         }
+        return try tls.prepare(files)
+    }
+
+    /// Handshakes from now on show these; nobody is dropped.
+    func install(_ certificates: TLSKeeper.Prepared?) {
+        guard let tls, let certificates else { return }
+        tls.install(certificates)
+        Log.info("certificates loaded", ("pairs", tls.context.expiries.count), ("expires", tls.context.expirySeconds))
+    }
+
+    /// Reads the certificates that the settings in force name, and says how that went. Main thread.
+    func reloadCertificates() {
         do throws(TLSProblem) {
-            try tls.reload(files)
-            Log.info("certificates loaded", ("pairs", files.count), ("expires", tls.context.expirySeconds))
-            return true
+            install(try prepareCertificates(newest.snapshot.settings.tls))
         } catch {
             Log.error("certificates not loaded, the ones in force stay", ("reason", error.text))
-            return false
         }
     }
 }

@@ -52,11 +52,14 @@ final class ServerState: Sendable {
     /// turns, with all its parts at once; connections, channels, quotas and what is under way stay. Not on a loop's thread.
     ///
     /// Returns when every loop has that still serves: whatever a client sends from then on meets the new settings.
-    /// - Parameter settings: checked settings.
-    /// - Returns: the options that wait for a restart.
+    /// - Parameters:
+    ///   - settings: checked settings.
+    ///   - mayWait: whether loops that have not gone over yet are waited for; asked again and again.
     /// - Throws: when there is no number left for a new app; then nothing has changed.
     @discardableResult
-    func replaceSettings(_ settings: ServerSettings) throws(AppDirectory.NumbersUsedUp) -> [String] {
+    func replaceSettings(
+        _ settings: ServerSettings, mayWait: () -> Bool = { true }
+    ) throws(AppDirectory.NumbersUsedUp) -> SettingsReplacement {
         let secrets = SecretFilter(secrets: settings.secrets)
         let waiting = try snapshots.withLock {
             (state: inout (newest: SettingsSnapshot, number: Int)) throws(AppDirectory.NumbersUsedUp) -> [String] in
@@ -69,8 +72,9 @@ final class ServerState: Sendable {
         // A job runs before its turn takes the snapshot, and that before anything more is read. A loop that has ended reads nothing.
         let (handles, taken) = (handles, CountDownLatch(handles.count))
         for handle in handles where !handle.post({ taken.open() }) { taken.open() }
-        taken.wait()
-        return waiting
+        var isEverywhere = taken.wait(milliseconds: 0)
+        while !isEverywhere, mayWait() { isEverywhere = taken.wait(milliseconds: 20) }
+        return SettingsReplacement(optionsWaiting: waiting, isEverywhere: isEverywhere)
     }
 
     var isDraining: Bool {
@@ -111,4 +115,12 @@ final class ServerState: Sendable {
         get { loopHandles.withLock { $0 } }
         set { loopHandles.withLock { $0 = newValue } }
     }
+}
+
+/// How settings were replaced.
+struct SettingsReplacement: Equatable {
+    /// Options that wait for a restart.
+    var optionsWaiting: [String]
+    /// Every loop that serves has gone over to them.
+    var isEverywhere: Bool
 }

@@ -41,7 +41,7 @@ struct Epoll: ~Copyable {
 }
 
 /// What epoll hands back: a slot and its generation, never a bare descriptor number, which may already belong to the next client.
-struct EventToken {
+struct EventToken: Equatable {
     var slot: UInt32
     var generation: UInt32
 

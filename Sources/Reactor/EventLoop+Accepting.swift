@@ -133,7 +133,7 @@ extension EventLoop {
         _ = descriptor.release()
         table[slot].flags.insert(.adopted)
         let peer = PeerAddress(address)
-        if let layer { table.secure(slot, SecureTransport(layer, peer: peer, listener: tag)) }
+        if let layer { table.secure(slot, SecureTransport(layer, .init(peer, listener: tag))) }
         due.adopted.append(DueCalls.Adopted(token: token(slot), peer: peer, listener: tag))
         return slot
     }

@@ -15,7 +15,7 @@ extension EventLoop {
         if !told.isEmpty { told.forget(slot) }
         clinux_close(table[slot].descriptor)  // which also takes it out of epoll
         table.kill(slot, outbox)
-        if isInHandshake { freePlace(slot, isDone: false) }
+        if isInHandshake { handshakes.end(slot, .failed, now: now) }
         due.closing.append((slot, why))
     }
 

@@ -22,12 +22,15 @@ extension EventLoop {
         // Whoever waits for a place is not asked for input: this is its end.
         guard !table[slot].flags.contains(.waiting) else { return giveUp(slot, .gone, handler) }
         let listener = acceptor.listeners[Int(table[slot].listener)]
-        let isLate = handshakes.isExhausted(turn: table.statistics.turns)
-        if isLate || !makePlace(handler) {
+        let course = handshakes.course(turn: table.statistics.turns, now: now) {
             let first = clinux_peek_byte(table[slot].descriptor)
-            if first >= 0, listener.isLayered(firstByte: UInt8(truncatingIfNeeded: first)) {
-                return isLate ? () : wait(slot)
-            }
+            return first >= 0 && listener.isLayered(firstByte: UInt8(truncatingIfNeeded: first))
+        }
+        switch course {
+        case .begins: break
+        case .replaces(let stalled): giveUp(stalled.slot, .stalled, handler)
+        case .waits: return wait(slot)
+        case .comesLater: return
         }
         let count = clinux_receive(table[slot].descriptor, receiveBuffer, Self.recordRoom)
         table.statistics.receives &+= 1
@@ -74,7 +77,7 @@ extension EventLoop {
         guard let layer = listener.makeLayer?() else { return close(slot, .error(ENOMEM)) }
         table[slot].acceptNumber = 0
         table[slot].flags.subtract([.undecided, .readPaused])
-        table.secure(slot, SecureTransport(layer, peer: peerAddress(slot), listener: listener.tag))
+        table.secure(slot, SecureTransport(layer, origin(slot)))
         told.forget(slot)
         handshakes.begin(token(slot), now: now)
         layer.feed(UnsafeRawBufferPointer(start: receiveBuffer, count: count))
@@ -90,15 +93,12 @@ extension EventLoop {
         return PeerAddress(address)
     }
 
-    // MARK: Places
-
-    /// Whether there is a place, if need be that of one who has stalled.
-    private func makePlace(_ handler: any LoopHandler) -> Bool {
-        if handshakes.hasPlace { return true }
-        guard let stalled = handshakes.stalled(now: now) else { return false }
-        giveUp(stalled.slot, .stalled, handler)
-        return handshakes.hasPlace
+    /// Of one that is undecided.
+    private func origin(_ slot: UInt32) -> SecureTransport.Origin {
+        SecureTransport.Origin(peerAddress(slot), listener: acceptor.listeners[Int(table[slot].listener)].tag)
     }
+
+    // MARK: Places
 
     private func wait(_ slot: UInt32) {
         table[slot].flags.insert(.waiting)
@@ -106,53 +106,38 @@ extension EventLoop {
         updateInterest(slot)
     }
 
-    /// A place is free: the next of those who wait is read.
-    private func resumeWaiting() {
-        while let next = handshakes.popWaiting() {
-            guard isLive(next), table[next.slot].flags.contains(.waiting) else { continue }
-            table[next.slot].flags.remove(.waiting)
-            updateInterest(next.slot)
-            return
+    /// Once a turn while some wait: who may begin now is read.
+    func renewPlaces(_ handler: any LoopHandler, isTick: Bool) {
+        func isWaiting(_ token: EventToken) -> Bool { isLive(token) && table[token.slot].flags.contains(.waiting) }
+        handshakes.renew(isTick: isTick, isWaiting: isWaiting)
+        while let (guest, stalled) = handshakes.nextInvitation(now: now) {
+            guard isWaiting(guest) else {
+                handshakes.withdraw()
+                continue
+            }
+            table[guest.slot].flags.remove(.waiting)
+            updateInterest(guest.slot)
+            if let stalled { giveUp(stalled.slot, .stalled, handler) }
         }
     }
 
-    /// Once a tick, while some wait: places of those who have stalled go on.
-    func renewPlaces(_ handler: any LoopHandler) {
-        handshakes.prune { isLive($0) && table[$0.slot].flags.contains(.waiting) }
-        for _ in handshakes.running.count..<max(handshakes.running.count, Handshakes.placesOfWaiting) {
-            resumeWaiting()
-        }
-        for _ in 0..<Handshakes.placesOfWaiting {
-            guard handshakes.areWaiting, let stalled = handshakes.stalled(now: now) else { return }
-            giveUp(stalled.slot, .stalled, handler)
-        }
-    }
-
-    /// The deadline has passed. Who said nothing wanted nothing.
+    /// The deadline has passed.
     func handshakeTimedOut(_ slot: UInt32, _ handler: any LoopHandler) {
         let flags = table[slot].flags
         if flags.contains(.prefaced) { return failPreamble(slot, .timeout, handler) }
-        guard !flags.contains(.undecided) || flags.contains(.waiting) else { return close(slot, .timeout) }
-        giveUp(slot, .timeout, handler)
+        let lateness = Handshakes.lateness(
+            isUndecided: flags.contains(.undecided), isWaiting: flags.contains(.waiting))
+        if let lateness { giveUp(slot, lateness, handler) } else { close(slot, .timeout) }
     }
 
     /// Ends a connection before it was opened.
     func giveUp(_ slot: UInt32, _ why: HandshakeFailure, _ handler: any LoopHandler, code: CInt = 0) {
         let transport = table.transport(slot)
-        let peer = transport?.peer ?? peerAddress(slot)
-        let tag = transport?.listener ?? acceptor.listeners[Int(table[slot].listener)].tag
+        let origin = transport?.origin ?? origin(slot)
         table.statistics.handshakesFailed &+= 1
+        if why == .stalled { handshakes.end(slot, .stalled, now: now) }
         // Said before the peer can see the end.
-        handler.handshakeFailed(why, peer: peer, listener: tag, layer: transport?.layer)
-        switch why {
-        case .timeout, .stalled: close(slot, .timeout)
-        case .gone, .broken: failed(slot, code)
-        }
-    }
-
-    /// A handshake that had a place is over, well or not.
-    func freePlace(_ slot: UInt32, isDone: Bool) {
-        handshakes.end(slot, isDone: isDone, now: now)
-        if handshakes.areWaiting { resumeWaiting() }
+        handler.handshakeFailed(why, peer: origin.peer, listener: origin.listener, layer: transport?.layer)
+        if why.isOfTime { close(slot, .timeout) } else { failed(slot, code) }
     }
 }

@@ -48,7 +48,8 @@ extension EventLoop {
         }
         let count = receive(slot, target, room)
         if flags.contains(.secured) {
-            settleSecured(slot, handler)
+            // Of a socket that is gone the reason is told, and not that nothing can be sent any more.
+            if count >= 0 || count == -Int(EAGAIN) || count == -Int(EPROTO) { settleSecured(slot, handler) }
             guard table[slot].isOpen(), establish(slot, count, handler) else { return }
         }
         guard count > 0 else { return receivedNothing(slot, CInt(truncatingIfNeeded: -count)) }

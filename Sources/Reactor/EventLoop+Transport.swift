@@ -28,9 +28,10 @@ extension EventLoop {
         table[slot].deadlineTick = 0
         table.statistics.handshakes &+= 1
         table.statistics.secured += 1
-        freePlace(slot, isDone: true)
+        handshakes.end(slot, .done, now: now)
         updateInterest(slot)
-        handler.opened(slot, peer: transport.peer, listener: transport.listener)
+        guard let origin = transport.takeOrigin() else { preconditionFailure("a handshake is over once") }
+        handler.opened(slot, peer: origin.peer, listener: origin.listener)
         let flags = table[slot].flags
         guard flags.contains(.open), flags.isDisjoint(with: [.readPaused, .finishing]) else {
             // What came behind the handshake waits in the input, as it would have in the kernel.

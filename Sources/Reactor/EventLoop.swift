@@ -120,11 +120,11 @@ public final class EventLoop {
         if isTick {
             table.tick = wheel.tick
             rearmListeners()
-            if handshakes.areWaiting { renewPlaces(handler) }
             if acceptor.isFinishing { finishListening(handler) }
             table.statistics.noteShortages(clinux_shortages())
             handler.tick()
         }
+        if handshakes.areWaiting { renewPlaces(handler, isTick: isTick) }
         // Whoever is served between two slices costs about as much as four sends: a fan-out gets half of the time at least.
         if mustFlush {
             flushOutbox(handler, sends: table.options.sendsPerTurn + min(4 * count, table.options.sendsPerTurn))
@@ -167,7 +167,7 @@ public final class EventLoop {
         let time = manualTime ?? MonotonicTime.now()
         timings.endTurn(at: time, isFlushed: !outbox.isFlushing)
         guard manualTime == nil else { return 0 }
-        let left = wheel.nextTickTime.nanosecondsSince(time)
+        let left = min(wheel.nextTickTime.nanosecondsSince(time), handshakes.untilInvitation(now: time) ?? .max)
         return CInt(min(100, (left + 999_999) / 1_000_000))
     }
 

@@ -26,6 +26,9 @@ public enum HandshakeFailure: Equatable, Sendable {
     case gone
     /// The layer says no.
     case broken
+
+    /// Neither socket nor layer ended it, but the clock.
+    var isOfTime: Bool { self == .timeout || self == .stalled }
 }
 
 /// What a loop tells its owner. Every call comes on the loop's own thread, and never from inside a call into the loop.

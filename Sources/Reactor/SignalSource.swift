@@ -5,6 +5,16 @@ internal import Glibc
 public enum ProcessSignal: Sendable, CaseIterable {
     case terminate, interrupt, hangup, user1, user2
 
+    fileprivate var number: CInt {
+        switch self {
+        case .terminate: SIGTERM
+        case .interrupt: SIGINT
+        case .hangup: SIGHUP
+        case .user1: SIGUSR1
+        case .user2: SIGUSR2
+        }
+    }
+
     init?(number: CInt) {
         switch number {
         case SIGTERM: self = .terminate
@@ -37,6 +47,13 @@ public final class SignalSource: Sendable {
             if number == 0 { return nil }
             if let signal = ProcessSignal(number: number) { return signal }
         }
+    }
+
+    /// Whether one of these waits to be heard; it goes on waiting.
+    public func isPending(_ signals: Set<ProcessSignal>) -> Bool {
+        var pending = sigset_t()
+        guard sigpending(&pending) == 0 else { return false }
+        return signals.contains { sigismember(&pending, $0.number) == 1 }
     }
 
     /// Waits for signals on a plain thread, and takes those that are pending, so that none waits behind a storm of another: the kernel

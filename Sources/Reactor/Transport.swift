@@ -61,22 +61,37 @@ public enum RecordOpening: Equatable, Sendable {
     case failed
 }
 
-/// A connection's layer, and what the loop has to know of it.
+/// A connection's layer, and what the loop has to know of it: 48 bytes with the object's head, and there are as many as secured connections.
 final class SecureTransport {
+    /// What is told when the handshake is over, and then forgotten.
+    final class Origin {
+        let peer: PeerAddress
+        let listener: Int
+        init(_ peer: PeerAddress, listener: Int) { (self.peer, self.listener) = (peer, listener) }
+    }
+
     let layer: any RecordLayer
-    /// For `opened`, which comes after the handshake.
-    let peer: PeerAddress
-    let listener: Int
+    /// Nil once the connection was opened.
+    private(set) var origin: Origin?
+    /// Of `outgoing`, what the ledger of backlogs knows of.
+    private var counted: UInt32 = 0
     /// The layer could not seal before it is fed: to wait for the socket to take bytes would be to wait for nothing.
     var awaitsInput = false
     var hasSaidGoodbye = false
     /// What was fed has not been opened to the point where it wants more; no event of the socket tells.
     var mayHoldMore = false
-    /// Of `outgoing`, what the ledger of backlogs knows of.
-    var countedBytes = 0
 
-    init(_ layer: any RecordLayer, peer: PeerAddress, listener: Int) {
-        (self.layer, self.peer, self.listener) = (layer, peer, listener)
+    init(_ layer: any RecordLayer, _ origin: Origin) { (self.layer, self.origin) = (layer, origin) }
+
+    var countedBytes: Int {
+        get { Int(counted) }
+        set { counted = UInt32(newValue) }
+    }
+
+    /// For `opened`.
+    func takeOrigin() -> Origin? {
+        defer { origin = nil }
+        return origin
     }
 
     var hasOutgoing: Bool { layer.outgoingCount > 0 }

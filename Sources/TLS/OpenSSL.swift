@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Glibc
 
 /// What this module asks of libssl beside its calls. Thread: any; the error queue is the calling thread's.
 enum OpenSSL {
@@ -16,6 +17,8 @@ enum OpenSSL {
 
     /// OpenSSL's words for an error: `bad decrypt`.
     static func text(_ error: UInt) -> String {
+        let code = copenssl_error_system(error)
+        if code != 0 { return String(cString: strerror(code)) }
         guard error != 0, let words = ERR_reason_error_string(error) else { return "no reason was given" }
         return String(cString: words)
     }

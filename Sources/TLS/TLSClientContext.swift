@@ -10,11 +10,20 @@ public final class TLSClientContext: @unchecked Sendable {
         case tls12, tls13
     }
 
+    /// Which certificates are believed.
+    public enum Trust: Sendable, Equatable {
+        /// Those of the authorities that this machine trusts.
+        case system
+        /// Those of the authorities in a file (PEM).
+        case authority(String)
+        /// Whatever comes, for one's own server.
+        case anybody
+    }
+
     /// - Parameters:
-    ///   - authority: the file of the certificates that are trusted; nil: whatever comes is believed, for load on one's own server.
     ///   - newest: the newest version that is offered.
     ///   - offersHTTP: names HTTP/1.1 (ALPN).
-    public init(authority: String?, newest: Version = .tls13, offersHTTP: Bool = true) throws(TLSProblem) {
+    public init(_ trust: Trust, newest: Version = .tls13, offersHTTP: Bool = true) throws(TLSProblem) {
         guard let made = SSL_CTX_new(TLS_client_method()) else { preconditionFailure("SSL_CTX_new: out of memory") }
         OpenSSL.require(copenssl_context_set_rules(made) == 1, "SSL_CTX_set_min_proto_version")
         if newest == .tls12 {
@@ -26,11 +35,18 @@ public final class TLSClientContext: @unchecked Sendable {
             OpenSSL.require(
                 SSL_CTX_set_alpn_protos(made, offer, CUnsignedInt(offer.count)) == 0, "SSL_CTX_set_alpn_protos")
         }
-        (context, isChecking) = (made, authority != nil)
-        guard let authority else { return }
+        (context, isChecking) = (made, trust != .anybody)
         ERR_clear_error()
-        guard SSL_CTX_load_verify_file(made, authority) == 1 else {
-            throw TLSProblem("\(authority): cannot be used as an authority: \(OpenSSL.text(OpenSSL.takeError()))")
+        switch trust {
+        case .anybody: return
+        case .system:
+            guard SSL_CTX_set_default_verify_paths(made) == 1 else {
+                throw TLSProblem("this machine's authorities cannot be read: \(OpenSSL.text(OpenSSL.takeError()))")
+            }
+        case .authority(let file):
+            guard SSL_CTX_load_verify_file(made, file) == 1 else {
+                throw TLSProblem("\(file): cannot be used as an authority: \(OpenSSL.text(OpenSSL.takeError()))")
+            }
         }
         SSL_CTX_set_verify(made, SSL_VERIFY_PEER, nil)
     }

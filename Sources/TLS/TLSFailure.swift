@@ -48,6 +48,19 @@ public enum TLSFailure: Int, Sendable, CaseIterable {
         }
     }
 
+    /// For the user of a client.
+    var textOfClient: String {
+        switch self {
+        case .version: "the server speaks no version of TLS from 1.2 on"
+        case .cipher: "the server and we have no cipher in common"
+        case .applicationProtocol: "the server does not speak HTTP/1.1"
+        case .alert: "the server refused the handshake"
+        case .record: "the server speaks no TLS on this port"
+        case .timeout, .stalled: "the handshake was not over in time"
+        case .gone: "the server went away in the handshake"
+        }
+    }
+
     /// - Parameter error: an entry of OpenSSL's error queue.
     init(openSSL error: UInt) {
         switch copenssl_error_reason(error) {

@@ -7,7 +7,7 @@ internal import Synchronization
 ///     files ──reload──▶ all good? ──▶ newest context, number + 1 ──one load a handshake──▶ TLSRoom.accept
 ///                          └─ no ──▶ the old one stays, and the problem is told
 public final class TLSKeeper: Sendable {
-    private struct State: Sendable {
+    fileprivate struct State: Sendable {
         var context: TLSContext
         var files: [TLSFiles]
         /// Of all files, as they were before they were last read.
@@ -35,16 +35,28 @@ public final class TLSKeeper: Sendable {
     /// Changes with each new context. A load.
     public var number: Int { newestNumber.load(ordering: .acquiring) }
 
+    /// Certificates that were read and are right.
+    public struct Prepared: Sendable {
+        fileprivate let state: State
+    }
+
     /// Reads the certificates again, or others. Blocks: not on a loop's thread, and on one thread at a time.
     /// - Throws: what is wrong with them; then nothing has changed.
-    public func reload(_ files: [TLSFiles]? = nil) throws(TLSProblem) {
+    public func reload(_ files: [TLSFiles]? = nil) throws(TLSProblem) { install(try prepare(files)) }
+
+    /// As `reload`, but for `install`.
+    public func prepare(_ files: [TLSFiles]? = nil) throws(TLSProblem) -> Prepared {
         let files = files ?? state.withLock { $0.files }
         let stamps = Self.stamps(of: files)
         // So that a fault is told once, and not each time that somebody looks.
         state.withLock { if $0.files == files { $0.stamps = stamps } }
-        let context = try TLSContext(files, tickets: tickets)
+        return Prepared(state: State(context: try TLSContext(files, tickets: tickets), files: files, stamps: stamps))
+    }
+
+    /// Handshakes that begin from now on show these.
+    public func install(_ prepared: Prepared) {
         state.withLock { state in
-            state = State(context: context, files: files, stamps: stamps)
+            state = prepared.state
             newestNumber.add(1, ordering: .releasing)
         }
     }

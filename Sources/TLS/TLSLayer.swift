@@ -15,12 +15,22 @@ public final class TLSLayer: RecordLayer {
     /// Records of its own that a peer may make us owe (alerts, mostly) without taking any.
     static let owedBytesMax = 512 * 1_024
 
+    /// What could not leave the room, or was not asked for yet: a block of its own, which those at rest are spared.
+    private final class Kept {
+        var input = ByteRoom()
+        var output = ByteRoom()
+        deinit {
+            input.free()
+            output.free()
+        }
+    }
+
     let ssl: OpaquePointer
     private let room: TLSRoom
     /// OpenSSL's callbacks refer to it without a reference; a client has none.
     private let context: TLSContext?
-    private var keptInput = ByteRoom()
-    private var keptOutput = ByteRoom()
+    /// Nil while it rests.
+    private var kept: Kept?
     public private(set) var isEstablished = false
     private var hasEnded = false
     private var hasSaidGoodbye = false
@@ -34,12 +44,14 @@ public final class TLSLayer: RecordLayer {
     }
 
     /// The other side, which speaks first.
-    /// - Parameter host: what the server is asked for and, if the context trusts somebody, has to be.
+    /// - Parameter host: what the server is asked for and, if the context trusts somebody, has to be; an IP address is not asked for (RFC 6066 §3).
     public init?(connecting client: TLSClientContext, to host: String?, in room: TLSRoom) {
         guard let ssl = Self.make(client.context, room) else { return nil }
         SSL_set_connect_state(ssl)
         (self.ssl, self.room, context) = (ssl, room, nil)
         guard let host else { return }
+        // Judged by the certificate's addresses, and otherwise by its names.
+        if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1 { return }
         let isNamed = copenssl_set_server_name(ssl, host) == 1 && (!client.isChecking || SSL_set1_host(ssl, host) == 1)
         OpenSSL.require(isNamed, "SSL_set1_host")
     }
@@ -56,8 +68,6 @@ public final class TLSLayer: RecordLayer {
     deinit {
         room.leave(self)
         SSL_free(ssl)
-        keptInput.free()
-        keptOutput.free()
     }
 
     public var hasFailed: Bool { failure != nil }
@@ -70,15 +80,18 @@ public final class TLSLayer: RecordLayer {
     }
 
     public var incomingCount: Int {
-        keptInput.count + (room.isCurrent(self) ? room.input.count : 0) + Int(SSL_pending(ssl))
+        (kept?.input.count ?? 0) + (room.isCurrent(self) ? room.input.count : 0) + Int(SSL_pending(ssl))
     }
 
     /// For the BIO: what was kept is older than what is in the room.
     func readRecords(_ target: UnsafeMutableRawPointer, _ count: Int) -> Int {
-        guard keptInput.count > 0 else { return room.input.take(into: target, max: count) }
-        let taken = keptInput.take(into: target, max: count)
-        if keptInput.count == 0 { keptInput.free() }
-        return taken
+        guard let kept, kept.input.count > 0 else { return room.input.take(into: target, max: count) }
+        defer { forgetEmpty() }
+        return kept.input.take(into: target, max: count)
+    }
+
+    private func forgetEmpty() {
+        if holdsNothing { kept = nil }
     }
 
     public func open(into plaintext: UnsafeMutableRawBufferPointer) -> RecordOpening {
@@ -133,16 +146,16 @@ public final class TLSLayer: RecordLayer {
     }
 
     public var outgoing: UnsafeRawBufferPointer {
-        if keptOutput.count > 0 { return keptOutput.bytes }
+        if let kept, kept.output.count > 0 { return kept.output.bytes }
         return room.isCurrent(self) ? room.output.bytes : UnsafeRawBufferPointer(start: nil, count: 0)
     }
 
-    public var outgoingCount: Int { keptOutput.count + (room.isCurrent(self) ? room.output.count : 0) }
+    public var outgoingCount: Int { (kept?.output.count ?? 0) + (room.isCurrent(self) ? room.output.count : 0) }
 
     public func sent(_ count: Int) {
-        guard keptOutput.count > 0 else { return room.output.drop(count) }
-        keptOutput.drop(count)
-        if keptOutput.count == 0 { keptOutput.free() }
+        guard let kept, kept.output.count > 0 else { return room.output.drop(count) }
+        kept.output.drop(count)
+        forgetEmpty()
     }
 
     /// Once, after the handshake, and not after an error: else OpenSSL takes it amiss, or sends what means nothing.
@@ -160,21 +173,33 @@ public final class TLSLayer: RecordLayer {
 
     /// Another connection gets the room: what is left there of this one moves here.
     func takeOver() {
-        keptInput.append(room.input.bytes, slack: false)
+        guard room.input.count + room.output.count > 0 else { return }
+        let kept = kept ?? Kept()
+        kept.input.append(room.input.bytes, slack: false)
         room.input.drop(room.input.count)
-        keptOutput.append(room.output.bytes, slack: false)
+        kept.output.append(room.output.bytes, slack: false)
         room.output.drop(room.output.count)
+        self.kept = kept
     }
 
     // MARK: For tests and figures
 
     /// No memory but OpenSSL's own.
-    var holdsNothing: Bool { keptInput.count == 0 && keptOutput.count == 0 }
+    var holdsNothing: Bool { kept.map { $0.input.count + $0.output.count == 0 } ?? true }
 
     /// `TLSv1.3 TLS_AES_128_GCM_SHA256`.
     public var spoken: String {
         let cipher = SSL_CIPHER_get_name(SSL_get_current_cipher(ssl)).map { String(cString: $0) } ?? "-"
         return "\(String(cString: SSL_get_version(ssl))) \(cipher)"
+    }
+
+    /// Why a client's handshake failed, for people.
+    public var whyNot: String {
+        let result = SSL_get_verify_result(ssl)
+        guard result == X509_V_OK else {
+            return "the server's certificate is not trusted: \(String(cString: X509_verify_cert_error_string(result)))"
+        }
+        return failure?.textOfClient ?? "the server went away"
     }
 
     /// The peer had a ticket, and no certificate was shown.

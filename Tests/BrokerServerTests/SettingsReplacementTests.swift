@@ -14,7 +14,7 @@
             change(&settings, &app)
             settings.apps = [app]
             defer { bench.turn(1) }
-            return try bench.server.state.shared.replaceSettings(settings)
+            return try bench.server.state.shared.replaceSettings(settings).optionsWaiting
         }
 
         /// The status of a signed call.

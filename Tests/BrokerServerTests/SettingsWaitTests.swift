@@ -68,6 +68,25 @@
             #expect(state.newest.snapshot.settings.keepAliveSeconds == 9)
         }
 
+        @Test func norForOneThatHangsWhenSomethingElseWaits() throws {
+            let bench = try LoopBench()
+            bench.turn(2)
+            let state = bench.server.state.shared
+            state.handles = [bench.loop.handle]
+            var asked = 0
+            let replacement = try state.replaceSettings(settings(keepAliveSeconds: 9)) {
+                asked += 1
+                return asked < 3
+            }
+            #expect(asked == 3 && !replacement.isEverywhere)
+            #expect(state.newest.snapshot.settings.keepAliveSeconds == 9, "they are in force")
+            // The loop takes them when it turns again.
+            bench.turn(1)
+            #expect(bench.server.state.settings.keepAliveSeconds == 9)
+            state.handles = []
+            #expect(try state.replaceSettings(settings(keepAliveSeconds: 10)) { false }.isEverywhere)
+        }
+
         @Test func norForOneThatEndsMeanwhile() throws {
             let bench = try LoopBench()
             bench.turn(2)

@@ -46,8 +46,10 @@ import Testing
             "\"ftp://x\" is neither HOST:PORT nor a URL such as http://127.0.0.1:6001/ready"),
         Row("health", "h:0", exit: 2, "\"h:0\" is neither HOST:PORT nor a URL such as http://127.0.0.1:6001/ready"),
         Row(
-            "health", "https://h", exit: 2,
-            "health speaks plain HTTP: ask the broker itself, not the proxy in front of it"),
+            "health", "http://h", "--tls", exit: 2, "\"http://h\" is plain HTTP; TLS is https://"),
+        Row(
+            "health", "https://h:0", "--tls-insecure", exit: 2,
+            "\"https://h:0\" is neither HOST:PORT nor a URL such as http://127.0.0.1:6001/ready"),
         Row("health", "--timeout=0", exit: 2, "flag --timeout=0: must be a whole number from 1 to 300 (seconds)"),
         Row("health", "--port=0", exit: 2, "the port is not known in advance; give a URL"),
     ]
@@ -213,10 +215,36 @@ import Testing
         (["health", "[::1]:7/up"], HealthTarget(host: "::1", port: 7, path: "/up", timeoutSeconds: 5)),
         (["health", "localhost"], HealthTarget(host: "localhost", port: 6001, path: "/ready", timeoutSeconds: 5)),
         (["health", "http://[::1]:8/up"], HealthTarget(host: "::1", port: 8, path: "/up", timeoutSeconds: 5)),
+        (["health", "https://h"], .init(trust: .system, host: "h", port: 443, path: "/ready", timeoutSeconds: 5)),
+        (
+            ["health", "--tls-ca", "ca.pem", "https://[::1]:8/up"],
+            .init(trust: .authority("ca.pem"), host: "::1", port: 8, path: "/up", timeoutSeconds: 5)
+        ),
+        (["health", "--tls", "h:7"], .init(trust: .system, host: "h", port: 7, path: "/ready", timeoutSeconds: 5)),
+        (
+            ["health", "h", "--tls", "--tls-insecure"],
+            .init(trust: .anybody, host: "h", port: 6001, path: "/ready", timeoutSeconds: 5)
+        ),
+        // The broker of this configuration: plain where there is plain HTTP; its certificate is for other names.
+        (["health"] + certificate, .init(host: "127.0.0.1", port: 6001, path: "/ready", timeoutSeconds: 5)),
+        (
+            ["health", "--tls-only"] + certificate,
+            .init(trust: .anybody, host: "127.0.0.1", port: 6001, path: "/ready", timeoutSeconds: 5)
+        ),
+        (
+            ["health", "--tls-port=7", "--tls"] + certificate,
+            .init(trust: .system, host: "127.0.0.1", port: 7, path: "/ready", timeoutSeconds: 5)
+        ),
+        (
+            ["health", "--tls-port=7"] + certificate,
+            .init(host: "127.0.0.1", port: 6001, path: "/ready", timeoutSeconds: 5)
+        ),
     ]) func healthHasATarget(_ arguments: [String], _ expected: HealthTarget) {
         guard case .health(let target) = run(arguments) else { Issue.record("no health"); return }
         #expect(target == expected)
     }
+
+    private static let certificate = ["--tls-certificate=c.pem", "--tls-key=k.pem"]
 }
 
 @Suite("soketi's file") struct SoketiFileTests {

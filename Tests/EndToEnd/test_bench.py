@@ -13,6 +13,7 @@ import xml.dom.minidom
 
 import pytest
 
+from certificates import Authority
 from harness import BINARY, ROOT, Broker, app, named_app, wait_until
 
 sys.path.insert(0, str(ROOT / "benchmarks"))
@@ -28,6 +29,13 @@ LIMITS = {"limits": {"clientEventsPerSecond": -1, "presenceMembers": 1_000}}
 def server():
     with Broker({"apps": [app(**LIMITS)]}) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def secure_server(tmp_path_factory):
+    authority = Authority(tmp_path_factory.mktemp("certificates"))
+    with Broker({"tls": {**authority.leaf("server"), "only": True}, "apps": [app(**LIMITS)]}) as running:
+        yield running, authority
 
 
 def bench(server, tmp_path, *arguments):
@@ -97,6 +105,28 @@ def test_everybody_connects(server, tmp_path, arguments):
     _, report = bench(server, tmp_path, *arguments)
     assert report["figures"]["p50"] > 0
     assert report["figures"]["connections_lost"] == 0
+
+
+@pytest.mark.parametrize("arguments", [
+    ["fanout", "--subscribers", "20", "--in-flight", "4", "--payload", "9000"], ["client-events", "--channels", "5", "--rate", "200"],
+    ["rest", "--in-flight", "4"], ["connect", "--connections", "200"], ["churn", "--connections", "20"]], ids=lambda a: a[0])
+def test_load_over_tls(secure_server, tmp_path, arguments):
+    """Every connection, also those of the API, and each delivery is accounted for as without."""
+    broker, authority = secure_server
+    _, report = bench(broker, tmp_path, *arguments, "--host", "localhost", "--tls-ca", authority.ca)
+    figures = report["figures"]
+    assert figures["p50"] > 0 and figures["connections_lost"] == figures["errors"] == 0
+    assert figures.get("lost", 0) == figures.get("duplicated", 0) == figures.get("reordered", 0) == 0
+    assert figures.get("published", 1) == figures.get("accepted", 1) > 0
+    assert report["environment"]["path"].endswith(", TLS")
+
+
+def test_load_over_tls_checks_the_certificate(secure_server, tmp_path):
+    broker, authority = secure_server
+    for trust, words in [("--tls", "certificate is not trusted"), ("--tls-insecure", ""), ("--tls-ca=/nowhere", "--tls-ca: /nowhere")]:
+        done = subprocess.run([BINARY, "bench", "rest", "--in-flight", "2", "--duration", "0.2", "--warmup", "0", trust, "--port",
+                               str(broker.port)], capture_output=True, text=True, timeout=60)
+        assert words in done.stderr and (done.returncode == 0 or words or "INVALID" in done.stdout), done
 
 
 def test_a_run_of_which_nothing_was_accepted_is_invalid(server, tmp_path):

@@ -15,7 +15,7 @@ from websockets.sync.client import connect as ws_connect
 
 from certificates import Authority
 from clients import AsyncPusherClient
-from harness import Broker, Client, app, named_app, wait_until
+from harness import BINARY, Broker, Client, app, daemon_environment, named_app, wait_until
 from session import DEADLINE, Session
 from signing import target
 
@@ -134,6 +134,47 @@ def test_real_clients_over_tls(broker, authority, monkeypatch):
         assert "you" in str(client.inbox.wait("written", "letters").data)
     finally:
         client.close()
+
+
+def test_health_asks_over_tls(authority, tmp_path):
+    config = {"tls": {**authority.leaf("server", "localhost"), "only": True}, "apps": [app()]}
+    with Broker(config) as broker:
+        def health(*words: str) -> tuple[int, str]:
+            done = subprocess.run([BINARY, "health", *words], capture_output=True, text=True, timeout=DEADLINE * 3,
+                                  env=daemon_environment())
+            return done.returncode, done.stderr
+        where = f"localhost:{broker.port}"
+        for words in [("--tls-ca", authority.ca), ("--tls-insecure",)]:
+            assert health(*words, f"https://{where}/up") == health(*words, where) == (0, "")
+        for words in [("--tls",), ()]:
+            code, said = health(*words, f"https://{where}")
+            assert code == 1 and said.startswith("starling health: TLS: the server's certificate is not trusted: "), said
+        # Another name than the certificate's; no TLS; nobody.
+        code, said = health("--tls-ca", authority.ca, f"127.0.0.1:{broker.port}")
+        assert code == 1 and "IP address mismatch" in said
+        code, said = health(where)
+        assert code == 1 and "400" in said
+        code, said = health("--tls-insecure", f"127.0.0.1:{broker.metrics_port}")
+        assert code == 1 and "the server speaks no TLS on this port" in said
+        code, said = health("--tls-ca", str(tmp_path / "none.pem"), where)
+        assert code == 1 and "No such file" in said
+        # The broker of this configuration, whose certificate need not have this machine's address.
+        file = f"{broker.directory.name}/config.json"
+        assert health("--config", file, "--host", "127.0.0.1", "--port", str(broker.port)) == (0, "")
+        broker.begin_drain()
+        wait_until(lambda: health("--tls-insecure", where)[0] != 0, "one that drains is not ready")
+
+
+@pytest.mark.parametrize("stalls", [b"", b"\x16\x03\x03\x00\x40"])
+def test_health_over_tls_does_not_wait_for_ever(stalls):
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        process = subprocess.Popen([BINARY, "health", f"https://127.0.0.1:{deaf.getsockname()[1]}", "--tls-insecure",
+                                    "--timeout", "1"], stderr=subprocess.PIPE, text=True, env=daemon_environment())
+        accepted, _ = deaf.accept()
+        accepted.sendall(stalls)
+        said = process.communicate(timeout=DEADLINE * 3)[1]
+        accepted.close()
+    assert process.returncode == 124 and "no answer within 1 s" in said, said
 
 
 # The certificate

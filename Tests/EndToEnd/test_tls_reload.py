@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
+import re
 import shutil
 import signal
 import ssl
 import threading
+import time
 
 import pytest
 
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+
 from certificates import Authority
 from harness import Broker, app, wait_until
+from test_reload import run_reload
 from test_tls import SecureClient, tls_socket
 
 
@@ -64,32 +72,94 @@ def test_a_hangup_looks_at_once_and_a_bad_pair_changes_nothing(authority):
         wait_until(lambda: shown(broker, authority) == "third", "what is right again is taken by itself", timeout=30)
 
 
-def test_swaps_under_a_stream_of_handshakes_fail_none(authority):
-    """Each handshake gets one whole pair or the other."""
-    live(authority, "a")
-    with Broker({"tls": live(authority, "b"), "apps": [app()], "loops": 2}) as broker:
-        stop, counts, faults = threading.Event(), {}, []
+def test_a_reload_with_bad_certificates_is_refused_whole(authority):
+    """`starling reload` says so by its exit code; the settings stay as the certificates do, and nobody is dropped."""
+    place = live(authority, "first")
+    settings = {"tls": place, "apps": [app()]}
+    with Broker(settings) as broker, SecureClient(broker, authority) as client:
+        client.subscribe("news")
+        shutil.copy(authority.leaf("other")["key"], place["key"])
+        rewrite(broker, {**settings, "apps": [app(enabled=False)]})
+        done = run_reload("--pid", str(broker.pid))
+        assert done.returncode == 78 and done.stdout == "", done
+        assert f"{place['key']}: the key does not belong to the certificate" in done.stderr
+        assert done.stderr.endswith("nothing was changed\n")
+        assert 'starling_reloads_total{outcome="failed"} 1' in broker.metrics()
+        assert shown(broker, authority) == "first"
+        broker.trigger("news", "still", {})
+        client.expect("still", "news")
+        live(authority, "second")
+        rewrite(broker, settings)
+        done = run_reload("--pid", str(broker.pid))
+        assert done.returncode == 0 and shown(broker, authority) == "second", done
 
-        def connect() -> None:
-            while not stop.is_set():
-                try:
-                    name = shown(broker, authority)
-                    counts[name] = counts.get(name, 0) + 1
-                except (OSError, ssl.SSLError) as error:
-                    faults.append(error)
 
-        threads = [threading.Thread(target=connect) for _ in range(4)]
-        for thread in threads:
+def rewrite(broker, settings: dict) -> None:
+    (pathlib.Path(broker.directory.name) / "config.json").write_text(json.dumps(settings))
+
+
+class Stream:
+    """Handshakes at a rate, each with when it was begun and whose certificate it saw."""
+
+    def __init__(self, broker, rate: int, threads: int = 6):
+        self.broker, self.pause, self.seen, self.faults = broker, threads / rate, [], []
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        # That key and certificate belong together is checked all the same.
+        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.run) for _ in range(threads)]
+
+    def __enter__(self) -> "Stream":
+        self.began = time.monotonic()
+        for thread in self.threads:
             thread.start()
-        for number in range(20):
-            live(authority, "ab"[number % 2])
-            before = broker.log().count("certificates loaded")
-            broker.process.send_signal(signal.SIGHUP)
-            wait_until(lambda: broker.log().count("certificates loaded") > before, "a reload is over")
-        stop.set()
-        for thread in threads:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.over.set()
+        for thread in self.threads:
             thread.join()
-        assert not faults and set(counts) == {"a", "b"}, (faults[:3], counts)
+        self.rate = len(self.seen) / (time.monotonic() - self.began)
+
+    def run(self) -> None:
+        due = time.monotonic()
+        while not self.over.is_set():
+            begun = time.monotonic()
+            try:
+                with tls_socket(self.broker, self.context) as secure:
+                    self.seen.append((begun, secure.getpeercert(binary_form=True)))
+            except (OSError, ssl.SSLError) as error:
+                self.faults.append(error)
+            due = max(due + self.pause, time.monotonic() - 1)
+            self.over.wait(max(0, due - time.monotonic()))
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.long)])
+def test_swaps_under_two_hundred_handshakes_a_second(authority, seconds):
+    """None fails, each gets the old pair or the new one whole, and never the old one once the reload is acknowledged."""
+    with Broker({"tls": live(authority, "0"), "apps": [app()], "loops": 2}) as broker:
+        acknowledged = [(0.0, 0)]
+        with Stream(broker, 200) as stream:
+            end = time.monotonic() + seconds
+            while time.monotonic() < end:
+                number = len(acknowledged)
+                live(authority, str(number))
+                done = run_reload("--pid", str(broker.pid))
+                assert done.returncode == 0, done
+                acknowledged.append((time.monotonic(), number))
+        names = {}
+        for _, certificate in stream.seen:
+            if certificate not in names:
+                subject = x509.load_der_x509_certificate(certificate).subject
+                names[certificate] = int(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+        for begun, certificate in stream.seen:
+            least = max(number for moment, number in acknowledged if moment <= begun)
+            assert least <= names[certificate] < len(acknowledged)
+        print(f"{stream.rate:.0f} handshakes/s, {len(acknowledged) - 1} swaps, {len(names)} certificates seen")
+        assert not stream.faults and len(stream.seen) > 20 * seconds, (stream.faults[:3], len(stream.seen))
+        assert len(names) > 2
+        failures = re.findall(r'starling_tls_handshake_failures_total{reason="(?!gone)\w+"} ([1-9]\d*)', broker.metrics())
+        assert not failures, failures
 
 
 @pytest.mark.parametrize("days, words", [(3.5, "expires in 3 days"), (-0.5, "has expired"), (60, None)])

@@ -26,7 +26,7 @@ private final class Stage {
         do throws(TLSProblem) {
             room = TLSRoom(try TLSKeeper([Stage.files()]))
             clients = [
-                try TLSClientContext(authority: nil), try TLSClientContext(authority: nil, newest: .tls12),
+                try TLSClientContext(.anybody), try TLSClientContext(.anybody, newest: .tls12),
             ]
         } catch { preconditionFailure(error.text) }
     }

@@ -1,4 +1,5 @@
 import Reactor
+import TLS
 import TestSupport
 import Testing
 
@@ -106,6 +107,22 @@ import Testing
 
     @Test func `a name that nobody knows is told`() {
         #expect(throws: HostAddress.Unknown.self) { try HostAddress.find("no such name", port: 7) }
+    }
+
+    @Test(
+        arguments: [
+            ([], nil), (["--tls"], .system), (["--tls-ca", "ca.pem"], .authority("ca.pem")),
+            (["--tls-insecure"], .anybody),
+            (["--tls-insecure", "--tls"], .anybody), (["--tls", "--tls-ca=ca.pem"], .authority("ca.pem")),
+        ] as [([String], TLSClientContext.Trust?)])
+    func `TLS is asked for with whom to trust`(arguments: [String], expected: TLSClientContext.Trust?) throws {
+        guard case .run(let options) = OptionParser.parse(["idle", "--host", "[::1]"] + arguments) else {
+            throw NotUnderstood()
+        }
+        #expect(options.trust == expected && options.bareHost == "::1")
+        let plan = Plan.make(
+            options, address: try #require(PeerAddress.parse(host: "::1")), tls: try TLSClientContext(.anybody))
+        #expect(plan.target.tls?.name == "::1")
     }
 
     @Test(arguments: [0.0013, 0.105, 0.5, 1, 1.05, 3, 7.35, 10, 99, 1_000, 1_234_567])

@@ -139,8 +139,16 @@ import Testing
         #expect(port.run { port.loop.connectionCount == 300 })
         port.turns(30)
         #expect(port.loop.handshakes.running.count == Handshakes.placesMax)
+        // Those who are waited for leave their places, as long as there is memory; then somebody has to go.
+        for _ in 0..<8 {
+            port.loop.advance(milliseconds: 26)
+            port.turns(10)
+        }
+        #expect(port.loop.handshakes.running.count == Handshakes.heldMax && port.loop.handshakes.areWaiting)
+        #expect(port.loop.statistics.handshakesFailed == 0, "everybody has had less than he is given")
         // A while later each newcomer has a place at once.
         port.loop.advance(milliseconds: 200)
+        port.turns(10)
         for round in 1...30 {
             let good = port.connect()
             #expect(good.send(Self.hello) == Self.hello.count)
@@ -153,42 +161,37 @@ import Testing
             good.close()
             port.loop.advance(milliseconds: 30)
         }
-        #expect(port.loop.handshakes.running.count <= Handshakes.placesMax)
+        #expect(port.loop.handshakes.running.count <= Handshakes.heldMax)
         #expect(port.loop.statistics.handshakesFailed > 0)
         // And the rest does not stay longer than it may.
         #expect(port.run(100) { port.loop.connectionCount == 0 })
     }
 
-    @Test func theNewestOfThoseWhoWaitBeginsNextInWhateverOrderTheyWereRead() {
-        var handshakes = Handshakes()
-        for number in [3, 1, 5, 2, 4] as [UInt32] {
-            handshakes.wait(EventToken(slot: number * 10, generation: 0), number: number)
-        }
-        #expect((0..<6).map { _ in handshakes.popWaiting()?.slot } == [50, 40, 30, 20, 10, nil])
+    @Test func aNewcomerIsLetInWithoutWaitingForTheTick() throws {
+        let port = try Port { $0.acceptsPerTurn = 512 }
+        let stalled = (0..<Handshakes.placesMax).map { _ in port.connect() }
+        for peer in stalled { #expect(peer.send([0]) == 1) }
+        #expect(port.run { port.loop.handshakes.running.count == Handshakes.placesMax })
+        let ticks = port.loop.wheel.tick
+        let good = port.connect()
+        #expect(good.send(Self.hello) == Self.hello.count)
+        port.turns(20)
+        #expect(port.opened.isEmpty && port.loop.handshakes.areWaiting)
+        port.loop.advance(milliseconds: 26)
+        #expect(port.run { port.opened.count == 1 } && port.loop.wheel.tick == ticks)
+        #expect(port.loop.statistics.handshakesFailed == 0)
     }
 
-    @Test func aDistantClientHasTimeThoughOthersAreFast() throws {
-        var handshakes = Handshakes()
-        var now = MonotonicTime.now()
-        func begin(_ slot: UInt32) { handshakes.begin(EventToken(slot: slot, generation: 0), now: now) }
-        for slot in 0..<UInt32(Handshakes.placesMax) { begin(slot) }
-        now = now.after(nanoseconds: 300_000_000)
-        // The first are patient: they are not the ones who go, though they came first.
-        #expect(handshakes.stalled(now: now)?.slot == UInt32(Handshakes.patientMax))
-        handshakes.end(0, isDone: true, now: now)
-        // What has just been seen to take 300 ms is not cut off before that.
-        for _ in 0..<20 {
-            begin(0)
-            now = now.after(nanoseconds: 300_000_000)
-            handshakes.end(0, isDone: true, now: now)
-        }
-        for slot in 0..<UInt32(Handshakes.placesMax) { handshakes.end(slot, isDone: false, now: now) }
-        #expect(handshakes.running.isEmpty)
-        for slot in 0..<UInt32(Handshakes.placesMax) { begin(slot) }
-        now = now.after(nanoseconds: 900_000_000)
-        #expect(handshakes.stalled(now: now) == nil)
-        now = now.after(nanoseconds: 200_000_000)
-        #expect(handshakes.stalled(now: now)?.slot == 0)
+    @Test func aPlainConnectionPutsNobodyOut() throws {
+        let port = try Port { $0.acceptsPerTurn = 512 }
+        let stalled = (0..<Handshakes.heldMax).map { _ in port.connect() }
+        for peer in stalled { #expect(peer.send([0]) == 1) }
+        #expect(port.run(5) { port.loop.handshakes.running.count == Handshakes.heldMax })
+        port.loop.advance(milliseconds: 2_000)
+        let plain = port.connect()
+        #expect(plain.send([9]) == 1)
+        #expect(port.run { port.heard == [9] })
+        #expect(port.loop.statistics.handshakesFailed == 0)
     }
 
     @Test func aTurnBeginsFewSoThatOthersAreServedBetween() throws {

@@ -56,6 +56,17 @@ import Testing
         #expect(peer.end == 0 && peer.layer.isTold)
     }
 
+    @Test func whoWasRefusedIsToldSoAndNotThatNothingCanBeSent() throws {
+        let loop = try EventLoop.manual()
+        // A port that was just given back.
+        let port = try Listener(host: "127.0.0.1", port: 0, reusePort: false, backlog: 1).port
+        let slot = try loop.connect(
+            to: try #require(PeerAddress.parse(host: "127.0.0.1", port: port)), layer: XorLayer(isClient: true))
+        #expect(loop.turns(script) { !script.closes.isEmpty })
+        #expect(script.closes.map(\.slot) == [slot] && script.closes.map(\.why) == [.error(ECONNREFUSED)])
+        #expect(loop.statistics.handshakesFailed == 1)
+    }
+
     // MARK: The goodbye
 
     @Test func beforeTheHandshakeThereIsNoGoodbye() throws {

@@ -241,7 +241,9 @@ private final class Ball: Sendable {
     @Test func aSignalIsReadLikeData() throws {
         let source = try SignalSource()
         #expect(source.next() == nil)
+        #expect(!source.isPending(Set(ProcessSignal.allCases)))
         pthread_kill(pthread_self(), SIGUSR1)
+        #expect(source.isPending([.terminate, .user1]) && !source.isPending([.terminate, .hangup]))
         let loop = try EventLoop.manual()
         var seen: [ProcessSignal] = []
         try loop.watch(source.raw) { while let signal = source.next() { seen.append(signal) } }

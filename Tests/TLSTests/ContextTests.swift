@@ -103,20 +103,57 @@ import Testing
     @Test func aClientThatTrustsNobodyIsTheOneWhoRefuses() throws {
         let files = certificates.make("server"), other = certificates.make("other")
         let keeper = try TLSKeeper([files])
-        let trusting = try Line(keeper, client: TLSClientContext(authority: files.certificate))
+        let trusting = try Line(keeper, client: TLSClientContext(.authority(files.certificate)))
         trusting.settle()
         #expect(trusting.isEstablished)
         for (authority, host) in [(other.certificate, "localhost"), (files.certificate, "elsewhere.example")] {
-            let line = try Line(keeper, client: TLSClientContext(authority: authority), host: host)
+            let line = try Line(keeper, client: TLSClientContext(.authority(authority)), host: host)
             line.settle()
             #expect(line.client.hasFailed && line.server.failure == .alert)
+            #expect(line.client.whyNot.hasPrefix("the server's certificate is not trusted: "))
         }
+    }
+
+    @Test func anAddressIsJudgedByTheAddressesOfTheCertificate() throws {
+        let files = certificates.make("server", names: "DNS:localhost,IP:127.0.0.1,IP:::1")
+        let keeper = try TLSKeeper([files])
+        for (host, isRight) in [("127.0.0.1", true), ("::1", true), ("127.0.0.2", false)] {
+            let line = try Line(keeper, client: TLSClientContext(.authority(files.certificate)), host: host)
+            line.settle()
+            #expect(line.isEstablished == isRight, "\(host): \(line.client.whyNot)")
+            #expect(SSL_get_servername(line.server.ssl, TLSEXT_NAMETYPE_host_name) == nil, "no name is asked for")
+        }
+        // A certificate that nobody on this machine vouches for; and one that is believed without a look.
+        for (trust, isRight) in [(TLSClientContext.Trust.system, false), (.anybody, true)] {
+            let line = try Line(keeper, client: TLSClientContext(trust), host: "elsewhere.example")
+            line.settle()
+            #expect(line.isEstablished == isRight)
+        }
+    }
+
+    @Test func anAuthorityThatCannotBeReadIsToldWithWhy() {
+        let problem = #expect(throws: TLSProblem.self) { try TLSClientContext(.authority("/nowhere/ca.pem")) }
+        #expect(problem?.text == "/nowhere/ca.pem: cannot be used as an authority: No such file or directory")
+    }
+
+    @Test func aClientSaysWhyItCannotTalkToAServer() throws {
+        let keeper = try TLSKeeper([certificates.make("server")])
+        let deaf = try Line(keeper)
+        deaf.openClient()
+        Line.feed(deaf.client, Array("HTTP/1.1 400 Bad Request\r\n\r\n".utf8))
+        deaf.openClient()
+        #expect(deaf.clientSaw == .failed && deaf.client.whyNot == "the server speaks no TLS on this port")
+        let refused = try Line(keeper, client: TLSClientContext(.anybody, offersHTTP: false))
+        SSL_set_alpn_protos(refused.client.ssl, [2] + Array("h2".utf8), 3)
+        refused.settle()
+        #expect(refused.client.whyNot == "the server refused the handshake")
+        for one in TLSFailure.allCases { #expect(!one.textOfClient.isEmpty && !one.textOfClient.contains("client")) }
     }
 
     @Test func onlyHTTP11IsSpoken() throws {
         let keeper = try TLSKeeper([certificates.make("server")])
         func failure(_ offer: [String]) throws -> TLSFailure? {
-            let client = try TLSClientContext(authority: nil, offersHTTP: false)
+            let client = try TLSClientContext(.anybody, offersHTTP: false)
             let list = offer.flatMap { [UInt8($0.utf8.count)] + Array($0.utf8) }
             if !list.isEmpty { SSL_CTX_set_alpn_protos(client.context, list, CUnsignedInt(list.count)) }
             let line = try Line(keeper, client: client)
@@ -135,7 +172,7 @@ import Testing
         func failure(_ ciphers: String, version: CInt = TLS1_2_VERSION, host: String = "localhost") throws
             -> TLSFailure?
         {
-            let client = try TLSClientContext(authority: nil, newest: .tls12)
+            let client = try TLSClientContext(.anybody, newest: .tls12)
             // SSL_CTRL_SET_MIN_PROTO_VERSION
             SSL_CTX_ctrl(client.context, 123, Int(TLS1_VERSION), nil)
             SSL_CTX_set_security_level(client.context, 0)
@@ -188,7 +225,7 @@ import Testing
     @Test("a client that comes back is known by its ticket, also after a reload", arguments: [false, true])
     func resumption(isOld: Bool) throws {
         let keeper = try TLSKeeper([certificates.make("server")])
-        let client = try TLSClientContext(authority: nil, newest: isOld ? .tls12 : .tls13)
+        let client = try TLSClientContext(.anybody, newest: isOld ? .tls12 : .tls13)
         let first = try Line(keeper, client: client)
         first.settle()
         Line.say(first.server, [1])
@@ -196,6 +233,7 @@ import Testing
         #expect(first.isEstablished && !first.server.isResumed)
         let session = SSL_get1_session(first.client.ssl)
         defer { SSL_SESSION_free(session) }
+        #expect(SSL_SESSION_get_max_early_data(session) == 0, "no data before the handshake is over")
         try keeper.reload()
         let again = try Line(keeper, client: client)
         SSL_set_session(again.client.ssl, session)
@@ -236,7 +274,11 @@ import Testing
         #expect(try shown(keeper, host: nil) == "one")
         try copy(two, certificate: false)
         #expect(keeper.hasChanged)
-        try keeper.reload()
+        // What was read is shown when it is put in force, and not before.
+        let prepared = try keeper.prepare()
+        #expect(keeper.number == 0)
+        #expect(try shown(keeper, host: nil) == "one")
+        keeper.install(prepared)
         #expect(!keeper.hasChanged && keeper.number == 1)
         #expect(try shown(keeper, host: nil) == "two")
         // Whoever was here stays, with what began.

@@ -108,7 +108,7 @@ final class Line {
         _ keeper: TLSKeeper, _ room: TLSRoom? = nil, client: TLSClientContext? = nil, host: String? = "localhost"
     ) throws {
         let room = room ?? TLSRoom(keeper)
-        let context = try client ?? TLSClientContext(authority: nil)
+        let context = try client ?? TLSClientContext(.anybody)
         guard let one = TLSLayer(connecting: context, to: host, in: room), let other = room.accept() else {
             preconditionFailure("there is memory")
         }

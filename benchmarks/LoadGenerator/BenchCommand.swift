@@ -1,4 +1,5 @@
 internal import Reactor
+internal import TLS
 
 /// `starling bench`: puts load on a Pusher-speaking server, and reports what it did and what it cost.
 public enum BenchCommand {
@@ -29,7 +30,16 @@ public enum BenchCommand {
             Files.complain("--host: \(error.text)")
             return 2
         }
-        let plan = Plan.make(options, address: address)
+        let tls: TLSClientContext?
+        do throws(TLSProblem) {
+            tls = try options.trust.map { (trust: TLSClientContext.Trust) throws(TLSProblem) in
+                try TLSClientContext(trust)
+            }
+        } catch {
+            Files.complain("--tls-ca: \(error.text)")
+            return 2
+        }
+        let plan = Plan.make(options, address: address, tls: tls)
         do throws(Conductor.Failure) {
             let conductor = try Conductor(options, plan: plan, commandLine: commandLine, build: build)
             defer { conductor.stop() }

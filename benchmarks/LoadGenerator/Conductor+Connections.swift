@@ -65,6 +65,7 @@ extension Conductor {
     }
 
     func storm() throws(Failure) {
+        let before = meter?.memoryBytes("Anonymous")
         try ramp(publishers: 0)
         usleep(300_000)
         sendAll(.forget)
@@ -77,6 +78,10 @@ extension Conductor {
         usleep(150_000)
         var measured = difference(first, last)
         measured.latencies = verify().latencies
+        usleep(1_500_000)
+        if let before, let after = meter?.memoryBytes("Anonymous") {
+            report.add("anonymous_bytes_per_connection", Double(after - before) / Double(plan.clients), "B")
+        }
         report.add("seconds_to_whole", measured.seconds, "s")
         report.add("connects_per_second", Double(plan.clients) / measured.seconds)
         add(measured, latency: \.connect)

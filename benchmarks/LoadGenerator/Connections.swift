@@ -1,3 +1,5 @@
+internal import TLS
+
 /// What a worker knows of one connection.
 struct Connection {
     enum Kind: Int { case client, publisher, probe }
@@ -20,6 +22,8 @@ struct Connection {
 
 /// All connections of a worker, by slot, and where its clients are.
 struct Connections {
+    /// What those share that speak TLS.
+    let room = TLSRoom(nil)
     private var table: [Connection] = []
     /// By local index; nil while not connected.
     private var clientSlots: [UInt32?]

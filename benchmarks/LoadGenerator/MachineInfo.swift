@@ -19,7 +19,7 @@ enum MachineInfo {
             ("tcp_wmem", first("/proc/sys/net/ipv4/tcp_wmem")),
             ("ip_local_port_range", first("/proc/sys/net/ipv4/ip_local_port_range")),
             ("time", "\(WallClock.seconds())"),
-            ("path", "\(options.server), plain TCP"),
+            ("path", "\(options.server), \(options.trust == nil ? "plain TCP" : "TLS")"),
             ("generator", commandLine.joined(separator: " ")),
             ("build", build),
             ("host", first("/proc/sys/kernel/hostname")),

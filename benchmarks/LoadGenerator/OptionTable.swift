@@ -1,4 +1,5 @@
 internal import Arguments
+internal import TLS
 
 /// One flag of `starling bench`.
 struct OptionRow: Sendable {
@@ -26,6 +27,20 @@ struct OptionRow: Sendable {
         text("app", "ID", "app id [app-id]", \.appID),
         text("key", "KEY", "app key [app-key]", \.key),
         text("secret", "SECRET", "app secret [app-secret]", \.secret),
+        OptionRow(name: "tls", placeholder: "", help: "speak TLS; the server's certificate is checked") { options, _ in
+            options.trust = options.trust ?? .system
+            return true
+        },
+        OptionRow(name: "tls-ca", placeholder: "FILE", help: "speak TLS and trust the authorities in this file (PEM)") {
+            options, text in
+            options.trust = .authority(text)
+            return !text.isEmpty
+        },
+        OptionRow(name: "tls-insecure", placeholder: "", help: "speak TLS and believe whatever certificate") {
+            options, _ in
+            options.trust = .anybody
+            return true
+        },
         number("pid", "the server's process, to measure its processor time and memory", \.pid, 1...4_194_304),
         number("threads", "threads for the clients; API calls have one more [1]", \.threads, 1...64),
         number("sources", "local addresses 127.0.0.x to connect from [one per 20,000 clients]", \.sources, 1...60_000),

@@ -1,3 +1,5 @@
+internal import TLS
+
 /// What the command line asks for.
 ///
 /// Large, because it has a field for each option.
@@ -13,6 +15,8 @@ struct Options: Sendable {
     var pid = 0
     var threads = 1
     var sources = 0
+    /// nil: plain.
+    var trust: TLSClientContext.Trust?
     var raw = RawDialect()
 
     var connections = 1_000
@@ -77,6 +81,9 @@ struct Options: Sendable {
 
     /// `HOST:PORT`, an IPv6 address in brackets.
     var server: String { host.contains(":") && !host.hasPrefix("[") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    /// Without the brackets of an IPv6 address.
+    var bareHost: String { host.hasPrefix("[") ? String(host.dropFirst().prefix { $0 != "]" }) : host }
 
     var publisherCount: Int { publishers > 0 ? publishers : max(1, isOpenLoop || inFlight == 0 ? 16 : inFlight) }
 }

@@ -1,14 +1,18 @@
 internal import CLinux
 internal import Reactor
+internal import TLS
 
 extension Plan {
     /// The plan of a command line.
-    /// - Parameter address: where `options.host` is.
-    static func make(_ options: Options, address: PeerAddress) -> Plan {
+    /// - Parameters:
+    ///   - address: where `options.host` is.
+    ///   - tls: what connections begin with if the options say TLS.
+    static func make(_ options: Options, address: PeerAddress, tls: TLSClientContext? = nil) -> Plan {
         var target = Target(
             address: address, host: options.server, pathPrefix: options.pathPrefix,
             appID: options.appID, key: options.key, secret: options.secret, sources: options.sources)
         if options.raw != RawDialect() { target.raw = options.raw }
+        target.tls = tls.map { Target.Security(context: $0, name: options.bareHost) }
         var plan = Plan(target: target)
         plan.workers = options.threads
         plan.payloadBytes = options.payloadBytes

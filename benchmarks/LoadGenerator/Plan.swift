@@ -1,4 +1,5 @@
 internal import Reactor
+internal import TLS
 
 /// Whom a run talks to, as which app.
 struct Target: Sendable {
@@ -13,6 +14,15 @@ struct Target: Sendable {
     var sources = 0
     /// nil: Pusher.
     var raw: RawDialect?
+    /// nil: plain.
+    var tls: Security?
+
+    /// How the server is spoken to over TLS.
+    struct Security: Sendable {
+        let context: TLSClientContext
+        /// What the server is asked for, and has to be if certificates are checked.
+        let name: String
+    }
 }
 
 /// How to talk to a server that is no Pusher server; `{channel}` and `{data}` are put in.

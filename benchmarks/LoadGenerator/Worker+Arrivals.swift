@@ -1,4 +1,5 @@
 internal import Reactor
+internal import TLS
 internal import Wire
 
 /// What comes from the server.
@@ -18,6 +19,15 @@ extension Worker {
         }
         messages.upgrade(channel: plan.channelName(first))
         loop.outbox.send(messages.bytes, to: slot)
+    }
+
+    /// `closed` tells of it too, but not why it was no TLS.
+    func handshakeFailed(_ why: HandshakeFailure, peer: PeerAddress, listener: Int, layer: (any RecordLayer)?) {
+        switch why {
+        case .timeout, .stalled: complain("the TLS handshake took too long")
+        case .gone: break
+        case .broken: complain("no TLS: \((layer as? TLSLayer)?.whyNot ?? "the handshake failed")")
+        }
     }
 
     /// A connection that calls is free.

@@ -1,4 +1,5 @@
 internal import Reactor
+internal import TLS
 
 /// Doing what the jobs say is due.
 extension Worker {
@@ -41,7 +42,9 @@ extension Worker {
 
     func dial(_ kind: Connection.Kind, number: Int, since: UInt64? = nil) -> Bool {
         do throws(IOError) {
-            let slot = try loop.connect(to: plan.target.address, from: source(number), tag: kind.rawValue)
+            let layer = plan.target.tls.flatMap { TLSLayer(connecting: $0.context, to: $0.name, in: connections.room) }
+            let slot = try loop.connect(
+                to: plan.target.address, from: source(number), tag: kind.rawValue, layer: layer)
             connections.add(slot, kind, number: number, since: since ?? MonotonicTime.now().nanoseconds)
             return true
         } catch {

@@ -30,6 +30,8 @@ final class Worker: LoopHandler {
         options.backlogs = BacklogLedger(limitBytes: 1 << 30)
         options.unsentLowBytes = 0
         options.userTimeoutMilliseconds = 0
+        // How long a server lets others wait is for the figures to say.
+        options.handshakeMilliseconds = 60_000
         let loop = try EventLoop(options)
         self.loop = loop
         timer = try TurnTimer(loop)

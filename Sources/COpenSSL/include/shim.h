@@ -63,6 +63,8 @@ static inline int copenssl_set_server_name(SSL *ssl, const char *name) {
 }
 
 static inline int copenssl_error_reason(unsigned long error) { return ERR_GET_REASON(error); }
+/// The errno of an error of the system's; 0: it is none.
+static inline int copenssl_error_system(unsigned long error) { return ERR_SYSTEM_ERROR(error) ? ERR_GET_REASON(error) : 0; }
 static inline int copenssl_error_library(unsigned long error) { return ERR_GET_LIB(error); }
 
 /// Every shared BIO of one loop has this type: its callbacks are given once.

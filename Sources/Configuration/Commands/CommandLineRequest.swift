@@ -103,8 +103,20 @@ public struct ReloadTarget: Sendable, Equatable {
     public var timeoutSeconds: Int
 }
 
-/// Where `starling health` asks, by plain HTTP.
+/// Where `starling health` asks.
 public struct HealthTarget: Sendable, Equatable {
+    /// Which certificate of the server's is believed.
+    public enum Trust: Sendable, Equatable {
+        /// One of an authority that this machine trusts.
+        case system
+        /// One of an authority in a file (PEM).
+        case authority(String)
+        /// Whatever the server shows. Nothing that is said to it is secret.
+        case anybody
+    }
+
+    /// nil: plain HTTP.
+    public var trust: Trust?
     public var host: String
     public var port: UInt16
     /// Begins with a slash.
@@ -114,16 +126,17 @@ public struct HealthTarget: Sendable, Equatable {
     /// The server wants a PROXY header from there.
     public var beginsWithProxyHeader = false
 
-    /// `[http://]HOST[:PORT][/PATH]`; an IPv6 host stands in brackets. Without a path, `/ready`; without a port, HTTP's with the scheme and
-    /// the broker's usual one without it.
-    static func parse(_ url: String, timeoutSeconds: Int) -> HealthTarget? {
-        let hasScheme = url.hasPrefix("http://")
-        guard hasScheme || !url.holds("://") else { return nil }
-        let rest = url.dropFirst(hasScheme ? 7 : 0)
+    /// `[http[s]://]HOST[:PORT][/PATH]`; an IPv6 host stands in brackets. Without a path, `/ready`; without a port, the scheme's, and without
+    /// that too the broker's usual one.
+    /// - Parameter trust: what flags say of TLS; without them https trusts what the machine trusts.
+    static func parse(_ url: String, timeoutSeconds: Int, trust: Trust? = nil) -> HealthTarget? {
+        let scheme = ["http://", "https://"].first(where: url.hasPrefix)
+        guard scheme != nil || !url.holds("://"), trust == nil || scheme != "http://" else { return nil }
+        let rest = url.dropFirst(scheme?.count ?? 0)
         let authority = rest.prefix { $0 != "/" }
         let path = rest.dropFirst(authority.count)
         var host = authority
-        var port = hasScheme ? "80" : Substring(String(ServerSettings().port))
+        var port = scheme.map { $0 == "https://" ? "443" : "80" } ?? Substring(String(ServerSettings().port))
         if authority.hasPrefix("[") {
             guard let end = authority.firstIndex(of: "]") else { return nil }
             host = authority[..<end].dropFirst()
@@ -137,7 +150,8 @@ public struct HealthTarget: Sendable, Equatable {
         guard !host.isEmpty, let number = UInt16(port), number > 0 else { return nil }
         guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else { return nil }
         return HealthTarget(
-            host: String(host), port: number, path: path.count > 1 ? String(path) : "/ready",
+            trust: trust ?? (scheme == "https://" ? .system : nil), host: String(host), port: number,
+            path: path.count > 1 ? String(path) : "/ready",
             timeoutSeconds: timeoutSeconds)
     }
 }

@@ -170,22 +170,25 @@ struct Commands {
 
     /// Without a URL, the broker that this configuration would start, on this machine.
     func health(_ arguments: [String]) -> CommandLineRequest {
-        var flags = FlagParser.parse(arguments, extra: ["timeout": true])
+        let own = ["timeout": true, "tls": false, "tls-ca": true, "tls-insecure": false]
+        var flags = FlagParser.parse(arguments, extra: own)
         if flags.value("help") != nil { return .text(.success(HelpText.health)) }
         let timeout = number("timeout", flags, 1...300, unit: " (seconds)", standard: 5)
         guard let timeoutSeconds = timeout.number else { return timeout.fault }
         if let url = flags.positionals.first {
             if let problem = usageProblem(flags, positionalsMax: 1) { return .text(problem) }
-            guard let target = HealthTarget.parse(url, timeoutSeconds: timeoutSeconds) else {
+            let trust = trust(flags)
+            guard let target = HealthTarget.parse(url, timeoutSeconds: timeoutSeconds, trust: trust) else {
                 let why =
-                    url.hasPrefix("https://")
-                    ? "health speaks plain HTTP: ask the broker itself, not the proxy in front of it"
+                    url.hasPrefix("http://") && trust != nil
+                    ? "\(url.quoted) is plain HTTP; TLS is https://"
                     : "\(url.quoted) is neither HOST:PORT nor a URL such as http://127.0.0.1:6001/ready"
                 return .text(.usage(why))
             }
             return .health(target)
         }
-        flags.given.removeAll { $0.name == "timeout" }
+        let trust = trust(flags)
+        flags.given.removeAll { own[$0.name] != nil }
         // Who asks may be another user than the one that may read keys.
         switch LoadedSettings.load(
             flags: flags, environment: environment, readsNamedFiles: false, readFile: readFile)
@@ -195,7 +198,10 @@ struct Commands {
             let settings = configuration.settings
             let first = settings.hosts.first { !$0.hasPrefix(ListenAddress.unixMark) } ?? settings.hosts[0]
             let isUnix = first.hasPrefix(ListenAddress.unixMark)
-            guard let port = UInt16(exactly: settings.port), port > 0 || isUnix else {
+            // Asked by plain HTTP if there is some; whether TLS is up too is asked for with its flags.
+            let isSecured = trust != nil || settings.tls.isOn && settings.tls.isOnly
+            let usual = UInt16(exactly: settings.port)
+            guard let port = isSecured ? settings.tls.port ?? usual : usual, port > 0 || isUnix else {
                 return .text(.usage("the port is not known in advance; give a URL"))
             }
             let host =
@@ -204,10 +210,18 @@ struct Commands {
             // Who asks an address of this machine comes from that address.
             let isPrefaced =
                 settings.wantsProxyHeader && settings.trustedProxies.believes(peer: IPAddress(host))
+            // This machine is asked under an address that no certificate has to have.
             return .health(
                 HealthTarget(
-                    host: host, port: port, path: "/ready", timeoutSeconds: timeoutSeconds,
-                    beginsWithProxyHeader: isPrefaced))
+                    trust: isSecured ? trust ?? .anybody : nil, host: host, port: port, path: "/ready",
+                    timeoutSeconds: timeoutSeconds, beginsWithProxyHeader: isPrefaced))
         }
+    }
+
+    /// What the flags of `health` say of TLS.
+    private func trust(_ flags: FlagParser.Result) -> HealthTarget.Trust? {
+        if flags.value("tls-insecure") != nil { return .anybody }
+        if let file = flags.value("tls-ca")?.value { return .authority(file) }
+        return flags.value("tls") == nil ? nil : .system
     }
 }

@@ -21,7 +21,7 @@ enum HelpText {
           config docs                print the reference of all options (Markdown)
           config import --from soketi|reverb|env [FILE|env]
                                      print another server's configuration as ours
-          health [HOST:PORT|URL]     ask a running broker; exit code 0 when it is ready [--timeout SECONDS]
+          health [HOST:PORT|URL]     ask a running broker; exit code 0 when it is ready [--timeout SECONDS] [--tls]
           reload                     let a running broker load its settings again [--pid PID] [--timeout SECONDS]
           tls dev [NAME…]            a certificate for this machine, from an authority of your own [--directory DIR]
           bench SCENARIO             put load on a broker and report [bench --help]
@@ -72,9 +72,12 @@ enum HelpText {
         """
 
     static let health = """
-        Usage: starling health [HOST[:PORT] | http://HOST:PORT/PATH] [--timeout SECONDS] [OPTIONS of serve]
+        Usage: starling health [HOST[:PORT] | http[s]://HOST:PORT/PATH] [--timeout SECONDS]
+                               [--tls | --tls-ca FILE | --tls-insecure] [OPTIONS of serve]
 
         Asks /ready of the broker; without a host, of the one that this configuration would start.
+        Over TLS the server's certificate must be of an authority that this machine trusts, or one in FILE (PEM);
+        --tls-insecure believes any, as is done for the broker of this configuration.
         Exit code 0 when it answers 200 in time (5 seconds), 124 when it does not answer in time, else 1.
 
         """
