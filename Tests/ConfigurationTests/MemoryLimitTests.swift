@@ -23,7 +23,7 @@ import Testing
         #expect(merged.memoryLimit == .off && waiting.isEmpty)
     }
 
-    @Test(arguments: ["101%", "-1%", "%", "1048575", "1099511627777", "-1", "80 %", "512M", "on", "1.5%"])
+    @Test(arguments: ["101%", "-1%", "%", "1048575", "1099511627777", "-1", "80 %", "00%", "512M", "on", "1.5%"])
     func anythingElseIsRefused(text: String) {
         guard case .failure(let failure) = load(["--memory-limit=\(text)"]) else {
             Issue.record("taken: \(text)"); return
