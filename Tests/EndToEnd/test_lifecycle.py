@@ -108,7 +108,7 @@ def freeze(broker: Broker) -> None:
 def test_who_waits_in_the_accept_queue_at_the_end_is_answered(tmp_path, loops, is_unix):
     """PW-037: also when there is no client to wait for; a reset would be no answer"""
     path = str(tmp_path / "s")
-    with start(flags=("--loops", str(loops), "--host", f"unix:{path}")) as broker:
+    with start(flags=("--loops", str(loops), "--host", f"unix:{path}"), shutdownGraceSeconds=1) as broker:
         freeze(broker)
         waiting = []
         for number in range(40):

@@ -53,6 +53,7 @@ def test_no_configured_secret_is_anywhere_in_a_whole_run(form, tmp_path):
         broker.begin_drain()
         broker.wait_ended()
         said.append(broker.log())
+    assert "Bearer with the token of metrics.token is wanted" in said[-1], "what the metrics refuse is logged too"
     for secret in (*SECRETS, THIRD, token, passphrase):
         assert not any(secret in text for text in said), (secret, [text for text in said if secret in text][0][-3000:])
 
