@@ -20,8 +20,8 @@ struct Handshakes {
     static let heldMax = 256
     /// So many have time enough for any distance, however fast the others are.
     static let patientMax = 16
-    /// Begun in one turn: to answer a hello takes a quarter of a millisecond.
-    static let begunPerTurn = 16
+    /// Begun in one turn: to answer a hello takes a quarter of a millisecond, in which others wait to be accepted.
+    static let begunPerTurn = 8
 
     /// After so long it is the peer who is waited for.
     static let workNanoseconds: UInt64 = 25_000_000
