@@ -48,6 +48,15 @@
             (page.server.startUnixSeconds, page.server.isReady, page.server.connectionsMax) = (81, true, 82)
             (page.server.webSockets, page.server.backlogMemoryBytes, page.server.backlogLimitBytes) = (43, 83, 84)
             (page.server.reloads, page.server.refusedReloads) = (85, 86)
+            page.server.memory = MemoryPressure.Facts(
+                level: 1, usedBytes: 87, limitBytes: 88, refusedConnections: 89, refusedCalls: 90)
+            page.server.addresses = (known: 91, uncounted: 92)
+            (page.total.statistics.rests, page.total.statistics.shortages, page.total.statistics.preambles) = (
+                51, 52, 53
+            )
+            page.total.counts.proxyFaults.add(.malformed)
+            page.facts.droppedLines = 75
+            page.total.statistics.overflowsOfMemory = 2
             (page.server.port, page.server.prefix) = (6_001, "soketi_")
             return page
         }
@@ -55,7 +64,11 @@
         /// Some samples of each family, as they stand on that page. A family that is missing here fails the test.
         private static let wanted: [Metric: [String]] = [
             .buildInfo: [#"{version="1",commit="c",swift="6",openssl="3"} 1"#], .startTime: [" 81"],
-            .processorTime: [" 1.5"], .residentMemory: [" 71"], .memoryLimit: [" 72"], .openDescriptors: [" 73"],
+            .processorTime: [" 1.5"], .residentMemory: [" 71"], .memoryTotal: [" 72"], .memoryLimit: [" 88"],
+            .memoryUsed: [" 87"], .memoryPressure: [" 1"],
+            .memoryRefusals: [#"{cause="connection"} 89"#, #"{cause="call"} 90"#], .droppedLines: [" 75"],
+            .loopRests: [" 51"], .shortages: [" 52"], .addresses: [" 91"], .addressesUncounted: [" 92"],
+            .proxyHeaders: [#"{outcome="read"} 53"#, #"{outcome="malformed"} 1"#], .openDescriptors: [" 73"],
             .descriptorsMax: [" 74"], .ready: [" 1"], .loops: [" 2"], .silentLoops: [" 1"],
             .connections: [#"{app_id="shop"} 21"#, #"{app_id="other apps"} 23"#], .connectionsMax: [" 82"],
             .connectionsOpened: [#"{app_id="shop"} 101"#, #"{app_id="other apps"} 9"#],
@@ -78,7 +91,9 @@
             .requests: [#"{route="events",status="200"} 1"#], .requestBytes: [#"{app_id="shop"} 113"#],
             .responseBytes: [#"{app_id="shop"} 114"#], .refusals: [#"{kind="auth",code="401"} 2"#],
             .limitHits: [#"{limit="messagesPerDay"} 0"#],
-            .slowConsumers: [#"{limit="backlogBytes"} 40"#, #"{limit="backlogTotalBytes"} 5"#], .backlog: [" 41"],
+            .slowConsumers: [
+                #"{limit="backlogBytes"} 38"#, #"{limit="backlogTotalBytes"} 5"#, #"{limit="memory.limit"} 2"#,
+            ], .backlog: [" 41"],
             .backlogMemory: [" 83"], .backlogLimit: [" 84"], .shortWrites: [" 36"], .input: [" 42"],
             .queued: [#"{loop="0"} 61"#, #"{loop="1"} 62"#],
             .turnTime: [#"_sum{loop="0"} 1"#, #"_count{loop="0"} 1"#, #"_count{loop="1"} 0"#],

@@ -12,10 +12,10 @@ import time
 import pytest
 
 from harness import DEADLINE, Broker, app, wait_until
+from metrics_page import drives, scrape
 from rawclient import RawClient, upgrade_request
 from session import Closed
 from signing import target
-from test_metrics import scrape
 
 ROOM = 3
 
@@ -129,6 +129,7 @@ def test_of_a_trusted_proxy_its_clients_are_counted(broker):
     close(clients)
 
 
+@drives("starling_addresses", "starling_addresses_uncounted_total")
 def test_who_was_refused_by_another_limit_gives_his_place_back():
     with Broker({"connectionsPerAddress": 2, "trustProxy": ["127.0.0.1"], "apps": [app(limits={"connections": 1})]}) as broker:
         def enter(**options) -> RawClient | None:
@@ -144,8 +145,10 @@ def test_who_was_refused_by_another_limit_gives_his_place_back():
         for options in ({"source": "127.0.0.10"}, {"headers": {"X-Forwarded-For": "203.0.113.1"}}):
             client = wait_until(lambda: enter(**options), "the app has room")
             assert not any([enter(**options) for _ in range(5)])
+            assert scrape(broker)["starling_addresses"] == 1
             client.close()
-        wait_until(lambda: scrape(broker)["starling_addresses"] == 0, "nobody is counted any more")
+            wait_until(lambda: scrape(broker)["starling_addresses"] == 0, "nobody is counted any more")
+        assert scrape(broker)["starling_addresses_uncounted_total"] == 0
 
 
 def test_so_many_new_ones_in_a_second():

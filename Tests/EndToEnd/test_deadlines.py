@@ -9,9 +9,9 @@ import time
 
 from certificates import Authority
 from harness import DEADLINE, Broker, app, wait_until
+from metrics_page import scrape
 from rawclient import RawClient
 from signing import target
-from test_metrics import scrape
 from test_tls import ssl_hello
 
 DIRECT = "127.0.0.2"  # the others come from a trusted network, and owe a PROXY header

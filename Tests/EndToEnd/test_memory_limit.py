@@ -13,17 +13,13 @@ import harness
 from harness import Broker, app, wait_until
 from logfmt import lines
 from memory_group import MemoryGroup
+from metrics_page import drives, scrape
 from rawclient import RawClient
 from session import Closed
-from test_metrics import Page
 
 pytestmark = pytest.mark.memory
 MEGABYTE = 1 << 20
 TEXT = "The server is short of memory and takes no more connections: reconnect later"
-
-
-def scrape(broker) -> Page:
-    return Page(broker.metrics())
 
 
 def said(broker, message: str) -> list[dict]:
@@ -38,6 +34,7 @@ def reload(broker, **changes) -> None:
     wait_until(lambda: scrape(broker)["starling_reloads_total", {"outcome": "applied"}] > before, "it was reloaded")
 
 
+@drives("starling_memory_limit_bytes", "starling_memory_used_bytes", "starling_memory_pressure", "starling_memory_refusals_total")
 def test_short_of_memory_newcomers_are_refused_with_a_sentence_and_health_is_answered():
     settings = {"memory": {"limit": "off"}, "apps": [app()]}
     with Broker(settings) as broker, broker.client() as old:

@@ -18,6 +18,7 @@ from cryptography import x509
 
 from certificates import Authority
 from harness import BINARY, DEADLINE, Broker, app, named_app, select_nothing, wait_until
+import test_addresses, test_faults, test_memory_limit, test_proxy_protocol  # noqa: E401,F401  they drive families too
 from metrics_page import DRIVEN, documented, drives, scrape
 from rawclient import RawClient, frame
 from signing import target
@@ -373,7 +374,7 @@ def test_how_many_connections_fit(broker):
 
 
 @drives("starling_build_info", "process_start_time_seconds", "process_cpu_seconds_total", "process_resident_memory_bytes",
-        "process_max_fds", "starling_memory_limit_bytes", "starling_loops", "starling_silent_loops", "starling_queued_bytes")
+        "process_max_fds", "starling_memory_total_bytes", "starling_loops", "starling_silent_loops", "starling_queued_bytes")
 def test_the_process(broker):
     def processor() -> float:
         fields = pathlib.Path(f"/proc/{broker.pid}/stat").read_text().rpartition(")")[2].split()
@@ -397,7 +398,7 @@ def test_the_process(broker):
     cgroup = pathlib.Path("/sys/fs/cgroup/memory.max")
     if cgroup.exists() and (said := cgroup.read_text().strip()).isdigit():
         memory = min(memory, int(said))
-    assert page["starling_memory_limit_bytes"] == memory
+    assert page["starling_memory_total_bytes"] == memory
     assert page["starling_loops"] == 2 and page["starling_silent_loops"] == 0
     assert [page["starling_queued_bytes", {"loop": loop}] for loop in "01"] == [0, 0]
 

@@ -13,9 +13,9 @@ import pytest
 from certificates import Authority
 from harness import BINARY, DEADLINE, Broker, app, wait_until
 from http_tools import Caller, assert_success, event
+from metrics_page import drives, scrape
 from proxies import HAPROXY, HAProxy
 from rawclient import RawClient, upgrade_request
-from test_metrics import scrape
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 STRANGER = "127.0.0.2"
@@ -142,6 +142,7 @@ def test_a_trusted_connection_without_a_header_is_closed(broker, sent):
     assert page["starling_refusals_total", {"kind": "proxy", "code": "none"}] >= before + 1
 
 
+@drives("starling_proxy_headers_total")
 def test_headers_are_counted(broker):
     def counts() -> list[float]:
         page = scrape(broker)
