@@ -84,7 +84,7 @@ struct ConnectionLog: ~Copyable {
         counts.refusals.add(.proxy)
         counts.proxyFaults.add(fault)
         let admitted = state.shared.refusals.admit(.proxy) { hasher in
-            hasher.combine(fault.rawValue)
+            hasher.combine(why.text)
             hasher.combine(peer.high)
             hasher.combine(peer.low)
         }

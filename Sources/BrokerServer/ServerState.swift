@@ -6,8 +6,6 @@ internal import TLS
 internal import Wire
 
 /// What the loops of one server share besides the broker. Safe from any thread.
-///
-/// Large, because it has a field for each thing that they share; what has rules of its own is a type of its own.
 final class ServerState: Sendable {
     let broker: SharedBroker
     let refusals: RefusalLog

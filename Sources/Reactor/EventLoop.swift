@@ -167,7 +167,8 @@ public final class EventLoop {
         let time = manualTime ?? MonotonicTime.now()
         timings.endTurn(at: time, isFlushed: !outbox.isFlushing)
         guard manualTime == nil else { return 0 }
-        let left = min(wheel.nextTickTime.nanosecondsSince(time), handshakes.untilInvitation(now: time) ?? .max)
+        var left = wheel.nextTickTime.nanosecondsSince(time)
+        if handshakes.areWaiting { left = min(left, handshakes.untilInvitation(now: time) ?? .max) }
         return CInt(min(100, (left + 999_999) / 1_000_000))
     }
 

@@ -36,3 +36,9 @@ def lines(text: str) -> list[dict[str, str]]:
     """Every line of a log."""
     assert text == "" or text.endswith("\n"), text[-200:]
     return [logfmt(line) for line in text.split("\n")[:-1]]
+
+
+def refusals_told(text: str, kind: str) -> int:
+    """How many refusals of a kind the log tells of: with a line of their own, or as left out because they were the same."""
+    told = [line for line in lines(text) if line["msg"] == "refused" and line["kind"] == kind]
+    return sum(("reason" in line) + int(line.get("suppressed", 0)) for line in told)

@@ -171,6 +171,7 @@ def test_a_new_process_that_fails_leaves_the_old_one_serving(place):
 
 def test_a_new_process_that_dies_before_it_is_ready_does_too(place):
     with start(place, loops=2) as old:
+        wait_until(place.exists, "the place to be asked at is opened last")
         assert place.stat().st_mode & 0o7777 == 0o600
         with socket.socket(socket.AF_UNIX) as asking:
             asking.settimeout(DEADLINE)

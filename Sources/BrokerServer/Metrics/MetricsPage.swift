@@ -37,6 +37,8 @@ struct MetricsPage {
     var server = ServerFacts()
 
     /// What the server says of itself.
+    ///
+    /// Large, because it has a field for each thing that the page says of the whole server.
     struct ServerFacts {
         var build: [Exposition.Label] = []
         var startUnixSeconds = 0
