@@ -75,8 +75,9 @@ class RawClient(Session):
     def __init__(self, broker: Broker, *, key="app-key", secret="app-secret", app_id="1", query=DEFAULT_QUERY,
                  target: str | None = None, headers: dict | None = None, request: bytes | None = None,
                  pipelined: bytes = b"", chunk: int = 0, handshake=True, receive_buffer: int | None = None,
-                 answers_pings=False, source: str | None = None, preamble: bytes = b"", path: str | None = None):
-        """`source` is the address it comes from (127.0.0.0/8 is ours), `path` a Unix socket, `preamble` comes before the request. `request` replaces the upgrade request; `pipelined` follows it at once; `chunk` sends both in pieces."""
+                 answers_pings=False, source: str | None = None, preamble: bytes = b"", path: str | None = None,
+                 port: int | None = None, context=None):
+        """`source` is the address it comes from (127.0.0.0/8 is ours), `path` a Unix socket, `port` another than the broker's first, `context` an `ssl.SSLContext` for TLS; `preamble` comes before the request. `request` replaces the upgrade request; `pipelined` follows it at once; `chunk` sends both in pieces."""
         self.broker, self.key, self.secret, self.app_id = broker, key, secret, app_id
         self.answers_pings, self.buffer = answers_pings, bytearray()
         self.socket = socket.socket(socket.AF_UNIX if path else socket.AF_INET)
@@ -85,9 +86,11 @@ class RawClient(Session):
         self.socket.settimeout(DEADLINE)
         if source:
             self.socket.bind((source, 0))
-        self.socket.connect(path or ("127.0.0.1", broker.port))
+        self.socket.connect(path or ("127.0.0.1", port or broker.port))
         if path is None:
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context:
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         self.poll = select.poll()  # select() ends at descriptor 1023
         self.poll.register(self.socket, select.POLLIN)
         target = target or f"/app/{key}" + (f"?{query}" if query else "")
@@ -120,7 +123,8 @@ class RawClient(Session):
     def _fill(self, bytes_min: int, limit: float) -> None:
         while len(self.buffer) < bytes_min:
             left = limit - time.monotonic()
-            if left <= 0 or not self.poll.poll(left * 1000):
+            is_held = getattr(self.socket, "pending", int)() > 0  # by TLS; the kernel does not tell
+            if left <= 0 or not (is_held or self.poll.poll(left * 1000)):
                 raise TimeoutError(f"nothing more from the broker; so far {bytes(self.buffer[:200])!r}")
             try:
                 data = self.socket.recv(1 << 18)
