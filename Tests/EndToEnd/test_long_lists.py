@@ -116,7 +116,7 @@ def test_others_are_served_between_two_pieces(crowd, broker):
 def test_a_caller_that_reads_late_gets_all_of_a_list_that_no_backlog_would_hold(crowd, broker):
     """The next piece is made when the last has been taken."""
     with Raw(broker) as connection, broker.client() as bystander:
-        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         connection.send(list_request())
         for _ in range(50):
             bystander.nothing_until_pong()
