@@ -113,9 +113,11 @@ struct Handshakes {
         running.reversed().prefix { now.nanosecondsSince($0.began) <= Self.workNanoseconds }.count
     }
 
+    /// Most that began lately finished.
+    var isTrusted: Bool { finishedOf256 >= 128 }
+
     /// When a running one has had time enough.
     private func end(of one: Running) -> MonotonicTime {
-        let isTrusted = finishedOf256 >= 128
         let least = isTrusted ? Self.patienceOfTrustNanoseconds : Self.workNanoseconds
         let usual = min(Self.patienceNanoseconds, max(least, usualNanoseconds * 4))
         return one.began.after(nanoseconds: one.isPatient ? Self.patienceNanoseconds : usual)

@@ -91,7 +91,7 @@ public final class TLSLayer: RecordLayer {
     }
 
     private func forgetEmpty() {
-        if holdsNothing { kept = nil }
+        if let kept, kept.input.count + kept.output.count == 0 { self.kept = nil }
     }
 
     public func open(into plaintext: UnsafeMutableRawBufferPointer) -> RecordOpening {
@@ -185,7 +185,7 @@ public final class TLSLayer: RecordLayer {
     // MARK: For tests and figures
 
     /// No memory but OpenSSL's own.
-    var holdsNothing: Bool { kept.map { $0.input.count + $0.output.count == 0 } ?? true }
+    var holdsNothing: Bool { kept == nil }
 
     /// `TLSv1.3 TLS_AES_128_GCM_SHA256`.
     public var spoken: String {

@@ -149,6 +149,9 @@ import Testing
         // A while later each newcomer has a place at once.
         port.loop.advance(milliseconds: 200)
         port.turns(10)
+        let late = 300 - Handshakes.heldMax
+        #expect(port.loop.statistics.handshakesFailed == late, "one for each who waited")
+        #expect(port.loop.handshakes.running.count == Handshakes.heldMax && !port.loop.handshakes.isTrusted)
         for round in 1...30 {
             let good = port.connect()
             #expect(good.send(Self.hello) == Self.hello.count)
@@ -158,6 +161,7 @@ import Testing
                 turns += 1
             }
             #expect(port.opened.count == round, "without any time passing")
+            if round == 1 { #expect(port.loop.statistics.handshakesFailed == late + 1, "and one for a newcomer") }
             good.close()
             port.loop.advance(milliseconds: 30)
         }

@@ -17,6 +17,7 @@ import Testing
         loop.advance(milliseconds: 2_000)
         loop.turns(2, script)
         #expect(fired == 0 && loop.statistics.timersFired == 0 && loop.state(slot).isOpen())
+        #expect(loop.state(slot).transport?.takeUnretainedValue().origin == nil, "told, and forgotten")
         peer.shutDown()
     }
 

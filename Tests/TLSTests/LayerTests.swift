@@ -187,11 +187,17 @@ import Testing
         #expect(one.server.holdsNothing, "it is in the room")
         Line.say(other.server, [3])
         #expect(!one.server.holdsNothing)
-        Line.feed(one.server, [])
         one.settle()
         #expect(one.clientHeard == [1, 2] && one.server.holdsNothing)
         other.settle()
         #expect(other.clientHeard == [3] && other.server.holdsNothing)
+        // As what came and was not opened yet.
+        Line.say(one.client, [4])
+        Line.feed(one.server, Line.take(one.client))
+        Line.say(other.server, [5])
+        #expect(!one.server.holdsNothing)
+        one.openServer()
+        #expect(one.serverHeard == [4] && one.server.holdsNothing)
     }
 
     // MARK: The goodbye
