@@ -27,6 +27,7 @@ ONE_THREAD = {
 def pytest_configure(config):
     config.addinivalue_line("markers", "memory: compares sizes of the process, or fills it, which a sanitizer multiplies")
     config.addinivalue_line("markers", "long: takes a minute; only with STARLING_LONG=1 (Tests/run --long)")
+    config.addinivalue_line("markers", "crash: crashes the broker, which a sanitizer takes for its own affair")
     config.addinivalue_line("markers", "core: the selection that Tests/run also runs under the sanitizers")
     config.addinivalue_line("markers", "threads: what ThreadSanitizer may learn something from")
 
@@ -35,7 +36,7 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("long") and not os.environ.get("STARLING_LONG"):
             item.add_marker(pytest.mark.skip(reason="only with STARLING_LONG=1 (Tests/run --long)"))
-        if item.path.name not in WAITING and item.get_closest_marker("memory") is None:
+        if item.path.name not in WAITING and not any(map(item.get_closest_marker, ("memory", "crash"))):
             item.add_marker(pytest.mark.core)
         if item.path.name not in ONE_THREAD:
             item.add_marker(pytest.mark.threads)

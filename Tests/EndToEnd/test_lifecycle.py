@@ -151,7 +151,8 @@ def test_who_has_connected_and_not_asked_yet_has_a_moment_and_no_more():
 # After a crash
 
 
-@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGSEGV], ids=["KILL", "SEGV"])
+@pytest.mark.parametrize("end", [
+    pytest.param(signal.SIGKILL, id="KILL"), pytest.param(signal.SIGSEGV, id="SEGV", marks=pytest.mark.crash)])
 def test_after_a_crash_the_next_process_serves_soon(tmp_path, end):
     """On the same port and socket file, with clients of before that have not noticed. The figure is the time from exec to ready: 1 s is
     the goal; a busy machine has more."""
