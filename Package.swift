@@ -12,10 +12,15 @@ let modules: [(name: String, mayImport: [String])] = [
     ("TLS", ["COpenSSL", "Reactor"]),
     ("PusherProtocol", ["Wire", "Crypto"]),
     ("BrokerCore", ["PusherProtocol", "Wire", "Crypto"]),
+    ("Webhooks", ["BrokerCore", "PusherProtocol", "Reactor", "Crypto", "TLS", "Wire", "Telemetry", "CLinux"]),
     ("Configuration", ["Arguments", "BrokerCore", "PusherProtocol", "Telemetry", "Wire"]),
     (
         "BrokerServer",
-        ["Configuration", "BrokerCore", "PusherProtocol", "Reactor", "Crypto", "TLS", "Wire", "Telemetry", "CLinux"]
+        [
+            "Configuration", "Webhooks", "BrokerCore", "PusherProtocol", "Reactor", "Crypto", "TLS", "Wire",
+            "Telemetry",
+            "CLinux",
+        ]
     ),
 ]
 
@@ -34,10 +39,17 @@ let tests: [(name: String, mayImport: [String])] = [
     ("PusherProtocolTests", ["PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     ("BrokerCoreTests", ["BrokerCore", "PusherProtocol", "Crypto", "Wire", "TestSupport"]),
     (
+        "WebhooksTests",
+        [
+            "Webhooks", "BrokerCore", "CLinux", "Crypto", "PusherProtocol", "Reactor", "TLS", "Telemetry",
+            "TestSupport", "Wire",
+        ]
+    ),
+    (
         "BrokerServerTests",
         [
             "BrokerServer", "BrokerCore", "Configuration", "CLinux", "Crypto", "PusherProtocol", "Reactor",
-            "TLS", "Telemetry", "TestSupport", "Wire",
+            "TLS", "Telemetry", "TestSupport", "Webhooks", "Wire",
         ]
     ),
     ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "Telemetry", "TestSupport"]),

@@ -52,6 +52,8 @@ public struct AppSettings: Sendable, Equatable {
     /// after which nginx and AWS balancers cut an idle connection.
     public var activityTimeoutSeconds = 45
     public var limits = AppLimits()
+    /// Where its webhooks go; none: nobody is told.
+    public var webhooks: [WebhookEndpoint] = []
 
     public init(id: String, keys: [Key]) {
         self.id = id

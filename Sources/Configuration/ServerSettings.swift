@@ -82,6 +82,9 @@ public struct ServerSettings: Sendable, Equatable {
     public var memoryLimit = MemoryLimit.percent(80)
     public var publicAddress = PublicAddress()
     public var metrics = MetricsSettings()
+    /// Where what must outlive the process is kept; empty: nowhere.
+    public var stateDirectory = ""
+    public var webhooks = WebhookSettings()
     /// Never empty in a checked configuration and never more than `AppDirectory.appsMax`; keys, ids and aliases are unique over all of them.
     public var apps: [AppSettings] = []
     /// No app was configured, so `apps` holds the built-in one with its well-known credentials.
