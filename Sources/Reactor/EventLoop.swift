@@ -211,16 +211,26 @@ public final class EventLoop {
     /// Whether this turn has served its peers long enough. Looks at the clock.
     var isServedEnough: Bool {
         @inline(never) get {
-            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= table.options.serveNanoseconds
+            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= serveNanoseconds
         }
     }
 
-    /// Whether this turn has taken twice as long.
+    /// Whether it has sent for long enough besides.
     var isLong: Bool {
         @inline(never) get {
-            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= 2 * table.options.serveNanoseconds
+            let long = serveNanoseconds + table.options.serveNanoseconds
+            return manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= long
         }
     }
+
+    /// How long this turn may serve. Where many hear of everything, what is served together is sent together: a turn may last as long as
+    /// the sends of the last one did, about, so that publishers who come all at once cost few sends more than one of them.
+    var serveNanoseconds: UInt64 {
+        let least = table.options.serveNanoseconds
+        return max(least, min(4 * least, UInt64(outbox.lastEntryCount) * Self.nanosecondsPerSend))
+    }
+
+    private static let nanosecondsPerSend: UInt64 = 4_000
 
     @inline(__always)
     private func serveConnection(_ token: EventToken, _ mask: UInt32, _ handler: any LoopHandler) {
