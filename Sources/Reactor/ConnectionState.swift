@@ -78,7 +78,7 @@ struct ConnectionState {
     var generation: UInt32 = 0
     /// When the timer is due, in ticks; 0: disarmed.
     var deadlineTick: UInt32 = 0
-    /// The wheel tick the slot is filed under; 0: not filed.
+    /// The wheel tick the slot is filed under; 0: not filed. The slot's, not the connection's: its next one takes it over.
     var filedTick: UInt32 = 0
     /// The tick at which the kernel last took something of the backlog, or at which it began.
     var movedTick: UInt32 = 0

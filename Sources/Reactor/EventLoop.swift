@@ -55,6 +55,7 @@ public final class EventLoop {
         table.free()
         for one in due.dealt { clinux_close(one.descriptor) }
         acceptor.close()
+        wheel.free()
         receiveBuffer.deallocate()
     }
 
@@ -135,7 +136,7 @@ public final class EventLoop {
         if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         let isOwing = outbox.entryCount > 0 || !table.overflowing.isEmpty || !table.caughtUp.isEmpty
-        return !(hasMore || isOwing || due.areWaiting || isStopping || !batch.isEmpty)
+        return !(hasMore || isOwing || due.areWaiting || wheel.hasDue || isStopping || !batch.isEmpty)
     }
 
     /// Decides about sleep and asks the kernel.
