@@ -53,6 +53,8 @@ struct ConnectionState {
         static let waiting = Flags(rawValue: 8_192)
         /// `undecided`, and a preamble comes first.
         static let prefaced = Flags(rawValue: 16_384)
+        /// Its preamble said that its bytes passed a layer on their way.
+        static let vouched = Flags(rawValue: 32_768)
     }
 
     /// Offset that stands for "not known" in `backlogBoundary`.

@@ -83,6 +83,9 @@ public final class EventLoop {
     /// Whether the connection's bytes pass a layer.
     public func isSecured(_ slot: UInt32) -> Bool { table[slot].flags.contains(.secured) }
 
+    /// The same, or its preamble says that they passed one before they came here.
+    public func cameSecured(_ slot: UInt32) -> Bool { !table[slot].flags.isDisjoint(with: [.secured, .vouched]) }
+
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
 
