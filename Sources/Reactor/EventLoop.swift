@@ -55,6 +55,7 @@ public final class EventLoop {
         table.free()
         for one in due.dealt { clinux_close(one.descriptor) }
         acceptor.close()
+        wheel.free()
         receiveBuffer.deallocate()
     }
 
@@ -81,6 +82,9 @@ public final class EventLoop {
 
     /// Whether the connection's bytes pass a layer.
     public func isSecured(_ slot: UInt32) -> Bool { table[slot].flags.contains(.secured) }
+
+    /// The same, or its preamble says that they passed one before they came here.
+    public func cameSecured(_ slot: UInt32) -> Bool { !table[slot].flags.isDisjoint(with: [.secured, .vouched]) }
 
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
@@ -135,7 +139,7 @@ public final class EventLoop {
         if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         let isOwing = outbox.entryCount > 0 || !table.overflowing.isEmpty || !table.caughtUp.isEmpty
-        return !(hasMore || isOwing || due.areWaiting || isStopping || !batch.isEmpty)
+        return !(hasMore || isOwing || due.areWaiting || wheel.hasDue || isStopping || !batch.isEmpty)
     }
 
     /// Decides about sleep and asks the kernel.
