@@ -127,7 +127,7 @@ struct Commands {
         name == "PORT" || (["STARLING_"] + ForeignFamily.all.map(\.prefix)).contains(where: name.hasPrefix)
     }
 
-    private func usageProblem(_ flags: FlagParser.Result, positionalsMax: Int) -> CommandOutput? {
+    func usageProblem(_ flags: FlagParser.Result, positionalsMax: Int) -> CommandOutput? {
         if let problem = flags.problems.all.first { return .usage(problem.description) }
         guard flags.positionals.count > positionalsMax else { return nil }
         return .usage("unexpected argument \(flags.positionals[positionalsMax].quoted)")

@@ -7,6 +7,7 @@ enum HelpText {
         case "health": health
         case "reload": reload
         case "tls": tls
+        case "webhooks": webhooks
         default: tree
         }
     }
@@ -24,6 +25,7 @@ enum HelpText {
           health [HOST:PORT|URL]     ask a running broker; exit code 0 when it is ready [--timeout SECONDS] [--tls]
           reload                     let a running broker load its settings again [--pid PID] [--timeout SECONDS]
           tls dev [NAME…]            a certificate for this machine, from an authority of your own [--directory DIR]
+          webhooks verify            check the signature of a webhook, offline [--app ID | --secret TEXT]
           bench SCENARIO             put load on a broker and report [bench --help]
           version                    print the version [--json]
           help [COMMAND]             print help
@@ -98,6 +100,17 @@ enum HelpText {
         that signs it, and tells how to start the broker with it and how to trust the authority.
         Both are kept in DIR, by default ~/.local/share/starling/tls, and used again; a certificate that lacks a name or ends
         within 30 days is made anew. Files there that are not from here are never overwritten.
+
+        """
+
+    static let webhooks = """
+        Usage: starling webhooks verify --app ID | --secret TEXT | --secret-file FILE
+                                        [--signature DIGITS] [--body FILE|-] [OPTIONS of serve]
+
+          verify     whether DIGITS, what stood in X-Pusher-Signature, is the signature of the body: exit code 0 or 1, and
+                     the likely cause. The body is read from standard input unless FILE is given; it may also be the whole
+                     request as it was recorded, and then its head has the signature. --app takes the secrets of an app of
+                     the configuration. Nothing is sent
 
         """
 
