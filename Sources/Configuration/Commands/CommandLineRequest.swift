@@ -11,6 +11,8 @@ public enum CommandLineRequest: Sendable {
     case health(HealthTarget)
     /// Let a running broker load its settings again; leave with 0 when it did.
     case reload(ReloadTarget)
+    /// Ask a running broker about its webhooks, over its control socket.
+    case webhooks(WebhookInquiry)
     /// See to an authority and a certificate for development.
     case developmentTLS(DevelopmentTLS)
     /// Run the load generator, which reads these arguments itself.

@@ -75,6 +75,10 @@ extension ControlRequest {
         return name
     }
 
+    private static func url(_ text: String) throws(ControlReply) -> WebURL {
+        do throws(WebURL.Fault) { return try WebURL.parse(text) } catch { throw .failure(400, "The URL \(error.text)") }
+    }
+
     private static func choice(_ body: Span<UInt8>) throws(ControlReply) -> WebhookChoice {
         let fields = try ControlFields(object: body)
         switch (fields.text("id"), fields.isTrue("all")) {

@@ -20,7 +20,7 @@ public enum ControlRequest: Sendable, Equatable {
     /// One event is sent to a URL at once, in the name of an app; nil: of the only one.
     case test(WebURL, app: String?)
 
-    static let attemptsMax = 1_000
+    public static let attemptsMax = 1_000
 }
 
 /// What people name by an ID.
