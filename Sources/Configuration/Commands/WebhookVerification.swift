@@ -39,8 +39,7 @@ struct WebhookVerification {
     private var formFault: String? {
         let text = String(decoding: signature, as: UTF8.self)
         if text.hasPrefix("sha256=") { return "X-Pusher-Signature has no \"sha256=\" in front; give the digits alone" }
-        let isHex = signature.allSatisfy { Hex.value($0) != nil }
-        guard signature.count == WebhookSignature.digits, isHex else {
+        guard signature.count == WebhookSignature.digits, Hex.decode(signature.span) != nil else {
             return "a signature is \(WebhookSignature.digits) hexadecimal digits, and this is none"
         }
         return nil
