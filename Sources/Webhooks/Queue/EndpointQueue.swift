@@ -109,7 +109,7 @@ struct EndpointQueue {
     var retryAt: UInt64? { if case .pausing(let until) = phase, !isEmpty { until } else { nil } }
     var oldest: WebhookEvent? { batch?.events.first?.event ?? waiting.first?.event }
     /// In the order in which they are sent.
-    var events: [WebhookEvent] { (batch?.events ?? []).map(\.event) + (0..<waiting.count).map { waiting[$0].event } }
+    var allWaiting: [WaitingEvent] { (batch?.events ?? []) + (0..<waiting.count).map { waiting[$0] } }
 
     mutating func append(_ one: WaitingEvent) {
         waiting.append(one)

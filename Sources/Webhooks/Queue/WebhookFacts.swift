@@ -15,6 +15,13 @@ public struct WebhookFacts: Sendable {
         public var (sent, buried): (UInt64, UInt64) = (0, 0)
 
         public init(id: String) { self.id = id }
+
+        public static func += (sum: inout App, other: App) {
+            sum.queued += other.queued
+            sum.deadLetters += other.deadLetters
+            sum.sent &+= other.sent
+            sum.buried &+= other.buried
+        }
     }
 
     /// In no order.

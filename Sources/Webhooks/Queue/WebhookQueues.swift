@@ -25,16 +25,16 @@ struct WebhookQueues {
     }
 
     /// What the spool, the log and the metrics are told.
-    enum News: Equatable {
+    enum News {
         /// The endpoint needs nothing up to that number any more.
         case finished(WebhookEndpointID, through: UInt64)
         case buried([DeadLetter])
         /// These are dead letters no more.
         case forgotten(WebhookEndpointID, [WebhookEvent.ID])
-        case beganToFail(WebhookEndpointID, AttemptOutcome)
-        case recovered(WebhookEndpointID, failures: Int, waiting: Int)
-        case dropped(WebhookEndpointID, app: String, Int)
-        case sent(WebhookEndpointID, app: String, Int)
+        case beganToFail(DeliveryTarget, AttemptOutcome)
+        case recovered(DeliveryTarget, failures: Int, waiting: Int)
+        case dropped(DeliveryTarget, Int)
+        case sent(app: String, Int)
         case lettersDropped(Int)
     }
 
@@ -89,6 +89,17 @@ struct WebhookQueues {
 
     /// When the oldest of what waits happened.
     var oldestUnixMilliseconds: Int64? { queues.values.compactMap { $0.oldest?.unixMilliseconds }.min() }
+
+    /// What waits in the order of its numbers, with who wants it; not dead letters that are tried again.
+    var entriesInOrder: [SpoolEntry] {
+        var entries: [WebhookEvent.ID: SpoolEntry] = [:]
+        for (endpoint, queue) in queues {
+            for one in queue.allWaiting where !one.isAgain {
+                entries[one.event.id, default: SpoolEntry(event: one.event, endpoints: [])].endpoints.append(endpoint)
+            }
+        }
+        return entries.values.sorted { $0.event.id < $1.event.id }
+    }
 
     private mutating func look(_ endpoint: WebhookEndpointID) { ready.append(endpoint) }
 
@@ -154,6 +165,9 @@ struct WebhookQueues {
         undurable.removeAll(keepingCapacity: true)
     }
 
+    /// Whether something may be sent when everything up to that number is durable, and could not before.
+    func isWaiting(forDurable number: UInt64) -> Bool { number != durable && !undurable.isEmpty }
+
     // MARK: What goes
 
     /// The next request that is due, in no order of endpoints.
@@ -201,11 +215,11 @@ struct WebhookQueues {
         guard let ended, let queue = queues[endpoint] else { return }
         switch ended.turn {
         case .none: break
-        case .beganToFail: news.append(.beganToFail(endpoint, outcome))
+        case .beganToFail: news.append(.beganToFail(queue.target, outcome))
         case .recovered(let failures):
-            news.append(.recovered(endpoint, failures: failures, waiting: queue.count + ended.sent))
+            news.append(.recovered(queue.target, failures: failures, waiting: queue.count + ended.sent))
         }
-        if ended.sent > 0 { news.append(.sent(endpoint, app: queue.target.app, ended.sent)) }
+        if ended.sent > 0 { news.append(.sent(app: queue.target.app, ended.sent)) }
         let reason = outcome.reason
         bury(
             ended.buried.map {
@@ -229,14 +243,14 @@ struct WebhookQueues {
     }
 
     private mutating func drop(from endpoint: WebhookEndpointID, until bytes: Int, goal: Int) {
-        guard let app = queues[endpoint]?.target.app else { return }
+        guard let target = queues[endpoint]?.target else { return }
         var (dropped, again): (Int, [WebhookEvent.ID]) = (0, [])
         repeat {
             guard let one = change(endpoint, { $0.dropOldest() }) ?? nil else { break }
             dropped += 1
             if one.isAgain { again.append(one.event.id) }
         } while keptBytes > goal && queues[endpoint]?.droppableBytes ?? 0 >= max(bytes, 1)
-        news.append(.dropped(endpoint, app: app, dropped))
+        news.append(.dropped(target, dropped))
         if !again.isEmpty { news.append(.forgotten(endpoint, again)) }
     }
 

@@ -285,7 +285,8 @@ private struct QueueSimulation {
             case .finished(let name, let through):
                 models[name]?.through = max(models[name]?.through ?? 0, through)
             case .buried(let letters): for letter in letters { bury(letter) }
-            case .dropped(let name, _, let count):
+            case .dropped(let target, let count):
+                let name = target.endpoint.id
                 guard var model = models[name] else { continue }
                 model.expected.removeSubrange(model.batch..<min(model.expected.count, model.batch + count))
                 dropped += count
@@ -322,8 +323,8 @@ private struct QueueSimulation {
             events += queue.count
             droppable += queue.droppableBytes
             guard let model = models[name] else { continue }
-            if isWhole, queue.events.map(\.id.number) != model.expected.map(\.number) {
-                faults.append("\(name) has \(queue.events.map(\.id.number)), not \(model.expected.map(\.number))")
+            if isWhole, queue.allWaiting.map(\.event.id.number) != model.expected.map(\.number) {
+                faults.append("\(name) has \(queue.allWaiting.map(\.event.id.number)), not \(model.expected.map(\.number))")
             }
             if let lost = model.expected.first(where: { !$0.isAgain && $0.number <= model.through }) {
                 faults.append("the spool was told that \(lost.number) of \(name) is done")
