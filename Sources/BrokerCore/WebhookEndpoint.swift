@@ -1,3 +1,4 @@
+internal import Crypto
 public import PusherProtocol
 public import Wire
 
@@ -8,6 +9,17 @@ public struct WebhookEndpointID: Sendable, Hashable, Comparable {
     public init(_ value: UInt64) { self.value = value }
 
     public static func < (first: Self, second: Self) -> Bool { first.value < second.value }
+}
+
+extension WebhookEndpointID {
+    /// The first eight bytes of the SHA-256 of `APP \0 URL \0 ORDINAL`, the ordinal in decimal: nothing but what makes an endpoint another
+    /// one, so that it keeps its queue when its filters, headers or times are changed.
+    /// - Parameter ordinal: how many endpoints of the app before it have the same URL.
+    public init(app: String, url: WebURL, ordinal: Int) {
+        let text = Array("\(app)\0\(url.text)\0\(ordinal)".utf8)
+        let digest = Digest.sha256(text.span)
+        value = (0..<8).reduce(0) { $0 << 8 | UInt64(digest.bytes[$1]) }
+    }
 }
 
 /// Where an app's webhooks go, and which. Checked.

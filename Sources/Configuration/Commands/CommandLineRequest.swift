@@ -33,13 +33,14 @@ public enum CommandLineRequest: Sendable {
         case "health": return commands.health(rest)
         case "reload": return commands.reload(rest)
         case "tls": return commands.tls(rest)
+        case "webhooks": return commands.webhooks(rest)
         case "bench": return .bench(rest)
         case "help": return help(rest)
         default: return .text(unknown(first))
         }
     }
 
-    static let commands = ["serve", "start", "config", "version", "health", "reload", "tls", "bench", "help"]
+    static let commands = ["serve", "start", "config", "version", "health", "reload", "tls", "webhooks", "bench", "help"]
 
     /// `help`, `help COMMAND`; the load generator knows its own.
     private static func help(_ topic: [String]) -> CommandLineRequest {
