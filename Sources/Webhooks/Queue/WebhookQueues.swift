@@ -220,7 +220,7 @@ struct WebhookQueues {
             news.append(.recovered(queue.target, failures: failures, waiting: queue.count + ended.sent))
         }
         if ended.sent > 0 { news.append(.sent(app: queue.target.app, ended.sent)) }
-        let reason = outcome.reason
+        let reason = outcome.sentence
         bury(
             ended.buried.map {
                 DeadLetter(
@@ -309,15 +309,5 @@ struct WebhookQueues {
         }
         for (endpoint, events) in purged { news.append(.forgotten(endpoint, events)) }
         return purged.values.reduce(0) { $0 + $1.count }
-    }
-}
-
-extension AttemptOutcome {
-    /// For people: `HTTP 500`, or why there was no answer.
-    var reason: String {
-        switch self {
-        case .answered(let status, _): "answered \(status)"
-        case .failed(let failure): "\(failure.kind.rawValue): \(failure.text)"
-        }
     }
 }

@@ -23,7 +23,7 @@ struct DeliveryLog {
     }
 
     mutating func failing(_ target: DeliveryTarget, _ outcome: AttemptOutcome, now: UInt64) {
-        write(.failing, .warning, "a webhook endpoint fails", Self.fields(target) + [("reason", outcome.reason)], now)
+        write(.failing, .warning, "a webhook endpoint fails", Self.fields(target) + [("reason", outcome.sentence)], now)
     }
 
     mutating func recovered(_ target: DeliveryTarget, failures: Int, waiting: Int, now: UInt64) {
