@@ -85,6 +85,8 @@ class Received:
     connection: int
     # When the client closed a connection that did not answer; None: it has not.
     left_at: float | None = None
+    # What was answered; None: nothing, or not yet.
+    status: int | None = None
 
     @property
     def line(self) -> str:
@@ -160,6 +162,7 @@ class Connection:
                     return
                 self.pause(answer.delay)
                 self.send(answer.encoded())
+                request.status = answer.status
                 if answer.closes:
                     return
         except ssl.SSLError as error:
