@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pathlib
 import random
 import shutil
@@ -11,9 +12,11 @@ from dataclasses import dataclass
 
 import pytest
 
+import faults
 from crowd import Crowd
 from edges import Tenants
 from harness import Broker, app, wait_until
+from machine import Spending
 from receiver import Receiver
 from session import DEADLINE
 from test_webhook_targets import endpoint
@@ -167,6 +170,57 @@ def test_what_became_of_a_spool_file_costs_the_damaged_records_alone(measure, is
             row.exactly("starts that said nothing", len(silent))
             row.note("events told", told_in_all)
         assert not lost and not silent, (lost, silent)
+
+
+# What a disk may say for a while.
+TROUBLES = {
+    "is full": {"store": {"code": errno.ENOSPC}},
+    "takes no write": {"store": {"code": errno.EIO}},
+    "takes seven bytes at a time": {"store": {"bytes": 7}},
+    "loses what it was given": {"sync": {"code": errno.EIO}},
+    "fails each third time": {"store": {"code": errno.ENOSPC, "every": 3}, "sync": {"code": errno.EIO, "every": 3}},
+}
+
+
+@pytest.mark.row("W3")
+@pytest.mark.skipif(faults.library() is None, reason="no C compiler for Tests/Faults")
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_what_a_disk_did_not_take_it_has_as_soon_as_it_takes_anything(measure, is_long, tmp_path, trouble):
+    """Nobody takes the events meanwhile, so that all depends on the spool; then kill -9."""
+    knobs = faults.Faults()
+    with Receiver() as hooks:
+        settings = {"stateDirectory": str(tmp_path), "apps": [app(webhooks=[endpoint(hooks.url("/all"), batchMilliseconds=5, batchEvents=500)])]}
+        hooks.pause()
+        with knobs.broker(settings) as broker:
+            with Crowd(broker.port) as crowd:
+                tenants = Tenants(crowd, 20, "room")
+                tenants.run(0.3, 1_000)
+                for call, how in TROUBLES[trouble].items():
+                    knobs.set(call, **how)
+                spending = Spending(broker.pid)
+                tenants.run(10 if is_long else 1.5, 1_000)
+                percent = spending.percent()
+                hits = sum(knobs.hits(call) for call in TROUBLES[trouble])
+                tenants.settle()
+                for call in TROUBLES[trouble]:
+                    knobs.clear(call)
+                start = time.monotonic()
+                count = 2 * tenants.begun
+                wait_until(lambda: len(spooled(tmp_path)) == count, "the disk has everything", DEADLINE * 3)
+                back = time.monotonic() - start
+            broker.kill()
+            hooks.resume()
+            broker.start()
+            wait_until(lambda: len(Told(hooks.at("/all")).ids) >= count, "all was told", DEADLINE * 3)
+            told = Told(hooks.at("/all"))
+        with measure(f"a disk that {trouble}, {count} events, then kill -9") as row:
+            row.exactly("events", len(told.ids), count)
+            row.exactly("missing or broken", told.missing + told.broken)
+            judge_told(row, told)
+            row.note("calls that failed", hits)
+            row.at_most("on the disk after", back, 2, "s", bound=DEADLINE * 3)
+            row.at_most("processor meanwhile", percent, 40, "%", bound=150)
+        assert hits > 0
 
 
 def segments(directory: pathlib.Path) -> list[pathlib.Path]:
