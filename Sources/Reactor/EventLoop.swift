@@ -85,6 +85,13 @@ public final class EventLoop {
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
 
+    /// Who is at the other end of a Unix socket, by the kernel's word; nil: of other sockets it does not say. (SO_PEERCRED)
+    public func peerProcess(_ slot: UInt32) -> (user: UInt32, process: Int32)? {
+        var (user, process): (uid_t, pid_t) = (.max, 0)
+        guard clinux_peer_credentials(table[slot].descriptor, &user, &process) == 0, user != .max else { return nil }
+        return (user, process)
+    }
+
     /// Serves until `stop` (or `LoopHandle.stop`); blocks the thread. Once: whoever posts a job afterwards is told that it does not run.
     /// Connections still open stay open until the loop is released.
     public func run(_ handler: any LoopHandler) {

@@ -127,7 +127,7 @@ struct Commands {
         name == "PORT" || (["STARLING_"] + ForeignFamily.all.map(\.prefix)).contains(where: name.hasPrefix)
     }
 
-    private func usageProblem(_ flags: FlagParser.Result, positionalsMax: Int) -> CommandOutput? {
+    func usageProblem(_ flags: FlagParser.Result, positionalsMax: Int) -> CommandOutput? {
         if let problem = flags.problems.all.first { return .usage(problem.description) }
         guard flags.positionals.count > positionalsMax else { return nil }
         return .usage("unexpected argument \(flags.positionals[positionalsMax].quoted)")
@@ -159,7 +159,7 @@ struct Commands {
     }
 
     /// A number that a command takes, or what is wrong with it.
-    private func number(
+    func number(
         _ name: String, _ flags: FlagParser.Result, _ range: ClosedRange<Int>, unit: String = "", standard: Int
     ) -> (number: Int?, fault: CommandLineRequest) {
         let text = "must be a whole number from \(range.lowerBound) to \(range.upperBound)\(unit)"
