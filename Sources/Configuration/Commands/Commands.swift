@@ -1,4 +1,5 @@
 import Arguments
+import BrokerCore
 import Wire
 
 /// The commands, as functions from arguments to what is printed.
@@ -119,12 +120,17 @@ struct Commands {
         return output(given, environment, onFailure: "nothing was written") { configuration in
             var text = "// Made by: starling config import --from \(from) \(source.shortened)\n"
             for warning in configuration.warnings { text += "// \(warning.place): \(warning.text)\n" }
+            if configuration.settings.apps.contains(where: { $0.webhooks.contains(where: \.allowsPrivate) }) {
+                text +=
+                    "// \"allowPrivate\" stands where the host seems to be of a network of your own; soketi called every address\n"
+            }
             return text + NativeFile.document(configuration, onlyGiven: true, showsSecrets: true).printed() + "\n"
         }
     }
 
     private static func isConfiguration(_ name: String) -> Bool {
-        name == "PORT" || (["STARLING_"] + ForeignFamily.all.map(\.prefix)).contains(where: name.hasPrefix)
+        ["PORT", "STATE_DIRECTORY"].contains(name)
+            || (["STARLING_"] + ForeignFamily.all.map(\.prefix)).contains(where: name.hasPrefix)
     }
 
     func usageProblem(_ flags: FlagParser.Result, positionalsMax: Int) -> CommandOutput? {

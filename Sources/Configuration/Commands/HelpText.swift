@@ -167,8 +167,10 @@ extension Option {
         case .integer, .limit: "N"
         case .memory: "N|N%"
         case .numbers(_, let numbers): numbers.map(String.init).joined(separator: "|")
-        case .list, .keys, .texts: "A,B,…"
-        case .certificates: "CERTIFICATE:KEY,…"
+        case .list, .texts: "A,B,…"
+        case .objects(let list): "\(list.textForm),…"
+        case .url: "URL"
+        case .headers: ""
         case .words(_, let words, _): words.joined(separator: "|")
         }
     }
@@ -176,14 +178,13 @@ extension Option {
     /// ` (default 6001)`; nothing for empty ones.
     fileprivate func defaultNote(_ defaults: Settings) -> String {
         switch field.read(defaults) {
-        case .text(""), .list([]), .keys([]), .certificates, .networks: ""
+        case .text(""), .list([]), .objects, .networks, .url, .headers: ""
         case .text(let text): " [\(text)]"
         case .memory(let limit): " [\(limit.text)]"
         case .limit(nil): " [unlimited]"
         case .limit(let number?), .integer(let number): " [\(number)\(unit.isEmpty ? "" : " " + unit)]"
         case .boolean(let isTrue): isTrue ? " [on]" : ""
         case .list(let texts), .texts(let texts): " [\(texts.joined(separator: ","))]"
-        case .keys: ""
         }
     }
 }
