@@ -380,7 +380,7 @@ def test_an_event_is_given_up_after_its_time_and_the_next_goes(hooks, tmp_path):
         wait_for(hooks, "/dead", "dead-b")
         letter, = command.json("show", dead["id"])[0]["deadLetters"]
         assert letter["event"] == tries[0].event_ids[0] and "500" in letter["reason"], letter
-        assert "1 dead letter wait again" in command.text("retry", letter["event"])
+        assert "1 dead letter waits again" in command.text("retry", letter["event"])
         again = hooks.wait_until(lambda all: len([one for one in all if one.event_ids == tries[0].event_ids]) > len(tries)
                                  and all[-1], "the dead letter once more", "/dead")
         assert again.events == tries[0].events

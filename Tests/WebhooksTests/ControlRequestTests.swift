@@ -43,7 +43,8 @@ struct ControlRequestTests {
         }
     }
 
-    static let idText = "An ID has 16 digits of base 16 (an endpoint's), or those, a dash and up to 16 more (an event's)"
+    static let idText =
+        "An ID has 16 digits of base 16 (an endpoint's), or those, a dash and up to 16 more (an event's)"
     static let faults: [Row<Fault>] = [
         Row("nothing", Fault("GET", "/", 404, "There is nothing here but /webhooks and what is below it")),
         Row("elsewhere", Fault("GET", "/metrics", 404, "There is nothing here but /webhooks and what is below it")),
@@ -56,7 +57,9 @@ struct ControlRequestTests {
         Row("a body where none is", Fault("GET", "/webhooks", "{}", 400, "A GET has no body here")),
         Row("an unknown field", Fault("GET", "/webhooks?apps=x", 400, "\"apps\" is not known here")),
         Row("a field of another question", Fault("GET", "/webhooks?limit=5", 400, "\"limit\" is not known here")),
-        Row("a field that an ID has not", Fault("GET", "/webhooks/00ab000000000012?app=x", 400, "\"app\" is not known here")),
+        Row(
+            "a field that an ID has not",
+            Fault("GET", "/webhooks/00ab000000000012?app=x", 400, "\"app\" is not known here")),
         Row("a field twice", Fault("GET", "/webhooks?app=x&app=y", 400, "\"app\" is there twice")),
         Row("half an escape", Fault("GET", "/webhooks?app=%4", 400, "The query has a % without two digits behind it")),
         Row("no attempts", Fault("GET", "/webhooks/attempts?limit=0", 400, "\"limit\" is a number from 1 to 1000")),
@@ -67,11 +70,16 @@ struct ControlRequestTests {
             Fault(
                 "POST", "/webhooks/purge", "{\"all\":true,\"id\":\"00ab000000000012\"}", 400,
                 "One of \"id\" and \"all\": true is wanted")),
-        Row("not all", Fault("POST", "/webhooks/purge", "{\"all\":false}", 400, "One of \"id\" and \"all\": true is wanted")),
+        Row(
+            "not all",
+            Fault("POST", "/webhooks/purge", "{\"all\":false}", 400, "One of \"id\" and \"all\": true is wanted")),
         Row("a number", Fault("POST", "/webhooks/purge", "{\"id\":12}", 400, "\"id\" is a text, or true")),
         Row("no object", Fault("POST", "/webhooks/purge", "[]", 400, "Invalid JSON: an object was expected (byte 0)")),
-        Row("no body", Fault("POST", "/webhooks/purge", "", 400, "Invalid JSON: the text ends inside a value (byte 0)")),
-        Row("more than all", Fault("POST", "/webhooks/retry", "{\"all\":true,\"app\":\"x\"}", 400, "\"app\" is not known here")),
+        Row(
+            "no body", Fault("POST", "/webhooks/purge", "", 400, "Invalid JSON: the text ends inside a value (byte 0)")),
+        Row(
+            "more than all",
+            Fault("POST", "/webhooks/retry", "{\"all\":true,\"app\":\"x\"}", 400, "\"app\" is not known here")),
         Row("no URL", Fault("POST", "/webhooks/test", "{\"app\":\"x\"}", 400, "The member \"url\" is missing")),
         Row(
             "another scheme",
@@ -103,7 +111,8 @@ struct ControlRequestTests {
 struct ControlReplyTests {
     static let endpoint = WebhookEndpointID(0x12)
     static let event = WebhookEvent(
-        id: WebhookEvent.ID(run: 1, number: 0x1F), kind: .memberAdded, app: "app", channel: Array("presence-\"a\"".utf8),
+        id: WebhookEvent.ID(run: 1, number: 0x1F), kind: .memberAdded, app: "app",
+        channel: Array("presence-\"a\"".utf8),
         unixMilliseconds: 1_500, json: Array("{\"name\":\"member_added\"}".utf8))
 
     static func attempt(_ outcome: AttemptOutcome) -> AttemptRecord {
@@ -148,7 +157,9 @@ struct ControlReplyTests {
             + "\"oldestMilliseconds\":1200,\"deadLetters\":2,\"failures\":4,\"retryMilliseconds\":"
         #expect(text(.endpoints([report])) == "{\"endpoints\":[\(same)null,\"removed\":false}]}")
         (report.retryMilliseconds, report.isRemoved) = (900, true)
-        #expect(text(.endpoints([report, report])) == "{\"endpoints\":[\(same)900,\"removed\":true},\(same)900,\"removed\":true}]}")
+        #expect(
+            text(.endpoints([report, report]))
+                == "{\"endpoints\":[\(same)900,\"removed\":true},\(same)900,\"removed\":true}]}")
         #expect(text(.endpoints([])) == "{\"endpoints\":[]}")
 
         var settings = WebhookEndpoint(
@@ -156,10 +167,12 @@ struct ControlReplyTests {
         settings.headers = [.init(name: "Authorization", value: "Bearer hush")]
         settings.kinds = [WebhookKinds(.memberAdded), WebhookKinds(.slowConsumer)]
         settings.channelPrefix = Array("presence-".utf8)
-        let letter = DeadLetter(event: Self.event, endpoint: Self.endpoint, unixMilliseconds: 9_000, reason: "it was 500")
+        let letter = DeadLetter(
+            event: Self.event, endpoint: Self.endpoint, unixMilliseconds: 9_000, reason: "it was 500")
         let shown = text(.endpoint(report, settings: settings, deadLetters: [letter], attempts: []))
         #expect(
-            shown == "{\"endpoint\":\(same)900,\"removed\":true},\"settings\":{\"events\":[\"member_added\",\"slow_consumer\"],"
+            shown
+                == "{\"endpoint\":\(same)900,\"removed\":true},\"settings\":{\"events\":[\"member_added\",\"slow_consumer\"],"
                 + "\"channelPrefix\":\"presence-\",\"channelSuffix\":\"\",\"headers\":[\"Authorization\"],"
                 + "\"batchMilliseconds\":0,\"batchEvents\":10,\"timeoutSeconds\":4,\"allowPrivate\":false},"
                 + "\"deadLetters\":[{\"event\":\"0000000000000001-1f\",\"name\":\"member_added\","
@@ -180,7 +193,8 @@ struct ControlReplyTests {
                 + "\"name\":\"member_added\",\"channel\":\"presence-\\\"a\\\"\",\"happened\":1500,"
                 + "\"json\":{\"name\":\"member_added\"}},\"places\":["
                 + "{\"endpoint\":\"0000000000000012\",\"url\":\"http://a/\",\"state\":\"waiting\"},"
-                + "{\"endpoint\":\"0000000000000012\",\"url\":\"http://b/\",\"state\":\"dead\",\"reason\":\"it was 500\"}]}")
+                + "{\"endpoint\":\"0000000000000012\",\"url\":\"http://b/\",\"state\":\"dead\",\"reason\":\"it was 500\"}]}"
+        )
     }
 
     @Test("Changes, tests and failures")

@@ -106,7 +106,9 @@ struct ControlServerTests {
     static let broken: [Row<(sent: String, status: Int)>] = [
         Row("no HTTP", ("hello\r\n", 400)),
         Row("an unknown place", ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", 404)),
-        Row("a body without a length", ("POST /webhooks/retry HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 411)),
+        Row(
+            "a body without a length",
+            ("POST /webhooks/retry HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n", 411)),
         Row("too large a body", ("POST /webhooks/retry HTTP/1.1\r\nHost: x\r\nContent-Length: 57345\r\n\r\n", 413)),
         Row("too large a head", ("GET /" + String(repeating: "x", count: 8_200), 414)),
     ]
@@ -204,14 +206,15 @@ private final class Asking: Sendable {
     private let outcome = Mutex<Outcome?>(nil)
 
     init(_ request: ControlRequest, _ path: String, timeoutSeconds: Int = 10) {
-        let job = Unmanaged.passRetained(Job { [self] in
-            do throws(ControlClient.Problem) {
-                let answer = try ControlClient.ask(request, at: path, timeoutSeconds: timeoutSeconds)
-                outcome.withLock { $0 = .success(answer) }
-            } catch {
-                outcome.withLock { $0 = .failure(error) }
-            }
-        })
+        let job = Unmanaged.passRetained(
+            Job { [self] in
+                do throws(ControlClient.Problem) {
+                    let answer = try ControlClient.ask(request, at: path, timeoutSeconds: timeoutSeconds)
+                    outcome.withLock { $0 = .success(answer) }
+                } catch {
+                    outcome.withLock { $0 = .failure(error) }
+                }
+            })
         var thread = pthread_t()
         let status = pthread_create(
             &thread, nil,

@@ -55,7 +55,8 @@ public enum WebhooksCommand {
         guard let name = WebhookName(id) else {
             throw Problem(
                 exitCode: ExitCode.usage,
-                text: "\(JSONText.quoted(id)) is no ID: an endpoint's has 16 digits (starling webhooks list), an event's those, a "
+                text:
+                    "\(id.debugDescription) is no ID: an endpoint's has 16 digits (starling webhooks list), an event's those, a "
                     + "dash and more (X-Starling-Event-Id)")
         }
         return name
@@ -66,7 +67,9 @@ public enum WebhooksCommand {
         case .missing:
             Problem(
                 exitCode: ExitCode.unavailable,
-                text: "no broker is there: there is no socket \(path); is --state-directory the broker's, and does it run?")
+                text:
+                    "no broker is there: there is no socket \(path); is --state-directory the broker's, and does it run?"
+            )
         case .abandoned:
             Problem(
                 exitCode: ExitCode.unavailable,

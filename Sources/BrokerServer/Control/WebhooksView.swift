@@ -34,12 +34,15 @@ struct WebhooksView {
         case .attempts: attempts(reply.objects("attempts"), or: "no attempt was made yet")
         case .show: reply.object("endpoint").map(endpoint) ?? reply.object("event").map(event) ?? lines
         case .retry:
-            "\(Self.count(reply.number("events") ?? 0, "dead letter")) wait again; what waits is tried at once by "
+            "\(Self.count(events, "dead letter")) \(events == 1 ? "waits" : "wait") again; what waits is tried at once by "
                 + "\(Self.count(reply.number("endpoints") ?? 0, "endpoint"))\n"
-        case .purge: "\(Self.count(reply.number("events") ?? 0, "dead letter")) forgotten\n"
+        case .purge: "\(Self.count(events, "dead letter")) forgotten\n"
         case .test: test
         }
     }
+
+    /// Of `retry` and `purge`.
+    private var events: Int { reply.number("events") ?? 0 }
 
     private var list: String {
         var table = TextTable([

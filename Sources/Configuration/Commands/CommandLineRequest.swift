@@ -42,7 +42,9 @@ public enum CommandLineRequest: Sendable {
         }
     }
 
-    static let commands = ["serve", "start", "config", "version", "health", "reload", "tls", "webhooks", "bench", "help"]
+    static let commands = [
+        "serve", "start", "config", "version", "health", "reload", "tls", "webhooks", "bench", "help",
+    ]
 
     /// `help`, `help COMMAND`; the load generator knows its own.
     private static func help(_ topic: [String]) -> CommandLineRequest {

@@ -64,16 +64,16 @@ public enum ControlClient {
                 return answer
             }
             hasBegun = true
-            rest += bytes
+            let text = rest + bytes
             var offset = 0
-            defer { rest.removeFirst(offset) }
-            while let event = try parser.next(rest.span, from: &offset, limits: Self.limits) {
+            while let event = try parser.next(text.span, from: &offset, limits: Self.limits) {
                 switch event {
                 case .head(let head): answer.status = head.status
-                case .body(let range): answer.body += rest[range]
+                case .body(let range): answer.body += text[range]
                 case .end: return answer
                 }
             }
+            rest = Array(text[offset...])
             return nil
         }
     }

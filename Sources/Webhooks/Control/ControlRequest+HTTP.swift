@@ -1,4 +1,4 @@
-public import Wire
+internal import Wire
 
 extension ControlRequest {
     /// Reads a request; what it holds besides is refused, because it was meant to do something.
@@ -47,7 +47,11 @@ extension ControlRequest {
         case .retry(let choice): Self.post("/webhooks/retry", Self.object(choice))
         case .purge(let choice): Self.post("/webhooks/purge", Self.object(choice))
         case .test(let url, let app):
-            Self.post("/webhooks/test", JSONObjectText.of { $0.add("url", url.text); $0.add("app", optional: app) })
+            Self.post(
+                "/webhooks/test",
+                JSONObjectText.of {
+                    $0.add("url", url.text); $0.add("app", optional: app)
+                })
         }
     }
 
@@ -61,7 +65,9 @@ extension ControlRequest {
         return parts
     }
 
-    private static func expect(_ method: HTTPMethod, _ wanted: HTTPMethod, _ body: Span<UInt8>? = nil) throws(ControlReply) {
+    private static func expect(_ method: HTTPMethod, _ wanted: HTTPMethod, _ body: Span<UInt8>? = nil)
+        throws(ControlReply)
+    {
         let name = wanted == .get ? "GET" : "POST"
         guard method == wanted else { throw .failure(405, "It is asked with \(name) here") }
         if let body, !body.isEmpty { throw .failure(400, "A \(name) has no body here") }

@@ -1,4 +1,4 @@
-public import BrokerCore
+internal import BrokerCore
 internal import PusherProtocol
 internal import Wire
 
