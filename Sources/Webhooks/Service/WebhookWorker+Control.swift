@@ -26,7 +26,7 @@ extension WebhookWorker {
     /// Nil: the app is there, or none was asked for.
     private func known(_ app: String?) -> ControlReply? {
         guard let app, self.app(app) == nil else { return nil }
-        return .failure(404, "There is no app \(app).")
+        return .failure(404, "There is no app \"\(app)\".")
     }
 
     private func app(_ id: String) -> App? { directory.app(id: Array(id.utf8).span) }
@@ -133,8 +133,8 @@ extension WebhookWorker {
 
     // MARK: Trying
 
-    /// Sends one event at once: as the endpoint of that URL would get it, if there is one, with no queue and no second attempt. Who asks is the operator
-    /// of this machine, so that of an URL that is not configured every address may be called.
+    /// Sends one event at once: as the endpoint of that URL would get it, if there is one, with no queue and no second attempt. To a URL that is
+    /// not configured as far as the app's endpoints may go.
     private func test(_ url: WebURL, _ name: String?, _ reply: @escaping @Sendable (ControlReply) -> Void) {
         let serving = directory.apps.filter { !$0.isClosed }
         guard let client else { return reply(.failure(503, "The broker is about to end.")) }
@@ -144,18 +144,19 @@ extension WebhookWorker {
             guard let name else {
                 return reply(.failure(400, "There are \(serving.count) apps: say which with --app ID."))
             }
-            return reply(.failure(404, "There is no app \(name)."))
+            return reply(.failure(404, "There is no app \"\(name)\"."))
         }
         let now = now
         var endpoint = WebhookEndpoint(id: WebhookEndpointID(Randomness.uint64()), url: url)
-        endpoint.allowsPrivate = true
+        endpoint.allowsPrivate = app.settings.webhooks.contains { $0.allowsPrivate }
         if let configured = app.settings.webhooks.first(where: { $0.url == url }) {
             let id = endpoint.id
             endpoint = configured
             endpoint.id = id
         }
         let happening = Happening(
-            app: app.index, kind: .channelOccupied, channel: Array("starling-test".utf8), milliseconds: now.milliseconds)
+            app: app.index, kind: .channelOccupied, channel: Array("starling-test".utf8), milliseconds: now.milliseconds
+        )
         let event = WebhookEvent(
             id: WebhookEvent.ID(run: Randomness.uint64(), number: 0), kind: happening.kind, app: app.settings.id,
             channel: happening.channel, unixMilliseconds: now.unixMilliseconds, json: Envelope.object(of: happening))
