@@ -13,7 +13,7 @@ extension WebhookWorker {
         switch request {
         case .endpoints(let app): reply(known(app) ?? .endpoints(reports(app)))
         case .attempts(let app, let limit):
-            reply(known(app) ?? .attempts(attempts.records(app: app).suffix(limit)))
+            reply(known(app) ?? .attempts(Array(attempts.records(app: app).suffix(limit))))
         case .explain(.endpoint(let endpoint)): reply(explain(endpoint))
         case .explain(.event(let event)): reply(explain(event))
         case .retry(let choice): reply(retry(choice))
@@ -26,7 +26,7 @@ extension WebhookWorker {
     /// Nil: the app is there, or none was asked for.
     private func known(_ app: String?) -> ControlReply? {
         guard let app, self.app(app) == nil else { return nil }
-        return .failure(404, "There is no app \(app).")
+        return .failure(404, "There is no app \"\(app)\".")
     }
 
     private func app(_ id: String) -> App? { directory.app(id: Array(id.utf8).span) }
@@ -52,13 +52,19 @@ extension WebhookWorker {
     private func explain(_ endpoint: WebhookEndpointID) -> ControlReply {
         let letters = queues.letters.all.filter { $0.endpoint == endpoint }
         let queue = queues.queue(of: endpoint)
-        guard var report = queue.map(report) ?? letters.last.map({ EndpointReport(id: endpoint, app: $0.event.app, url: "") })
-        else { return nothing(.endpoint(endpoint)) }
-        if queue == nil { (report.deadLetters, report.isRemoved) = (letters.count, true) }
+        var shown: EndpointReport
+        if let queue {
+            shown = report(queue)
+        } else if let last = letters.last {
+            shown = EndpointReport(id: endpoint, app: last.event.app, url: "")
+            (shown.deadLetters, shown.isRemoved) = (letters.count, true)
+        } else {
+            return nothing(.endpoint(endpoint))
+        }
+        let tries = attempts.records(app: shown.app).filter { $0.endpoint == endpoint }
         return .endpoint(
-            report, settings: report.isRemoved ? nil : queue?.target.endpoint,
-            deadLetters: letters.suffix(Self.lettersShown),
-            attempts: attempts.records(app: report.app).filter { $0.endpoint == endpoint }.suffix(Self.attemptsShown))
+            shown, settings: shown.isRemoved ? nil : queue?.target.endpoint,
+            deadLetters: Array(letters.suffix(Self.lettersShown)), attempts: Array(tries.suffix(Self.attemptsShown)))
     }
 
     private func explain(_ id: WebhookEvent.ID) -> ControlReply {
@@ -76,7 +82,8 @@ extension WebhookWorker {
             let url = queues.target(of: letter.endpoint)?.endpoint.url.shown ?? ""
             places.append(EventPlace(endpoint: letter.endpoint, url: url, state: .dead, reason: letter.reason))
         }
-        return found.map { .event($0, places) } ?? nothing(.event(id))
+        guard let found else { return nothing(.event(id)) }
+        return .event(found, places)
     }
 
     private func nothing(_ name: WebhookName) -> ControlReply {
@@ -126,28 +133,30 @@ extension WebhookWorker {
 
     // MARK: Trying
 
-    /// Sends one event at once: as the endpoint of that URL would get it, if there is one, with no queue and no second attempt. Who asks is the operator
-    /// of this machine, so that of an URL that is not configured every address may be called.
+    /// Sends one event at once: as the endpoint of that URL would get it, if there is one, with no queue and no second attempt. To a URL that is
+    /// not configured as far as the app's endpoints may go.
     private func test(_ url: WebURL, _ name: String?, _ reply: @escaping @Sendable (ControlReply) -> Void) {
         let serving = directory.apps.filter { !$0.isClosed }
         guard let client else { return reply(.failure(503, "The broker is about to end.")) }
         guard let app = name.map({ self.app($0) }) ?? (serving.count == 1 ? serving[0] : nil), !app.isClosed,
             let key = app.keys.first
         else {
-            return reply(
-                name.map { .failure(404, "There is no app \($0).") }
-                    ?? .failure(400, "There are \(serving.count) apps: say which with --app ID."))
+            guard let name else {
+                return reply(.failure(400, "There are \(serving.count) apps: say which with --app ID."))
+            }
+            return reply(.failure(404, "There is no app \"\(name)\"."))
         }
         let now = now
         var endpoint = WebhookEndpoint(id: WebhookEndpointID(Randomness.uint64()), url: url)
-        endpoint.allowsPrivate = true
+        endpoint.allowsPrivate = app.settings.webhooks.contains { $0.allowsPrivate }
         if let configured = app.settings.webhooks.first(where: { $0.url == url }) {
             let id = endpoint.id
             endpoint = configured
             endpoint.id = id
         }
         let happening = Happening(
-            app: app.index, kind: .channelOccupied, channel: Array("starling-test".utf8), milliseconds: now.milliseconds)
+            app: app.index, kind: .channelOccupied, channel: Array("starling-test".utf8), milliseconds: now.milliseconds
+        )
         let event = WebhookEvent(
             id: WebhookEvent.ID(run: Randomness.uint64(), number: 0), kind: happening.kind, app: app.settings.id,
             channel: happening.channel, unixMilliseconds: now.unixMilliseconds, json: Envelope.object(of: happening))
