@@ -24,7 +24,7 @@ struct Reload {
 
     /// - Parameter isHurried: whether something else waits for this thread, so that no loop is waited for.
     init(
-        _ state: ServerState, _ webhooks: WebhookKeeper? = nil, _ load: @escaping Server.LoadAgain,
+        _ state: ServerState, _ load: @escaping Server.LoadAgain, webhooks: WebhookKeeper? = nil,
         isHurried: @escaping () -> Bool = { false }
     ) {
         (self.state, self.webhooks, self.load, self.isHurried) = (state, webhooks, load, isHurried)

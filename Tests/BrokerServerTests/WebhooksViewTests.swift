@@ -25,7 +25,8 @@ struct WebhooksViewTests {
     }
 
     static let (taken, busy, hanging) = (
-        AttemptOutcome.answered(status: 204, retryAfterSeconds: nil), AttemptOutcome.answered(status: 503, retryAfterSeconds: 30),
+        AttemptOutcome.answered(status: 204, retryAfterSeconds: nil),
+        AttemptOutcome.answered(status: 503, retryAfterSeconds: 30),
         AttemptOutcome.failed(AttemptFailure(.timeout, "no answer within 4 s"))
     )
 
@@ -37,7 +38,9 @@ struct WebhooksViewTests {
 
     @Test("A list has its columns below one another")
     func list() throws {
-        var (fine, late, gone) = (Self.report(Self.first, "shop"), Self.report(Self.second, "a"), Self.report(Self.second, "b"))
+        var (fine, late, gone) = (
+            Self.report(Self.first, "shop"), Self.report(Self.second, "a"), Self.report(Self.second, "b")
+        )
         (late.waiting, late.oldestMilliseconds, late.failures, late.retryMilliseconds) = (12_345, 240_900, 3, 7_100)
         (late.deadLetters, gone.isRemoved, gone.failures, gone.waiting) = (20, true, 1, 1)
         fine.deadLetters = 0
@@ -61,7 +64,9 @@ struct WebhooksViewTests {
 
     @Test("Attempts tell how they ended")
     func attempts() throws {
-        let reply = ControlReply.attempts([Self.attempt(Self.taken), Self.attempt(Self.busy), Self.attempt(Self.hanging)])
+        let reply = ControlReply.attempts([
+            Self.attempt(Self.taken), Self.attempt(Self.busy), Self.attempt(Self.hanging),
+        ])
         let line = "2025-11-30 05:21:07  shop  0000000000000012  0000000000000001-1f       3   12  4001  "
         #expect(
             try view(.attempts(app: nil), reply).text == """
@@ -88,7 +93,8 @@ struct WebhooksViewTests {
         settings.batchMilliseconds = 50
         let letter = DeadLetter(
             event: Self.event, endpoint: Self.first, unixMilliseconds: 1_764_480_367_123, reason: "it was 500")
-        let reply = ControlReply.endpoint(report, settings: settings, deadLetters: [letter], attempts: [Self.attempt(Self.taken)])
+        let reply = ControlReply.endpoint(
+            report, settings: settings, deadLetters: [letter], attempts: [Self.attempt(Self.taken)])
         #expect(
             try view(.show(id: ""), reply).text == """
                 endpoint  0000000000000012
@@ -175,22 +181,14 @@ struct WebhooksViewTests {
 
     @Test("What is missing, or of another kind, reads as nothing")
     func missing() throws {
-        let answer = try #require(ControlAnswer(Array("{\"a\":1,\"b\":\"2\",\"c\":[1,{},\"x\"],\"d\":true,\"e\":1.5}".utf8)))
-        #expect(answer.text("a") == nil && answer.text("z") == nil && answer.number("b") == nil && answer.number("e") == nil)
+        let answer = try #require(
+            ControlAnswer(Array("{\"a\":1,\"b\":\"2\",\"c\":[1,{},\"x\"],\"d\":true,\"e\":1.5}".utf8)))
+        #expect(
+            answer.text("a") == nil && answer.text("z") == nil && answer.number("b") == nil && answer.number("e") == nil
+        )
         #expect(answer.number("a") == 1 && answer.text("b") == "2")
         #expect(answer.isTrue("d") && !answer.isTrue("a") && !answer.isTrue("z"))
         #expect(answer.objects("c").count == 1 && answer.texts("c") == ["x"] && answer.objects("b").isEmpty)
         #expect(answer.object("a") == nil)
-    }
-
-    @Test("A test is refused before it is asked when the ID is none")
-    func noID() {
-        let inquiry = WebhookInquiry(question: .show(id: "12"), stateDirectory: "/nowhere", timeoutSeconds: 1)
-        do {
-            _ = try WebhooksCommand.run(inquiry, isColored: false)
-            Issue.record("it was asked")
-        } catch {
-            #expect(error.exitCode == 2 && error.text.hasPrefix("\"12\" is no ID"))
-        }
     }
 }

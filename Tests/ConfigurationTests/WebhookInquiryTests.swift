@@ -33,7 +33,10 @@ import Wire
     @Test("How it is asked and printed")
     func options() {
         let given = inquiry(["webhooks", "list", "--json", "--timeout", "3", "--state-directory=/state"])
-        #expect(given == WebhookInquiry(question: .list(app: nil), stateDirectory: "/state", printsJSON: true, timeoutSeconds: 3))
+        #expect(
+            given
+                == WebhookInquiry(
+                    question: .list(app: nil), stateDirectory: "/state", printsJSON: true, timeoutSeconds: 3))
     }
 
     @Test("The state directory is found as serve would find it; what is said needs no configuration")
@@ -49,7 +52,9 @@ import Wire
     }
 
     static let faults: [Row<([String], String)>] = [
-        Row("nothing known", (["list"], "webhooks list asks a running broker in its state directory, and none is known: ")),
+        Row(
+            "nothing known",
+            (["list"], "webhooks list asks a running broker in its state directory, and none is known: ")),
         Row("no ID", (["show"], "webhooks show needs an ID; webhooks list has those of the endpoints")),
         Row("two IDs", (["show", "x", "y"], "unexpected argument \"y\"")),
         Row("an ID of a list", (["list", "x"], "unexpected argument \"x\"")),
@@ -60,7 +65,9 @@ import Wire
         Row("an app of a retry", (["retry", "--all", "--app", "x"], "webhooks retry takes no --app")),
         Row("no URL", (["test"], "webhooks test needs a URL")),
         Row("another scheme", (["test", "ftp://x"], "the URL must begin with https:// or http://")),
-        Row("no patience", (["list", "--timeout=0"], "flag --timeout=0: must be a whole number from 1 to 300 (seconds)")),
+        Row(
+            "no patience",
+            (["list", "--timeout=0"], "flag --timeout=0: must be a whole number from 1 to 300 (seconds)")),
         Row("a slip", (["lst"], "unknown command webhooks \"lst\" — did you mean list?")),
         Row("an unknown option", (["list", "--jsn"], "unknown option --jsn — did you mean --json?")),
         Row("no command", ([], "webhooks needs a command: list, show, attempts, retry, purge, test, verify")),

@@ -38,7 +38,7 @@ struct ControlRequestTests {
 
     struct Fault: Sendable {
         var method: String, target: String, body: String, status: Int, text: String
-        init(_ method: String, _ target: String, _ body: String = "", _ status: Int, _ text: String) {
+        init(_ method: String, _ target: String, _ status: Int, _ text: String, body: String = "") {
             (self.method, self.target, self.body, self.status, self.text) = (method, target, body, status, text)
         }
     }
@@ -50,11 +50,11 @@ struct ControlRequestTests {
         Row("elsewhere", Fault("GET", "/metrics", 404, "There is nothing here but /webhooks and what is below it")),
         Row("too deep", Fault("GET", "/webhooks/a/b", 404, "There is nothing here but /webhooks and what is below it")),
         Row("a write by reading", Fault("GET", "/webhooks/retry", 405, "It is asked with POST here")),
-        Row("a read by writing", Fault("POST", "/webhooks", "{}", 405, "It is asked with GET here")),
+        Row("a read by writing", Fault("POST", "/webhooks", 405, "It is asked with GET here", body: "{}")),
         Row("an ID by writing", Fault("DELETE", "/webhooks/00ab000000000012", 405, "It is asked with GET here")),
         Row("no ID", Fault("GET", "/webhooks/12", 400, idText)),
         Row("an ID in capitals", Fault("GET", "/webhooks/00AB000000000012", 400, idText)),
-        Row("a body where none is", Fault("GET", "/webhooks", "{}", 400, "A GET has no body here")),
+        Row("a body where none is", Fault("GET", "/webhooks", 400, "A GET has no body here", body: "{}")),
         Row("an unknown field", Fault("GET", "/webhooks?apps=x", 400, "\"apps\" is not known here")),
         Row("a field of another question", Fault("GET", "/webhooks?limit=5", 400, "\"limit\" is not known here")),
         Row(
@@ -64,31 +64,36 @@ struct ControlRequestTests {
         Row("half an escape", Fault("GET", "/webhooks?app=%4", 400, "The query has a % without two digits behind it")),
         Row("no attempts", Fault("GET", "/webhooks/attempts?limit=0", 400, "\"limit\" is a number from 1 to 1000")),
         Row("too many", Fault("GET", "/webhooks/attempts?limit=1001", 400, "\"limit\" is a number from 1 to 1000")),
-        Row("neither", Fault("POST", "/webhooks/retry", "{}", 400, "One of \"id\" and \"all\": true is wanted")),
+        Row("neither", Fault("POST", "/webhooks/retry", 400, "One of \"id\" and \"all\": true is wanted", body: "{}")),
         Row(
             "both",
             Fault(
-                "POST", "/webhooks/purge", "{\"all\":true,\"id\":\"00ab000000000012\"}", 400,
-                "One of \"id\" and \"all\": true is wanted")),
+                "POST", "/webhooks/purge", 400, "One of \"id\" and \"all\": true is wanted",
+                body: "{\"all\":true,\"id\":\"00ab000000000012\"}")),
         Row(
             "not all",
-            Fault("POST", "/webhooks/purge", "{\"all\":false}", 400, "One of \"id\" and \"all\": true is wanted")),
-        Row("a number", Fault("POST", "/webhooks/purge", "{\"id\":12}", 400, "\"id\" is a text, or true")),
-        Row("no object", Fault("POST", "/webhooks/purge", "[]", 400, "Invalid JSON: an object was expected (byte 0)")),
+            Fault("POST", "/webhooks/purge", 400, "One of \"id\" and \"all\": true is wanted", body: "{\"all\":false}")),
+        Row("a number", Fault("POST", "/webhooks/purge", 400, "\"id\" is a text, or true", body: "{\"id\":12}")),
         Row(
-            "no body", Fault("POST", "/webhooks/purge", "", 400, "Invalid JSON: the text ends inside a value (byte 0)")),
+            "no object",
+            Fault("POST", "/webhooks/purge", 400, "Invalid JSON: an object was expected (byte 0)", body: "[]")),
+        Row(
+            "no body",
+            Fault("POST", "/webhooks/purge", 400, "Invalid JSON: the text ends inside a value (byte 0)", body: "")),
         Row(
             "more than all",
-            Fault("POST", "/webhooks/retry", "{\"all\":true,\"app\":\"x\"}", 400, "\"app\" is not known here")),
-        Row("no URL", Fault("POST", "/webhooks/test", "{\"app\":\"x\"}", 400, "The member \"url\" is missing")),
+            Fault("POST", "/webhooks/retry", 400, "\"app\" is not known here", body: "{\"all\":true,\"app\":\"x\"}")),
+        Row("no URL", Fault("POST", "/webhooks/test", 400, "The member \"url\" is missing", body: "{\"app\":\"x\"}")),
         Row(
             "another scheme",
             Fault(
-                "POST", "/webhooks/test", "{\"url\":\"ftp://example.com/\"}", 400,
-                "The URL must begin with https:// or http://")),
+                "POST", "/webhooks/test", 400, "The URL must begin with https:// or http://",
+                body: "{\"url\":\"ftp://example.com/\"}")),
         Row(
             "half a character",
-            Fault("POST", "/webhooks/test", "{\"url\":\"\\ud800\"}", 400, "A text has half of a surrogate pair in it")),
+            Fault(
+                "POST", "/webhooks/test", 400, "A text has half of a surrogate pair in it",
+                body: "{\"url\":\"\\ud800\"}")),
     ]
 
     @Test("What cannot be asked is told why", arguments: faults)

@@ -1,5 +1,6 @@
 internal import BrokerCore
 internal import Telemetry
+internal import Wire
 
 /// What the log says of deliveries: when an endpoint begins to fail and when it takes again, and each second what was given up. Never a query or
 /// a header's value, which may be secrets. Time is an argument.
@@ -7,7 +8,8 @@ struct DeliveryLog {
     /// What is to be said of an endpoint.
     private struct Losses {
         var fields: [LogField]
-        var (buried, dropped) = (0, 0)
+        var buried = 0
+        var dropped = 0
         var reason = ""
     }
 
@@ -41,7 +43,8 @@ struct DeliveryLog {
 
     /// - Parameter target: nil: the endpoint is not known any more.
     mutating func buried(_ letter: DeadLetter, _ target: DeliveryTarget?) {
-        let fields = target.map(Self.fields) ?? [("app", letter.event.app), ("endpoint", letter.endpoint)]
+        var fields: [LogField] = [("app", letter.event.app), ("endpoint", letter.endpoint)]
+        if let target { fields = Self.fields(target) }
         losses[letter.endpoint, default: Losses(fields: fields)].buried += 1
         losses[letter.endpoint]?.reason = letter.reason
     }

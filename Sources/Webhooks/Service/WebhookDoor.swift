@@ -35,10 +35,10 @@ final class WebhookDoor: Sendable {
 
     func take() -> [WebhookCommand] {
         guard hasCommands else { return [] }
-        return commands.withLock {
+        return commands.withLock { commands in
             areWaiting.store(false, ordering: .sequentiallyConsistent)
-            defer { $0 = [] }
-            return $0
+            defer { commands = [] }
+            return commands
         }
     }
 

@@ -1,7 +1,7 @@
 public import BrokerCore
 internal import Crypto
 internal import PusherProtocol
-public import Reactor
+internal import Reactor
 internal import Synchronization
 internal import Telemetry
 

@@ -13,7 +13,7 @@ extension WebhookWorker {
         switch request {
         case .endpoints(let app): reply(known(app) ?? .endpoints(reports(app)))
         case .attempts(let app, let limit):
-            reply(known(app) ?? .attempts(attempts.records(app: app).suffix(limit)))
+            reply(known(app) ?? .attempts(Array(attempts.records(app: app).suffix(limit))))
         case .explain(.endpoint(let endpoint)): reply(explain(endpoint))
         case .explain(.event(let event)): reply(explain(event))
         case .retry(let choice): reply(retry(choice))
@@ -52,13 +52,19 @@ extension WebhookWorker {
     private func explain(_ endpoint: WebhookEndpointID) -> ControlReply {
         let letters = queues.letters.all.filter { $0.endpoint == endpoint }
         let queue = queues.queue(of: endpoint)
-        guard var report = queue.map(report) ?? letters.last.map({ EndpointReport(id: endpoint, app: $0.event.app, url: "") })
-        else { return nothing(.endpoint(endpoint)) }
-        if queue == nil { (report.deadLetters, report.isRemoved) = (letters.count, true) }
+        var shown: EndpointReport
+        if let queue {
+            shown = report(queue)
+        } else if let last = letters.last {
+            shown = EndpointReport(id: endpoint, app: last.event.app, url: "")
+            (shown.deadLetters, shown.isRemoved) = (letters.count, true)
+        } else {
+            return nothing(.endpoint(endpoint))
+        }
+        let tries = attempts.records(app: shown.app).filter { $0.endpoint == endpoint }
         return .endpoint(
-            report, settings: report.isRemoved ? nil : queue?.target.endpoint,
-            deadLetters: letters.suffix(Self.lettersShown),
-            attempts: attempts.records(app: report.app).filter { $0.endpoint == endpoint }.suffix(Self.attemptsShown))
+            shown, settings: shown.isRemoved ? nil : queue?.target.endpoint,
+            deadLetters: Array(letters.suffix(Self.lettersShown)), attempts: Array(tries.suffix(Self.attemptsShown)))
     }
 
     private func explain(_ id: WebhookEvent.ID) -> ControlReply {
@@ -76,7 +82,8 @@ extension WebhookWorker {
             let url = queues.target(of: letter.endpoint)?.endpoint.url.shown ?? ""
             places.append(EventPlace(endpoint: letter.endpoint, url: url, state: .dead, reason: letter.reason))
         }
-        return found.map { .event($0, places) } ?? nothing(.event(id))
+        guard let found else { return nothing(.event(id)) }
+        return .event(found, places)
     }
 
     private func nothing(_ name: WebhookName) -> ControlReply {
@@ -134,9 +141,10 @@ extension WebhookWorker {
         guard let app = name.map({ self.app($0) }) ?? (serving.count == 1 ? serving[0] : nil), !app.isClosed,
             let key = app.keys.first
         else {
-            return reply(
-                name.map { .failure(404, "There is no app \($0).") }
-                    ?? .failure(400, "There are \(serving.count) apps: say which with --app ID."))
+            guard let name else {
+                return reply(.failure(400, "There are \(serving.count) apps: say which with --app ID."))
+            }
+            return reply(.failure(404, "There is no app \(name)."))
         }
         let now = now
         var endpoint = WebhookEndpoint(id: WebhookEndpointID(Randomness.uint64()), url: url)
