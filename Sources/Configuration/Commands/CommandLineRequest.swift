@@ -11,6 +11,8 @@ public enum CommandLineRequest: Sendable {
     case health(HealthTarget)
     /// Let a running broker load its settings again; leave with 0 when it did.
     case reload(ReloadTarget)
+    /// Ask a running broker about its webhooks, over its control socket.
+    case webhooks(WebhookInquiry)
     /// See to an authority and a certificate for development.
     case developmentTLS(DevelopmentTLS)
     /// Run the load generator, which reads these arguments itself.
@@ -40,7 +42,9 @@ public enum CommandLineRequest: Sendable {
         }
     }
 
-    static let commands = ["serve", "start", "config", "version", "health", "reload", "tls", "webhooks", "bench", "help"]
+    static let commands = [
+        "serve", "start", "config", "version", "health", "reload", "tls", "webhooks", "bench", "help",
+    ]
 
     /// `help`, `help COMMAND`; the load generator knows its own.
     private static func help(_ topic: [String]) -> CommandLineRequest {

@@ -167,7 +167,7 @@ struct Commands {
     }
 
     /// A number that a command takes, or what is wrong with it.
-    private func number(
+    func number(
         _ name: String, _ flags: FlagParser.Result, _ range: ClosedRange<Int>, unit: String = "", standard: Int
     ) -> (number: Int?, fault: CommandLineRequest) {
         let text = "must be a whole number from \(range.lowerBound) to \(range.upperBound)\(unit)"

@@ -25,6 +25,8 @@ enum HelpText {
           health [HOST:PORT|URL]     ask a running broker; exit code 0 when it is ready [--timeout SECONDS] [--tls]
           reload                     let a running broker load its settings again [--pid PID] [--timeout SECONDS]
           tls dev [NAME…]            a certificate for this machine, from an authority of your own [--directory DIR]
+          webhooks list | show ID | attempts | retry ID | purge ID | test URL
+                                     look into the webhooks of a running broker [--state-directory DIR] [--json]
           webhooks verify            check the signature of a webhook, offline [--app ID | --secret TEXT]
           bench SCENARIO             put load on a broker and report [bench --help]
           version                    print the version [--json]
@@ -104,13 +106,28 @@ enum HelpText {
         """
 
     static let webhooks = """
-        Usage: starling webhooks verify --app ID | --secret TEXT | --secret-file FILE
+        Usage: starling webhooks list|attempts [--app ID]
+               starling webhooks show ID
+               starling webhooks retry|purge ID|--all
+               starling webhooks test URL [--app ID] [--allow-private]
+                 each with [--json] [--timeout SECONDS] [--state-directory DIR | OPTIONS of serve]
+               starling webhooks verify --app ID | --secret TEXT | --secret-file FILE
                                         [--signature DIGITS] [--body FILE|-] [OPTIONS of serve]
 
+          list       the endpoints: what waits, how old the oldest is, dead letters, when the next attempt is
+          show       what ID is, an endpoint's or an event's (X-Starling-Event-Id): how it is there, and why
+          attempts   the last 1,000 attempts to deliver of each app, the newest last
+          retry      dead letters wait again, of an endpoint or one event, and what waits there is tried at once
+          purge      dead letters are forgotten
+          test       send one channel_occupied event to URL at once, as to an endpoint of an app, and say how that went
           verify     whether DIGITS, what stood in X-Pusher-Signature, is the signature of the body: exit code 0 or 1, and
                      the likely cause. The body is read from standard input unless FILE is given; it may also be the whole
                      request as it was recorded, and then its head has the signature. --app takes the secrets of an app of
                      the configuration. Nothing is sent
+
+        All but verify ask the running broker over the socket "control" in its state directory, as the user that it runs as or
+        as root. --json prints an object a line. Exit code 0, 1 when it could not be done (a test that failed too), 2 for a wrong
+        command line, 69 when no broker is there, 124 when it did not answer in time.
 
         """
 
