@@ -59,7 +59,7 @@ import Wire
         (
             "[{\"url\": \"https://a.example\", \"headers\": {\"Content-Type\": \"x\", \"Y\": \"z\"}}]",
             [
-                "config.json:2:44: warning: appManager.array.apps[0].webhooks[0].headers: \"Content-Type\" is written by the broker itself; not taken over"
+                "config.json:2:43: warning: appManager.array.apps[0].webhooks[0].headers: \"Content-Type\" is written by the broker itself; not taken over"
             ], 1
         ),
         (
@@ -72,7 +72,7 @@ import Wire
         (
             "[{\"url\": \"https://a.example\", \"event_types\": [\"client_event\", \"client_evnt\"]}]",
             [
-                "config.json:2:64: warning: appManager.array.apps[0].webhooks[0].event_types: \"client_evnt\" is no event of webhooks; not taken over — did you mean \"client_event\"?"
+                "config.json:2:63: warning: appManager.array.apps[0].webhooks[0].event_types: \"client_evnt\" is no event of webhooks; not taken over — did you mean \"client_event\"?"
             ], 1
         ),
         (

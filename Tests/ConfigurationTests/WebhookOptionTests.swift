@@ -70,7 +70,7 @@ import Wire
             ])
         #expect(
             load(["--webhooks=[{\"url\": \"http://a.example\", \"event\": 1}]"], env: env).lines == [
-                "flag --webhooks:1:31: unknown key \"event\" in webhooks[0] — did you mean \"events\"?"
+                "flag --webhooks:1:30: unknown key \"event\" in webhooks[0] — did you mean \"events\"?"
             ])
         #expect(
             load(env: env.merging(["STARLING_WEBHOOKS": "[{\"url\": \"http://10.1.1.1\"}]"]) { $1 }).lines.first?
