@@ -18,7 +18,7 @@ extension WebhookWorker {
         case .explain(.event(let event)): reply(explain(event))
         case .retry(let choice): reply(retry(choice))
         case .purge(let choice): reply(purge(choice))
-        case .test(let url, let app): test(url, app, reply)
+        case .test(let url, let app, let allowsPrivate): test(url, app, allowsPrivate, reply)
         }
         passOnNews(now)
     }
@@ -133,9 +133,11 @@ extension WebhookWorker {
 
     // MARK: Trying
 
-    /// Sends one event at once: as the endpoint of that URL would get it, if there is one, with no queue and no second attempt. To a URL that is
-    /// not configured as far as the app's endpoints may go.
-    private func test(_ url: WebURL, _ name: String?, _ reply: @escaping @Sendable (ControlReply) -> Void) {
+    /// Sends one event at once: as the endpoint of that URL would get it, if there is one, with no queue and no second attempt. What the guard would refuse
+    /// is refused here too, unless it is asked for: a test that succeeds where no webhook gets through would tell nothing.
+    private func test(
+        _ url: WebURL, _ name: String?, _ allowsPrivate: Bool, _ reply: @escaping @Sendable (ControlReply) -> Void
+    ) {
         let serving = directory.apps.filter { !$0.isClosed }
         guard let client else { return reply(.failure(503, "The broker is about to end.")) }
         guard let app = name.map({ self.app($0) }) ?? (serving.count == 1 ? serving[0] : nil), !app.isClosed,
@@ -148,7 +150,7 @@ extension WebhookWorker {
         }
         let now = now
         var endpoint = WebhookEndpoint(id: WebhookEndpointID(Randomness.uint64()), url: url)
-        endpoint.allowsPrivate = app.settings.webhooks.contains { $0.allowsPrivate }
+        endpoint.allowsPrivate = allowsPrivate
         if let configured = app.settings.webhooks.first(where: { $0.url == url }) {
             let id = endpoint.id
             endpoint = configured
