@@ -250,7 +250,13 @@ def test_another_user_is_told_to_be_the_right_one(broker, state, command):
         if "cannot execute" in done.stderr or done.returncode == 126:
             pytest.skip("nobody may not run the binary")
         assert done.returncode == 1 and "the user that the broker runs as, or as root" in done.stderr, done
+        # Whatever becomes of the file: the kernel says who is at the other end.
+        (state / "control").chmod(0o666)
+        done = command.run("list", user=65534, cwd="/")
+        assert done.returncode == 1 and "hung up" in done.stderr and done.stdout == "", done
+        assert "another user asks at the control socket" in broker.log()
     finally:
+        (state / "control").chmod(0o600)
         for parent, mode in zip(parents, modes):
             parent.chmod(mode)
     assert stat.S_IMODE(state.stat().st_mode) == before
