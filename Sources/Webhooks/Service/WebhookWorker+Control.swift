@@ -26,7 +26,7 @@ extension WebhookWorker {
     /// Nil: the app is there, or none was asked for.
     private func known(_ app: String?) -> ControlReply? {
         guard let app, self.app(app) == nil else { return nil }
-        return .failure(404, "There is no app \(app).")
+        return .failure(404, "There is no app \"\(app)\".")
     }
 
     private func app(_ id: String) -> App? { directory.app(id: Array(id.utf8).span) }
@@ -146,7 +146,7 @@ extension WebhookWorker {
             guard let name else {
                 return reply(.failure(400, "There are \(serving.count) apps: say which with --app ID."))
             }
-            return reply(.failure(404, "There is no app \(name)."))
+            return reply(.failure(404, "There is no app \"\(name)\"."))
         }
         let now = now
         var endpoint = WebhookEndpoint(id: WebhookEndpointID(Randomness.uint64()), url: url)
