@@ -57,7 +57,9 @@ final class MemoryDisk: SpoolDisk {
 
     func write(_ file: CInt, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(IOError) -> Int {
         try count(.write)
-        guard let name = opened[file], var content = files[name]?.bytes else { throw IOError(call: "write", code: EBADF) }
+        guard let name = opened[file], var content = files[name]?.bytes else {
+            throw IOError(call: "write", code: EBADF)
+        }
         let used = files.values.reduce(0) { $0 + $1.bytes.count }
         let taken = min(bytes.count, writeMax, max(0, room - used))
         guard taken > 0 else { throw IOError(call: "write", code: ENOSPC) }
@@ -75,7 +77,9 @@ final class MemoryDisk: SpoolDisk {
 
     func sync(_ file: CInt) throws(IOError) {
         try count(.sync)
-        guard let name = opened[file], let content = files[name]?.bytes else { throw IOError(call: "fdatasync", code: EBADF) }
+        guard let name = opened[file], let content = files[name]?.bytes else {
+            throw IOError(call: "fdatasync", code: EBADF)
+        }
         files[name]?.synced = content
     }
 

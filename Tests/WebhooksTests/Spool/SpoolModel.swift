@@ -72,7 +72,9 @@ struct RandomOwner {
             case 0...5: orders.operations.append(.append(newEntry()))
             case 6: if let letter = death() { orders.operations.append(.bury(letter)) }
             case 7:
-                guard let key = model.letters.keys.min(by: { ($0.event, $0.endpoint) < ($1.event, $1.endpoint) }) else { continue }
+                guard let key = model.letters.keys.min(by: { ($0.event, $0.endpoint) < ($1.event, $1.endpoint) }) else {
+                    continue
+                }
                 if let letter = model.letters[key], random.oneIn(3) {
                     var again = letter
                     again.unixMilliseconds += 1
@@ -109,7 +111,8 @@ struct RandomOwner {
     private mutating func death() -> DeadLetter? {
         let endpoint = random.pick(endpoints)
         guard let event = model.oldest(of: endpoint) else { return nil }
-        let letter = DeadLetter(event: event, endpoint: endpoint, unixMilliseconds: Int64(random.int(0...99)), reason: "500")
+        let letter = DeadLetter(
+            event: event, endpoint: endpoint, unixMilliseconds: Int64(random.int(0...99)), reason: "500")
         model.bury(letter)
         return letter
     }

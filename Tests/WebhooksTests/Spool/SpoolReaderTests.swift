@@ -42,7 +42,8 @@ struct SpoolReaderTests {
     func frozen() {
         let entry = SpoolEntry(
             event: WebhookEvent(
-                id: WebhookEvent.ID(run: 0x0102_0304_0506_0708, number: 9), kind: .memberRemoved, app: "a", channel: [0x63],
+                id: WebhookEvent.ID(run: 0x0102_0304_0506_0708, number: 9), kind: .memberRemoved, app: "a",
+                channel: [0x63],
                 unixMilliseconds: 0x18B, json: Array("{}".utf8)), endpoints: [WebhookEndpointID(0x1122)])
         let bytes = Sample.segment(26, [.event(entry), .checkpoint(next: 10, [])]).bytes
         let text = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
@@ -73,7 +74,8 @@ struct SpoolReaderTests {
         var event = Sample.event(1)
         event.app = long
         var rows: [SpoolRecord] = [
-            .buried(Sample.letter(1, reason: long)), .event(SpoolEntry(event: event, endpoints: [WebhookEndpointID(1)])),
+            .buried(Sample.letter(1, reason: long)),
+            .event(SpoolEntry(event: event, endpoints: [WebhookEndpointID(1)])),
             .event(Sample.entry(1, [])), .event(Sample.entry(0)), .event(Sample.entry(SpoolFormat.numberMax + 1)),
             .event(Sample.entry(1, json: String(repeating: "x", count: SpoolFormat.bodyBytesMax))),
             .event(Sample.entry(1, [UInt64](repeating: 1, count: 65_536))),
@@ -216,9 +218,11 @@ struct SpoolReaderTests {
             changed[place] ^= 0x10
             #expect(SpoolHeader(changed) == .damaged && SpoolHeader(Array(bytes[..<place])) == .damaged)
         }
-        for name in ["000000000000001A.spool", "1a.spool", "000000000000001a.spoo", "lock", "0000000000000000.spool", "+00000000000001a.spool",
-            "ffffffffffffffff.spool"]
-        {
+        for name in [
+            "000000000000001A.spool", "1a.spool", "000000000000001a.spoo", "lock", "0000000000000000.spool",
+            "+00000000000001a.spool",
+            "ffffffffffffffff.spool",
+        ] {
             #expect(SpoolFormat.number(of: name) == nil, "\(name)")
         }
         #expect(SpoolFormat.number(of: "000000000000001a.spool") == 26)

@@ -1,5 +1,6 @@
 import BrokerCore
 import Glibc
+import PusherProtocol
 import TestSupport
 import Testing
 
@@ -44,7 +45,8 @@ struct SpoolRecoveryTests {
         }
     }
 
-    @Test("With sync: batch a power cut takes what came since the last sync, which is never long ago", arguments: 0..<16)
+    @Test(
+        "With sync: batch a power cut takes what came since the last sync, which is never long ago", arguments: 0..<16)
     func powerCutsBatch(seed: Int) throws {
         var owner = RandomOwner(seed: seed)
         var disk = MemoryDisk()
@@ -94,7 +96,9 @@ struct SpoolRecoveryTests {
         for key in model.letters.keys where found.letters[key] == nil {
             #expect(lostLetters.contains(key.event), "\(comment)")
         }
-        for (id, event) in found.events where model.events[id] != nil { #expect(event == model.events[id], "\(comment)") }
+        for (id, event) in found.events where model.events[id] != nil {
+            #expect(event == model.events[id], "\(comment)")
+        }
     }
 
     @Test("A byte that changed anywhere costs no more than what it was in", arguments: 0..<6)
@@ -130,7 +134,9 @@ struct SpoolRecoveryTests {
         let records = readSpool(bytes, segment: number)
         for cut in max(0, bytes.count - 4_096)..<bytes.count {
             var lost: [SpoolRecord] = []
-            for case .record(let record, let at, let count) in records where Int(at) + count > cut { lost.append(record) }
+            for case .record(let record, let at, let count) in records where Int(at) + count > cut {
+                lost.append(record)
+            }
             let damaged = MemoryDisk(disk.bytes.merging([name: Array(bytes[..<cut])]) { $1 })
             try check(damaged, whole, lost: lost, "seed \(seed), cut at \(cut) of \(bytes.count)")
         }
@@ -152,7 +158,9 @@ struct SpoolRecoveryTests {
         files[foreign] = SpoolHeader.bytes(of: 0x1000, version: 9) + [1, 2, 3]
         let other = MemoryDisk(files)
         let (writer, contents) = try other.open()
-        #expect(SpoolModel(contents) == SpoolModel(whole) && contents.notes.contains { $0.hasPrefix("\(foreign): it is of version 9") })
+        #expect(
+            SpoolModel(contents) == SpoolModel(whole)
+                && contents.notes.contains { $0.hasPrefix("\(foreign): it is of version 9") })
         writer.step(SpoolOrders(), now: 1)
         #expect(other.bytes[foreign] == files[foreign], "what another version wrote stays")
         #expect(writer.current?.number == 0x1001)
@@ -206,7 +214,8 @@ struct SpoolRecoveryTests {
             }
             expected += "# \(directory)\n" + Self.text(try disk.open().1)
         }
-        let program = "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/") + "/EndToEnd/spool_files.py"
+        let program =
+            "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/") + "/EndToEnd/spool_files.py"
         let list = (0..<30).map { "\(root)/\($0)" }.joined(separator: " ")
         let pipe = try #require(popen("python3 /\(program) \(list)", "r"))
         var output: [UInt8] = []
@@ -226,7 +235,9 @@ struct SpoolRecoveryTests {
             guard var bytes = files[name], !bytes.isEmpty else { continue }
             for _ in 0..<random.int(0...3) { bytes[random.int(0...bytes.count - 1)] ^= UInt8(random.int(1...255)) }
             if random.oneIn(3) { bytes.removeLast(random.int(0...bytes.count)) }
-            if random.oneIn(3) { bytes.insert(contentsOf: random.bytes(random.int(0...99)), at: random.int(0...bytes.count)) }
+            if random.oneIn(3) {
+                bytes.insert(contentsOf: random.bytes(random.int(0...99)), at: random.int(0...bytes.count))
+            }
             files[name] = bytes
         }
         // Records that mean anything that records can mean.
@@ -244,7 +255,8 @@ struct SpoolRecoveryTests {
         for letter in contents.deadLetters {
             let reason = hex(Array(letter.reason.utf8))
             lines.append(
-                "letter \(String(letter.endpoint.value, radix: 16)) \(letter.unixMilliseconds) \(reason) \(text(letter.event))")
+                "letter \(String(letter.endpoint.value, radix: 16)) \(letter.unixMilliseconds) \(reason) \(text(letter.event))"
+            )
         }
         return (lines + ["next \(contents.nextNumber)"]).map { "\($0)\n" }.joined()
     }

@@ -9,22 +9,29 @@ enum Sample {
     static func event(_ number: UInt64, run: UInt64 = 7, json: String = "{\"name\":\"member_added\"}") -> WebhookEvent {
         WebhookEvent(
             id: WebhookEvent.ID(run: run, number: number), kind: .memberAdded, app: "app-1",
-            channel: Array("presence-a".utf8), unixMilliseconds: 1_700_000_000_000 + Int64(number % 10_000), json: Array(json.utf8))
+            channel: Array("presence-a".utf8), unixMilliseconds: 1_700_000_000_000 + Int64(number % 10_000),
+            json: Array(json.utf8))
     }
 
-    static func entry(_ number: UInt64, _ endpoints: [UInt64] = [1], json: String = "{\"name\":\"member_added\"}") -> SpoolEntry {
+    static func entry(_ number: UInt64, _ endpoints: [UInt64] = [1], json: String = "{\"name\":\"member_added\"}")
+        -> SpoolEntry
+    {
         SpoolEntry(event: event(number, json: json), endpoints: endpoints.map { WebhookEndpointID($0) })
     }
 
-    static func letter(_ number: UInt64, _ endpoint: UInt64 = 1, at: Int64 = 1_700_000_300_000, reason: String = "500") -> DeadLetter {
+    static func letter(_ number: UInt64, _ endpoint: UInt64 = 1, at: Int64 = 1_700_000_300_000, reason: String = "500")
+        -> DeadLetter
+    {
         DeadLetter(
-            event: event(number), endpoint: WebhookEndpointID(endpoint), unixMilliseconds: at + Int64(number), reason: reason)
+            event: event(number), endpoint: WebhookEndpointID(endpoint), unixMilliseconds: at + Int64(number),
+            reason: reason)
     }
 
     static func randomEvent(_ number: UInt64, _ random: inout SeededRandom) -> WebhookEvent {
         WebhookEvent(
             id: WebhookEvent.ID(run: random.next(), number: number), kind: random.pick(WebhookKind.allCases),
-            app: String(decoding: random.text(random.int(0...12)), as: UTF8.self), channel: random.text(random.int(0...20)),
+            app: String(decoding: random.text(random.int(0...12)), as: UTF8.self),
+            channel: random.text(random.int(0...20)),
             unixMilliseconds: Int64(random.int(0...1 << 53)), json: random.text(random.int(0...300)))
     }
 
@@ -64,7 +71,9 @@ enum Sample {
 }
 
 /// What a reader finds in a segment's bytes, given whole or in pieces.
-func readSpool(_ bytes: [UInt8], segment: UInt64, piecesOf most: Int? = nil, _ random: SeededRandom = SeededRandom(seed: 0)) -> [SpoolReader.Item] {
+func readSpool(
+    _ bytes: [UInt8], segment: UInt64, piecesOf most: Int? = nil, _ random: SeededRandom = SeededRandom(seed: 0)
+) -> [SpoolReader.Item] {
     var random = random
     let isWhole = SpoolHeader(bytes) == .segment(segment)
     let body = isWhole ? Array(bytes[SpoolFormat.headerBytes...]) : bytes

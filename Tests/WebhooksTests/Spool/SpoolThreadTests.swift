@@ -1,6 +1,7 @@
 import BrokerCore
 import Glibc
 import Synchronization
+import Telemetry
 import TestSupport
 import Testing
 
@@ -85,7 +86,7 @@ struct SpoolThreadTests {
             ("file", "Cannot use the webhook spool \(root)/file: it is not a directory."),
             ("file/webhooks", "Cannot make the webhook spool \(root)/file/webhooks: it is not a directory."),
             ("link", "Cannot use the webhook spool \(root)/link: it is not a directory."),
-            ("locked", "Cannot lock the webhook spool \(root)/locked: it is not a directory."),
+            ("locked", "Cannot lock the webhook spool \(root)/locked: a symbolic link is in its place."),
         ]
         for (name, text) in rows {
             #expect(throws: SpoolProblem.unusable(text)) { try Spool.open("\(root)/\(name)", SpoolOptions()) {} }

@@ -1,5 +1,6 @@
 import BrokerCore
 import Glibc
+import Telemetry
 import TestSupport
 import Testing
 
@@ -78,18 +79,16 @@ struct SpoolWriterTests {
     @Test("A disk that does not take anything from the start is tried each second")
     func neverWell() throws {
         let disk = MemoryDisk()
+        let writer = try disk.open().0
         disk.fault = { _ in EROFS }
-        let faultless = MemoryDisk()
-        let writer = try faultless.open().0
-        faultless.fault = { _ in EROFS }
         for second in 0..<5 {
             writer.step(Self.events(UInt64(second + 1)...UInt64(second + 1)), now: UInt64(second) * Self.second + 1)
         }
         #expect(writer.facts.isFailing && writer.facts.writeErrors == 5 && writer.facts.notDurable == 5)
-        #expect(faultless.files.isEmpty)
-        faultless.fault = { _ in nil }
+        #expect(disk.files.isEmpty)
+        disk.fault = { _ in nil }
         writer.step(SpoolOrders(), now: 9 * Self.second)
-        #expect(try Self.waiting(faultless) == [1, 2, 3, 4, 5])
+        #expect(try Self.waiting(disk) == [1, 2, 3, 4, 5])
     }
 
     @Test("After a sync that failed the segment is given up, and what is not finished is written anew, once")
@@ -148,7 +147,9 @@ struct SpoolWriterTests {
         let kept = contents.waiting.map(\.event.id.number)
         #expect(kept == Array(kept[0]...2_000) && kept.count > 300, "the newest are kept")
         #expect(Int(writer.facts.eventsDropped) == 1_999 - kept.count && writer.facts.notDurable == 1_999 - kept.count)
-        #expect(writer.facts.bytes == disk.bytes.values.reduce(0) { $0 + $1.count } && writer.facts.segments == disk.files.count)
+        #expect(
+            writer.facts.bytes == disk.bytes.values.reduce(0) { $0 + $1.count }
+                && writer.facts.segments == disk.files.count)
     }
 
     @Test("What one slow endpoint waits for does not hold what others have finished")
@@ -218,7 +219,9 @@ struct SpoolWriterTests {
 
         let inbox = SpoolInbox(bytesMax: 1_000)
         inbox.put((1...20).map { .append(Sample.entry($0)) })
-        inbox.put([.bury(Sample.letter(1)), .forget(SpoolLetterKey(endpoint: WebhookEndpointID(1), event: Sample.event(1).id))])
+        inbox.put([
+            .bury(Sample.letter(1)), .forget(SpoolLetterKey(endpoint: WebhookEndpointID(1), event: Sample.event(1).id)),
+        ])
         inbox.finish(WebhookEndpointID(1), through: 5)
         inbox.finish(WebhookEndpointID(1), through: 4)
         let orders = inbox.take(until: nil)
@@ -235,8 +238,10 @@ struct SpoolWriterTests {
         for number in UInt64(1)...20_000 {
             writer.step(
                 Self.orders(
-                    [.append(Sample.entry(number)), .bury(Sample.letter(1, 5)),
-                        .forget(SpoolLetterKey(endpoint: WebhookEndpointID(5), event: Sample.event(1).id))],
+                    [
+                        .append(Sample.entry(number)), .bury(Sample.letter(1, 5)),
+                        .forget(SpoolLetterKey(endpoint: WebhookEndpointID(5), event: Sample.event(1).id)),
+                    ],
                     finished: [1: number]), now: 5)
         }
         #expect(writer.unwritten.count < 5_000 && writer.facts.notDurable == 0)
