@@ -76,14 +76,14 @@ def test_targets_that_fail_get_everything_in_order_and_delay_nobody(measure, is_
 @pytest.mark.row("W1")
 def test_what_waits_for_a_target_that_hangs_is_bounded(measure, is_long):
     """The oldest go, and are counted; what is left comes in order, and the healthy target never notices."""
-    bound, seconds, rate = (1 << 20, 20, 2_000) if is_long else (1 << 19, 3, 2_000)
+    bound, seconds, rate = 1 << 20, 20 if is_long else 3, 2_000
     with Receiver() as hooks:
         hooks.always(Answer.hang(), "/hanging")
         webhooks = [endpoint(hooks.url("/hanging"), batchEvents=1_000, batchMilliseconds=50, timeoutSeconds=60),
                     endpoint(hooks.url("/well"), batchEvents=100, batchMilliseconds=5)]
         settings = {"webhooks": {"queueBytes": bound}, "apps": [app(webhooks=webhooks)]}
         with Broker(settings) as broker, Crowd(broker.port) as crowd:
-            tenants = Tenants(crowd, 50, "room")
+            tenants = Tenants(crowd, 50, "a-room-with-a-name-" * 8)  # so that few events are many bytes
             tenants.run(seconds, rate)
             last = tenants.settle()
             crowd.until(lambda: has_come(hooks.at("/well"), last), "the healthy target has all", DEADLINE * 3)

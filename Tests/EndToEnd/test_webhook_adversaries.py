@@ -11,12 +11,14 @@ import zlib
 
 import pytest
 
-from harness import Broker, app, wait_until
+from harness import Broker, app, named_app, wait_until
 from receiver import Answer, Connection, Receiver
 from session import DEADLINE
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 LARGEST = 65_536
+# So many may an app have.
+ENDPOINTS = 16
 
 
 def says(*parts: bytes, closes: bool = True, pause: float = 0.0) -> Answer:
@@ -104,18 +106,29 @@ def outcome():
     with Receiver() as hooks, Receiver() as well:
         for name, answer in EVERYBODY.items():
             hooks.always(answer, PATHS[name])
-        events = {"events": ["channel_occupied"], "allowPrivate": True, "timeoutSeconds": 1}
-        apps = [app(webhooks=[{"url": well.url(), **events}, *({"url": hooks.url(path), **events} for path in PATHS.values())])]
-        with Broker({"apps": apps}) as broker, broker.client() as client:
+        def endpoint(receiver: Receiver, path: str = "/") -> dict:
+            return {"url": receiver.url(path), "events": ["channel_occupied"], "allowPrivate": True, "timeoutSeconds": 1}
+
+        paths, names = list(PATHS.values()), []
+        apps = [app(webhooks=[endpoint(well)])]
+        for number in range(0, len(paths), ENDPOINTS):
+            names.append(f"app-{number}")
+            apps.append(named_app(names[-1], webhooks=[endpoint(hooks, path) for path in paths[number:number + ENDPOINTS]]))
+        with contextlib.ExitStack() as stack:
+            broker = stack.enter_context(Broker({"apps": apps}))
+            clients = [stack.enter_context(broker.client_of(name)) for name in names]
+            clients.append(stack.enter_context(broker.client()))
             start = time.monotonic()
-            client.subscribe("one")
+            for client in clients:
+                client.subscribe("one")
             well.wait(1)
             took = time.monotonic() - start
             for name in REFUSED:
                 hooks.wait(2, PATHS[name], DEADLINE * 3)
             for name in TAKEN:
                 hooks.wait(1, PATHS[name])
-            client.subscribe("two")
+            for client in clients:
+                client.subscribe("two")
             well.wait(2)
             for name in TAKEN:
                 hooks.wait(2, PATHS[name], DEADLINE * 3)
