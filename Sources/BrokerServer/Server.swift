@@ -108,7 +108,9 @@ public final class Server {
         }
         backlogs = options.backlogs
         // A reload begins nothing that keeps the server from ending.
-        reload = Reload(state, loadAgain, webhooks: webhooks) { [signals] in signals.isPending([.terminate, .interrupt, .user2]) }
+        reload = Reload(state, loadAgain, webhooks: webhooks) { [signals] in
+            signals.isPending([.terminate, .interrupt, .user2])
+        }
         metrics = try Self.metrics(metricsListener, state) { [port = Int(listening.port), backlogs, webhooks] in
             MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, webhooks: webhooks, port: port)
         }

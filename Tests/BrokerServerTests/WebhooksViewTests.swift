@@ -170,7 +170,7 @@ struct WebhooksViewTests {
             ),
             (Self.hanging, true, "not delivered to https://a/x?…, after 4001 ms: timeout: no answer within 4 s\n"),
         ] {
-            let view = try view(.test(url, app: nil), .tested(Self.attempt(outcome), url))
+            let view = try view(.test(url, app: nil, allowsPrivate: false), .tested(Self.attempt(outcome), url))
             #expect(view.text == text && view.isFailure == isFailure)
             #expect(view.lines.hasPrefix("{\"url\":\"https://a/x?…\",\"attempt\":{"))
         }

@@ -17,8 +17,13 @@ import Wire
         Row("retry all", (["retry", "--all"], .retry(id: nil))),
         Row("purge one", (["purge", "x"], .purge(id: "x"))),
         Row("purge all", (["purge", "--all"], .purge(id: nil))),
-        Row("test", (["test", "HTTPS://example.com/hooks"], .test(url, app: nil))),
-        Row("test of an app", (["test", "https://example.com/hooks", "--app", "shop"], .test(url, app: "shop"))),
+        Row("test", (["test", "HTTPS://example.com/hooks"], .test(url, app: nil, allowsPrivate: false))),
+        Row(
+            "test of an app",
+            (
+                ["test", "https://example.com/hooks", "--app", "shop", "--allow-private"],
+                .test(url, app: "shop", allowsPrivate: true)
+            )),
     ]
 
     @Test("Questions", arguments: questions)
@@ -63,6 +68,7 @@ import Wire
         Row("both", (["purge", "x", "--all"], "webhooks purge takes an ID or --all, not \"x\" and --all")),
         Row("all of a list", (["list", "--all"], "webhooks list takes no --all")),
         Row("an app of a retry", (["retry", "--all", "--app", "x"], "webhooks retry takes no --app")),
+        Row("an address of a list", (["list", "--allow-private"], "webhooks list takes no --allow-private")),
         Row("no URL", (["test"], "webhooks test needs a URL")),
         Row("another scheme", (["test", "ftp://x"], "the URL must begin with https:// or http://")),
         Row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
 
 import pytest
@@ -10,6 +11,21 @@ from certificates import Authority
 from harness import app, wait_until
 from receiver import Answer, Receiver
 from webhook_tools import Command, broker_with, endpoint
+
+
+def inside() -> str | None:
+    """A name for this machine whose looks do not tell that it is one; None: there is none here."""
+    for name in (socket.gethostname(), "ip6-localhost", "ip6-loopback"):
+        try:
+            found = {ipaddress.ip_address(one[4][0].partition("%")[0]) for one in socket.getaddrinfo(name, 80)}
+        except OSError:
+            continue
+        if "." not in name and found and all(one.is_private or one.is_loopback for one in found):
+            return name
+    return None
+
+
+INSIDE = inside()
 
 
 class Row:
@@ -70,10 +86,13 @@ def scene(tmp_path_factory):
                                           clientKey=client["key"]),
             "none of the client": Row(asking.url("/none", "localhost"), "tls", **trust),
             "no such name": Row("http://nowhere.invalid/", "name", "nowhere.invalid"),
-            "not from outside": Row(f"http://localhost:{mute.port}/guarded", "address", "allowPrivate", allowPrivate=False),
+            "not from outside": Row(f"http://{INSIDE}:{mute.port}/guarded", "address", "allowPrivate", allowPrivate=False),
         }
         endpoints = [{"url": row.url, "allowPrivate": True, "timeoutSeconds": 1, "events": ["channel_occupied"], **row.changes}
                      for row in rows.values()]
+        if INSIDE is None:
+            del rows["not from outside"]
+            endpoints.pop()
         with broker_with(home, app(webhooks=endpoints)) as broker, broker.client() as subscriber:
             subscriber.subscribe("trouble")
             command = Command(home)
@@ -98,6 +117,8 @@ NAMES = ["fine", "500", "Retry-After", "hang", "reset", "close", "slow body", "r
 @pytest.mark.parametrize("name", NAMES)
 def test_each_trouble_is_told_for_what_it_is(scene, name):
     """PW-176, PW-178 among them"""
+    if name not in scene["rows"]:
+        pytest.skip("no name of this machine leads to an address of its own network")
     row, attempt = scene["rows"][name], scene["first"][name]
     assert attempt["attempt"] == 1 and attempt["events"] == 1, attempt
     if row.result in ("delivered", "refused"):
@@ -112,7 +133,7 @@ def test_each_trouble_is_told_for_what_it_is(scene, name):
 
 
 def test_every_row_is_tried(scene):
-    assert list(scene["rows"]) == NAMES
+    assert list(scene["rows"]) == NAMES[:len(scene["rows"])] and len(scene["rows"]) >= len(NAMES) - 1
 
 
 def test_nothing_goes_where_it_must_not(scene):

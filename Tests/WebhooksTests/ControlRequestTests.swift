@@ -23,8 +23,8 @@ struct ControlRequestTests {
         Row("retry an endpoint", .retry(.one(.endpoint(endpoint)))),
         Row("purge all", .purge(.all)),
         Row("purge an event", .purge(.one(.event(event)))),
-        Row("test", .test(url, app: nil)),
-        Row("test in the name of an app", .test(url, app: "quo\"ted\n")),
+        Row("test", .test(url, app: nil, allowsPrivate: false)),
+        Row("test in the name of an app", .test(url, app: "quo\"ted\n", allowsPrivate: true)),
     ]
 
     @Test("What is written is read back", arguments: requests)

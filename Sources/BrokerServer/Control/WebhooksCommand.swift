@@ -47,7 +47,7 @@ public enum WebhooksCommand {
         case .retry(nil): .retry(.all)
         case .purge(let id?): .purge(.one(try name(id)))
         case .purge(nil): .purge(.all)
-        case .test(let url, let app): .test(url, app: app)
+        case .test(let url, let app, let allowsPrivate): .test(url, app: app, allowsPrivate: allowsPrivate)
         }
     }
 

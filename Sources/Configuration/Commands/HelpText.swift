@@ -109,7 +109,7 @@ enum HelpText {
         Usage: starling webhooks list|attempts [--app ID]
                starling webhooks show ID
                starling webhooks retry|purge ID|--all
-               starling webhooks test URL [--app ID]
+               starling webhooks test URL [--app ID] [--allow-private]
                  each with [--json] [--timeout SECONDS] [--state-directory DIR | OPTIONS of serve]
                starling webhooks verify --app ID | --secret TEXT | --secret-file FILE
                                         [--signature DIGITS] [--body FILE|-] [OPTIONS of serve]
@@ -119,7 +119,7 @@ enum HelpText {
           attempts   the last 1,000 attempts to deliver of each app, the newest last
           retry      dead letters wait again, of an endpoint or one event, and what waits there is tried at once
           purge      dead letters are forgotten
-          test       send one channel_occupied event to URL at once, and say how that went
+          test       send one channel_occupied event to URL at once, as to an endpoint of an app, and say how that went
           verify     whether DIGITS, what stood in X-Pusher-Signature, is the signature of the body: exit code 0 or 1, and
                      the likely cause. The body is read from standard input unless FILE is given; it may also be the whole
                      request as it was recorded, and then its head has the signature. --app takes the secrets of an app of

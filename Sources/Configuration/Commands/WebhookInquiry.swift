@@ -13,7 +13,7 @@ public struct WebhookInquiry: Sendable, Equatable {
         case retry(id: String?)
         case purge(id: String?)
         /// nil: the broker's only app.
-        case test(WebURL, app: String?)
+        case test(WebURL, app: String?, allowsPrivate: Bool)
     }
 
     public var question: Question
@@ -35,7 +35,7 @@ extension Commands {
 
     /// `webhooks list|show|attempts|retry|purge|test …`.
     func inquire(_ name: String, _ arguments: [String]) -> CommandLineRequest {
-        let own = ["json": false, "all": false, "app": true, "timeout": true]
+        let own = ["json": false, "all": false, "app": true, "timeout": true, "allow-private": false]
         var flags = FlagParser.parse(arguments, extra: own)
         if flags.value("help") != nil { return .text(.success(HelpText.webhooks)) }
         if let problem = usageProblem(flags, positionalsMax: ["list", "attempts"].contains(name) ? 0 : 1) {
@@ -79,6 +79,7 @@ extension Commands {
         func fault(_ text: String) -> (WebhookInquiry.Question?, fault: CommandOutput) { (nil, .usage(text)) }
         func takes(_ flag: String, _ others: String...) -> Bool { others.contains(name) || flags.value(flag) == nil }
         guard takes("all", "retry", "purge") else { return fault("webhooks \(name) takes no --all") }
+        guard takes("allow-private", "test") else { return fault("webhooks \(name) takes no --allow-private") }
         guard takes("app", "list", "attempts", "test") else { return fault("webhooks \(name) takes no --app") }
         switch (name, subject) {
         case ("list", _): return (.list(app: app), .success(""))
@@ -86,9 +87,10 @@ extension Commands {
         case ("show", let id?): return (.show(id: id), .success(""))
         case ("show", nil): return fault("webhooks show needs an ID; webhooks list has those of the endpoints")
         case ("test", let text?):
-            do throws(WebURL.Fault) { return (.test(try WebURL.parse(text), app: app), .success("")) } catch {
-                return fault("the URL \(error.text)")
-            }
+            do throws(WebURL.Fault) {
+                let isAllowed = flags.value("allow-private") != nil
+                return (.test(try WebURL.parse(text), app: app, allowsPrivate: isAllowed), .success(""))
+            } catch { return fault("the URL \(error.text)") }
         case ("test", nil): return fault("webhooks test needs a URL")
         case (_, let id?) where isAll: return fault("webhooks \(name) takes an ID or --all, not \(id.quoted) and --all")
         case (_, nil) where !isAll: return fault("webhooks \(name) needs an ID, or --all")

@@ -30,7 +30,9 @@ extension ControlRequest {
             try expect(method, .post)
             let fields = try ControlFields(object: body)
             guard let text = fields.text("url") else { throw .failure(400, "The member \"url\" is missing") }
-            return try fields.finish(.test(try url(text), app: fields.text("app")), "url", "app")
+            let test = ControlRequest.test(
+                try url(text), app: fields.text("app"), allowsPrivate: fields.isTrue("allowPrivate"))
+            return try fields.finish(test, "url", "app", "allowPrivate")
         case let id:
             try expect(method, .get, body)
             return try fields.finish(.explain(try name(id)))
@@ -46,11 +48,13 @@ extension ControlRequest {
             Self.get("/webhooks/attempts", [("app", app), ("limit", String(limit))])
         case .retry(let choice): Self.post("/webhooks/retry", Self.object(choice))
         case .purge(let choice): Self.post("/webhooks/purge", Self.object(choice))
-        case .test(let url, let app):
+        case .test(let url, let app, let allowsPrivate):
             Self.post(
                 "/webhooks/test",
                 JSONObjectText.of {
-                    $0.add("url", url.text); $0.add("app", optional: app)
+                    $0.add("url", url.text)
+                    $0.add("app", optional: app)
+                    if allowsPrivate { $0.add("allowPrivate", true) }
                 })
         }
     }

@@ -5,7 +5,7 @@ public import Wire
 ///
 ///     GET  /webhooks[?app=ID]                     POST /webhooks/retry  {"id": ID} or {"all": true}
 ///     GET  /webhooks/ID                           POST /webhooks/purge  the same
-///     GET  /webhooks/attempts[?app=ID][&limit=N]  POST /webhooks/test   {"url": URL, "app": ID}
+///     GET  /webhooks/attempts[?app=ID][&limit=N]  POST /webhooks/test   {"url": URL, "app": ID, "allowPrivate": true}
 public enum ControlRequest: Sendable, Equatable {
     /// How the endpoints are; nil: those of all apps.
     case endpoints(app: String?)
@@ -17,8 +17,8 @@ public enum ControlRequest: Sendable, Equatable {
     case retry(WebhookChoice)
     /// Dead letters are forgotten.
     case purge(WebhookChoice)
-    /// One event is sent to a URL at once, in the name of an app; nil: of the only one.
-    case test(WebURL, app: String?)
+    /// One event is sent to a URL at once, in the name of an app; nil: of the only one. `allowsPrivate`: as to an endpoint that says so.
+    case test(WebURL, app: String?, allowsPrivate: Bool)
 
     public static let attemptsMax = 1_000
 }

@@ -63,6 +63,9 @@ public struct EdgeStory: ~Copyable {
     /// Misses of caches that were forgotten before their ten seconds were over, because too many channels had some.
     public var missesForgotten: UInt64 { misses.forgotten }
 
+    /// Channels and users of whom something may still be told, for tests and figures.
+    var channelsKnown: Int { apps.reduce(0) { $0 + ($1?.channels.count ?? 0) } }
+
     // MARK: What is followed
 
     /// The edges that an app's receivers need.

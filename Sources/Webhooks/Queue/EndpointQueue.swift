@@ -210,7 +210,8 @@ struct EndpointQueue {
         defer { recount() }
         if outcome.isSuccess { return succeeded(done) }
         if case .failed(let failure) = outcome, failure.kind == .cancelled {
-            phase = .pausing(until: now + RetryTimes.delayMilliseconds(failures: 1, retryAfterSeconds: nil, jitter: jitter))
+            phase = .pausing(
+                until: now + RetryTimes.delayMilliseconds(failures: 1, retryAfterSeconds: nil, jitter: jitter))
             return Finished()
         }
         var result = Finished()

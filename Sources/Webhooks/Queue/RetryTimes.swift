@@ -6,11 +6,10 @@ enum RetryTimes {
     /// - Parameters:
     ///   - failures: of this request so far; 1...
     ///   - retryAfterSeconds: what the answer said, counted up to a minute.
-    ///   - jitter: random; makes a tenth more or less, so that many endpoints on one host are not called together.
+    ///   - jitter: random; makes up to a tenth more, so that many endpoints on one host are not called together.
     static func delayMilliseconds(failures: Int, retryAfterSeconds: Int?, jitter: UInt64) -> UInt64 {
         let delay = min(longestMilliseconds, firstMilliseconds << UInt64(min(max(failures, 1) - 1, 6)))
-        let spread = delay / 10
-        return max(delay - spread + jitter % (2 * spread + 1), askedMilliseconds(retryAfterSeconds))
+        return max(delay + jitter % (delay / 10 + 1), askedMilliseconds(retryAfterSeconds))
     }
 
     /// How long a receiver may hold us off.

@@ -60,7 +60,9 @@ struct WebhookQueues {
     /// Endpoints that wait for it to grow.
     private var undurable: Set<WebhookEndpointID> = []
 
-    init(_ rules: Rules = Rules(), letters: DeadLetters = DeadLetters()) { (self.rules, self.letters) = (rules, letters) }
+    init(_ rules: Rules = Rules(), letters: DeadLetters = DeadLetters()) {
+        (self.rules, self.letters) = (rules, letters)
+    }
 
     // MARK: Who there is
 
@@ -176,10 +178,13 @@ struct WebhookQueues {
     ) -> Due? {
         while let endpoint = ready.popLast() ?? due.pop(now: now.milliseconds) {
             let allowed = durable
-            switch change(endpoint, { queue in
-                if queue.notedMilliseconds <= now.milliseconds { queue.notedMilliseconds = .max }
-                return queue.next(now: now.milliseconds, durable: allowed, make)
-            }) {
+            switch change(
+                endpoint,
+                { queue in
+                    if queue.notedMilliseconds <= now.milliseconds { queue.notedMilliseconds = .max }
+                    return queue.next(now: now.milliseconds, durable: allowed, make)
+                })
+            {
             case nil: continue
             case .nothing?: noteUndurable(endpoint)
             case .wait(let until)?: note(endpoint, until)

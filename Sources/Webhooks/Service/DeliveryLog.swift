@@ -68,7 +68,8 @@ struct DeliveryLog {
                 Log.write(
                     .warning, "webhook events dropped",
                     loss.fields + [
-                        ("events", loss.dropped), ("reason", "more than webhooks.queueBytes waited, and these were the oldest"),
+                        ("events", loss.dropped),
+                        ("reason", "more than webhooks.queueBytes waited, and these were the oldest"),
                     ])
             }
         }

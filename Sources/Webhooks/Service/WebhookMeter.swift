@@ -31,7 +31,9 @@ struct WebhookMeter {
         for queue in queues.all {
             rows[queue.target.app, default: .init(id: queue.target.app)].queued += queue.count
         }
-        for letter in queues.letters.all { rows[letter.event.app, default: .init(id: letter.event.app)].deadLetters += 1 }
+        for letter in queues.letters.all {
+            rows[letter.event.app, default: .init(id: letter.event.app)].deadLetters += 1
+        }
         for (app, counts) in apps {
             rows[app, default: .init(id: app)].sent = counts.sent
             rows[app]?.buried = counts.buried

@@ -18,7 +18,7 @@ extension WebhookWorker {
         case .explain(.event(let event)): reply(explain(event))
         case .retry(let choice): reply(retry(choice))
         case .purge(let choice): reply(purge(choice))
-        case .test(let url, let app): test(url, app, reply)
+        case .test(let url, let app, let allowsPrivate): test(url, app, allowsPrivate, reply)
         }
         passOnNews(now)
     }
@@ -26,7 +26,7 @@ extension WebhookWorker {
     /// Nil: the app is there, or none was asked for.
     private func known(_ app: String?) -> ControlReply? {
         guard let app, self.app(app) == nil else { return nil }
-        return .failure(404, "There is no app \(app).")
+        return .failure(404, "There is no app \"\(app)\".")
     }
 
     private func app(_ id: String) -> App? { directory.app(id: Array(id.utf8).span) }
@@ -133,9 +133,11 @@ extension WebhookWorker {
 
     // MARK: Trying
 
-    /// Sends one event at once: as the endpoint of that URL would get it, if there is one, with no queue and no second attempt. Who asks is the operator
-    /// of this machine, so that of an URL that is not configured every address may be called.
-    private func test(_ url: WebURL, _ name: String?, _ reply: @escaping @Sendable (ControlReply) -> Void) {
+    /// Sends one event at once: as the endpoint of that URL would get it, if there is one, with no queue and no second attempt. What the guard would refuse
+    /// is refused here too, unless it is asked for: a test that succeeds where no webhook gets through would tell nothing.
+    private func test(
+        _ url: WebURL, _ name: String?, _ allowsPrivate: Bool, _ reply: @escaping @Sendable (ControlReply) -> Void
+    ) {
         let serving = directory.apps.filter { !$0.isClosed }
         guard let client else { return reply(.failure(503, "The broker is about to end.")) }
         guard let app = name.map({ self.app($0) }) ?? (serving.count == 1 ? serving[0] : nil), !app.isClosed,
@@ -144,18 +146,19 @@ extension WebhookWorker {
             guard let name else {
                 return reply(.failure(400, "There are \(serving.count) apps: say which with --app ID."))
             }
-            return reply(.failure(404, "There is no app \(name)."))
+            return reply(.failure(404, "There is no app \"\(name)\"."))
         }
         let now = now
         var endpoint = WebhookEndpoint(id: WebhookEndpointID(Randomness.uint64()), url: url)
-        endpoint.allowsPrivate = true
+        endpoint.allowsPrivate = allowsPrivate
         if let configured = app.settings.webhooks.first(where: { $0.url == url }) {
             let id = endpoint.id
             endpoint = configured
             endpoint.id = id
         }
         let happening = Happening(
-            app: app.index, kind: .channelOccupied, channel: Array("starling-test".utf8), milliseconds: now.milliseconds)
+            app: app.index, kind: .channelOccupied, channel: Array("starling-test".utf8), milliseconds: now.milliseconds
+        )
         let event = WebhookEvent(
             id: WebhookEvent.ID(run: Randomness.uint64(), number: 0), kind: happening.kind, app: app.settings.id,
             channel: happening.channel, unixMilliseconds: now.unixMilliseconds, json: Envelope.object(of: happening))

@@ -57,7 +57,8 @@ import Testing
     private static func record(_ app: String, _ number: Int) -> AttemptRecord {
         AttemptRecord(
             unixMilliseconds: Int64(number), app: app, endpoint: WebhookEndpointID(1),
-            first: .init(run: 1, number: UInt64(number)), events: 1, attempt: 1, milliseconds: 1, outcome: QueueParts.ok)
+            first: .init(run: 1, number: UInt64(number)), events: 1, attempt: 1, milliseconds: 1, outcome: QueueParts.ok
+        )
     }
 
     @Test func eachAppKeepsItsLastOnesAndABusyOneTakesNoOthersAway() {

@@ -20,7 +20,8 @@ import Testing
         }
         simulation.finishAll()
         #expect(simulation.faults.isEmpty, "seed \(seed)")
-        #expect(simulation.sent > 100 && simulation.buried > 0 && simulation.dropped > 0, "seed \(seed): all of it happens")
+        #expect(
+            simulation.sent > 100 && simulation.buried > 0 && simulation.dropped > 0, "seed \(seed): all of it happens")
     }
 
     /// What one endpoint is sent and when, while another takes all, refuses all, or hangs.
@@ -34,7 +35,9 @@ import Testing
                 QueueParts.target(QueueParts.endpoint(2)),
             ])
             let (first, second) = (WebhookEndpointID(1), WebhookEndpointID(2))
-            var (log, underWay, now): ([String], Set<WebhookEndpointID>, Moment) = ([], [], Moment(milliseconds: 0, unixMilliseconds: 0))
+            var (log, underWay, now): ([String], Set<WebhookEndpointID>, Moment) = (
+                [], [], Moment(milliseconds: 0, unixMilliseconds: 0)
+            )
             for number in 0..<2_000 {
                 now.milliseconds += UInt64(random.int(0...400))
                 queues.append(
@@ -158,7 +161,9 @@ private struct QueueSimulation {
     private mutating func reload() {
         let name = random.pick(names)
         models[name]?.isConfigured.toggle()
-        if models[name]?.isConfigured == true { models[name]?.settings.batchMilliseconds = random.pick([0, 100, 2_000]) }
+        if models[name]?.isConfigured == true {
+            models[name]?.settings.batchMilliseconds = random.pick([0, 100, 2_000])
+        }
         configure()
     }
 
@@ -174,7 +179,9 @@ private struct QueueSimulation {
             for name in entry.endpoints {
                 added += 1
                 guard exists(name), var model = models[name] else { continue }
-                let place = model.batch + model.expected.dropFirst(model.batch).prefix { $0.number < 1_000_000 && !$0.isAgain }.count
+                let place =
+                    model.batch
+                    + model.expected.dropFirst(model.batch).prefix { $0.number < 1_000_000 && !$0.isAgain }.count
                 model.expected.insert((entry.event.id.number, false, now.milliseconds), at: place)
                 models[name] = model
             }
@@ -239,9 +246,9 @@ private struct QueueSimulation {
             var asked: UInt64 = 0
             if case .answered(_, let seconds?) = outcome { asked = UInt64(min(60, seconds)) * 1_000 }
             // The last attempt comes when the time is over, which may be sooner.
-            let soonest = min(base * 9 / 10, max(oldest + retry, now.milliseconds) - now.milliseconds)
+            let soonest = min(base, max(oldest + retry, now.milliseconds) - now.milliseconds)
             model.window = (
-                now.milliseconds + max(asked, outcome == .failed(AttemptFailure(.cancelled, "off")) ? 900 : soonest),
+                now.milliseconds + max(asked, outcome == .failed(AttemptFailure(.cancelled, "off")) ? 1_000 : soonest),
                 now.milliseconds + max(asked, base * 11 / 10)
             )
         }
@@ -263,7 +270,10 @@ private struct QueueSimulation {
             if let earliest = model.window?.earliest, now.milliseconds < earliest {
                 faults.append("\(due.endpoint) at \(now.milliseconds), before \(earliest)")
             }
-            if numbers.contains(where: { number in number > durable && number >= 1_000_000 && !model.expected.contains { $0.number == number && $0.isAgain } }), due.attempt == 1 {
+            if numbers.contains(where: { number in
+                number > durable && number >= 1_000_000
+                    && !model.expected.contains { $0.number == number && $0.isAgain }
+            }), due.attempt == 1 {
                 faults.append("what is not durable is sent")
             }
             if due.attempt > 1, due.request.bytes != model.request { faults.append("a retry is another request") }
@@ -324,7 +334,8 @@ private struct QueueSimulation {
             droppable += queue.droppableBytes
             guard let model = models[name] else { continue }
             if isWhole, queue.allWaiting.map(\.event.id.number) != model.expected.map(\.number) {
-                faults.append("\(name) has \(queue.allWaiting.map(\.event.id.number)), not \(model.expected.map(\.number))")
+                faults.append(
+                    "\(name) has \(queue.allWaiting.map(\.event.id.number)), not \(model.expected.map(\.number))")
             }
             if let lost = model.expected.first(where: { !$0.isAgain && $0.number <= model.through }) {
                 faults.append("the spool was told that \(lost.number) of \(name) is done")
@@ -339,7 +350,9 @@ private struct QueueSimulation {
             faults.append("\(queues.letters.count) dead letters, not \(dead.count)")
         }
         let waiting = models.values.reduce(0) { $0 + $1.expected.count }
-        if added != sent + buried + dropped + waiting { faults.append("\(added) came, \(sent) + \(buried) + \(dropped) + \(waiting)") }
+        if added != sent + buried + dropped + waiting {
+            faults.append("\(added) came, \(sent) + \(buried) + \(dropped) + \(waiting)")
+        }
     }
 
     /// Everybody takes everything.
