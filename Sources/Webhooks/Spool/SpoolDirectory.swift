@@ -50,7 +50,8 @@ final class SpoolDirectory: SpoolDisk {
     private static func sentence(_ verb: String, _ path: String, _ code: CInt) -> String {
         let cause =
             switch code {
-            case ENOTDIR, ELOOP: "it is not a directory"
+            case ENOTDIR: "it is not a directory"
+            case ELOOP: "a symbolic link is in its place"
             case EACCES, EPERM: "starling's user may not write there"
             case EROFS: "the file system is read-only"
             default: IOError.text(code)
