@@ -85,7 +85,7 @@ final class WebhookWorker: LoopDuties {
         queues.setDurable(spool.durableNumber)
         while !isStopping, let due = queues.popDue(now, Self.request) { send(due, now) }
         passOnNews(now)
-        door.tell(unsent: spool.spool == nil ? queues.count : 0)
+        door.tell(unsent: spool.spool == nil ? queues.count + source.waitingCount : 0)
     }
 
     // MARK: Delivery
