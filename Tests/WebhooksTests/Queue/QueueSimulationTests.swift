@@ -295,7 +295,7 @@ private struct QueueSimulation {
         for one in queues.news {
             switch one {
             case .finished(let name, let through):
-                models[name]?.through = max(models[name]?.through ?? 0, through)
+                if through > models[name]?.through ?? .max { models[name]?.through = through }
             case .buried(let letters): for letter in letters { bury(letter) }
             case .dropped(let target, let count):
                 let name = target.endpoint.id
