@@ -157,7 +157,7 @@ def test_which_app_must_be_said_where_there_are_several(broker, hooks, command):
     done = command.run("test", hooks.url("/whose"))
     assert done.returncode == 1 and "--app" in done.stderr, done
     done = command.run("test", hooks.url("/whose"), "--app", "shpo")
-    assert done.returncode == 1 and "no app shpo" in done.stderr, done
+    assert done.returncode == 1 and 'no app "shpo"' in done.stderr, done
     assert hooks.at("/whose") == []
 
 
@@ -188,8 +188,8 @@ def test_dead_letters_can_be_forgotten(hooks, tmp_path):
     (["retry", "0000000000000000"], 1, "0000000000000000"),
     (["purge", "0000000000000000-1"], 1, "0000000000000000-1"),
     (["show", "12"], 2, '"12" is no ID'),
-    (["list", "--app", "shpo"], 1, "no app shpo"),
-    (["attempts", "--app", "shpo"], 1, "no app shpo"),
+    (["list", "--app", "shpo"], 1, 'no app "shpo"'),
+    (["attempts", "--app", "shpo"], 1, 'no app "shpo"'),
     (["show"], 2, "needs an ID"),
     (["retry"], 2, "needs an ID, or --all"),
     (["purge", "0000000000000000", "--all"], 2, "an ID or --all"),

@@ -170,6 +170,8 @@ private struct QueueSimulation {
     private mutating func adopt() {
         guard !hasAdopted else { return }
         hasAdopted = true
+        // There was no spool before that could have been told anything.
+        for name in names { models[name]?.through = 0 }
         let entries = (1...random.int(1...20)).map { number in
             SpoolEntry(
                 event: QueueParts.event(UInt64(number), unix: now.unixMilliseconds - 400_000),
