@@ -51,7 +51,8 @@ struct SpoolWriterTests {
         let cut = disk.afterPowerCut(&owner.random)
         if options.sync == .batch { writer.close(now: now + 3 * Self.second) }
         for found in options.sync == .batch ? [disk.afterKill()] : [disk.afterKill(), cut] {
-            #expect(SpoolModel(try found.open(options).1) == owner.model, "seed \(seed)")
+            let isSame = SpoolModel(try found.open(options).1) == owner.model
+            #expect(isSame, "seed \(seed)")
         }
         #expect(writer.facts.eventsDropped == 0 && disk.opened.count <= 1, "seed \(seed): no descriptor is lost")
     }
