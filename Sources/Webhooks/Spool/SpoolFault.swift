@@ -13,5 +13,5 @@ struct SpoolFault: Error {
     init(_ stage: Stage, _ error: IOError) { (self.stage, self.error) = (stage, error) }
 
     /// What was written is as good as before: there was no room for more.
-    var isShortage: Bool { stage == .write && [ENOSPC, EDQUOT, EFBIG].contains(error.code) }
+    var isShortage: Bool { stage == .write && [ENOSPC, EDQUOT].contains(error.code) }
 }

@@ -92,6 +92,16 @@ struct SpoolWriterTests {
         #expect(try Self.waiting(disk) == [1, 2, 3, 4, 5])
     }
 
+    @Test("Files that may not grow are followed by others")
+    func smallFiles() throws {
+        let disk = MemoryDisk()
+        disk.fileMax = 600
+        let writer = try disk.open().0
+        for number in UInt64(1)...20 { writer.step(Self.events(number...number), now: number) }
+        #expect(!writer.facts.isFailing && writer.facts.notDurable == 0 && disk.files.count > 4)
+        #expect(try Self.waiting(disk) == Array(1...20))
+    }
+
     @Test("After a sync that failed the segment is given up, and what is not finished is written anew, once")
     func lostSync() throws {
         let disk = MemoryDisk()
