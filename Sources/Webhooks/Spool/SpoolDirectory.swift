@@ -89,8 +89,10 @@ final class SpoolDirectory: SpoolDisk {
     /// Somebody has removed the directory under way.
     private func takeAgain() throws(IOError) {
         do throws(SpoolProblem) {
-            directory = try Self.take(path)
-            lock = try Self.lock(directory.raw, path)
+            // Both or none: nothing is written where another process has the lock.
+            let taken = try Self.take(path)
+            lock = try Self.lock(taken.raw, path)
+            directory = taken
         } catch { throw IOError(call: "open", code: ENOENT) }
     }
 
