@@ -52,7 +52,7 @@ let tests: [(name: String, mayImport: [String])] = [
             "TLS", "Telemetry", "TestSupport", "Webhooks", "Wire",
         ]
     ),
-    ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "Telemetry", "TestSupport"]),
+    ("ConfigurationTests", ["Configuration", "BrokerCore", "PusherProtocol", "Telemetry", "TestSupport", "Wire"]),
     ("LoadGeneratorTests", ["LoadGenerator", "Reactor", "TLS", "TestSupport"]),
 ]
 

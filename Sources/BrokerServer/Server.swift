@@ -65,6 +65,7 @@ public final class Server {
         Self.warnOfDefaultApp(settings, plan)
         let limit = DescriptorLimit.raise()
         if !settings.allowsCoreFiles { CoreFiles.forbid() }
+        try StateDirectory.prepare(settings.stateDirectory)
         clinux_fix_heap_thresholds()
         loopCount = max(1, min(64, settings.loops > 0 ? settings.loops : Processors.count))
         succession = try Succession(settings)

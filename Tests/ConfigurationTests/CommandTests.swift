@@ -119,13 +119,19 @@ import Testing
             case .numbers(_, let numbers): String(numbers[1])
             case .limit(_, let range): String(range.lowerBound + 1)
             case .list, .texts: "a,b"
-            case .keys: "k2:s2,k3:s3"
-            case .certificates: "x:x"
+            case .objects(let list):
+                switch list.textForm {
+                case "URL": "http://x.example/a, https://[2001:4860::1]:8443?b"
+                case "KEY:SECRET": "k2:s2,k3:s3"
+                default: "x:x"
+                }
+            case .url: "http://x.example/"
+            case .headers: ""
             case .words(_, let words, _): words[1]
             }
         }
         func check(_ flag: String, _ variable: String, _ name: String, _ sample: String) {
-            let text = name == "takeover-socket" ? "/x" : sample
+            let text = ["takeover-socket": "/x", "state-directory": "/var/lib/starling"][name] ?? sample
             // Sizes that contradict one another are another test's matter.
             // Half an app is another one: the other parts of the identity are given as variables.
             let whole =
@@ -136,8 +142,8 @@ import Testing
                     : name.hasPrefix("tls-") ? ["STARLING_TLS_CERTIFICATE": "x", "STARLING_TLS_KEY": "x"] : [:]
             let result =
                 isFlag
-                ? load(["\(flag)=\(text)"], env: whole, others: ["x": pem])
-                : load(env: whole.merging([variable: text]) { $1 }, others: ["x": pem])
+                ? load(["\(flag)=\(text)"], env: whole, others: ["x": pem, "/var/lib/x": ""])
+                : load(env: whole.merging([variable: text]) { $1 }, others: ["x": pem, "/var/lib/x": ""])
             let origins = (try? result.get()).map { $0.origins.merging($0.appOrigins[0]) { $1 } }
             let expected: Origin = isFlag ? .flag(flag) : .environment(variable)
             if name == "production" || name == "backlog-total-bytes" { return }
@@ -266,8 +272,8 @@ import Testing
         #expect(
             result.standardOutput == """
                 // Made by: starling config import --from soketi s.json
-                // s.json:6:43: appManager.array.apps[0].webhooks: webhooks come in a later release; none is sent
                 // s.json:6:68: unknown soketi option "appManager.array.apps[0].colour"; not taken over
+                // "allowPrivate" stands where the host seems to be of a network of your own; soketi called every address
                 {
                   "port": 6002,
                   "logLevel": "debug",
@@ -282,6 +288,12 @@ import Testing
                       "key": "k",
                       "secret": "hush",
                       "clientEvents": true,
+                      "webhooks": [
+                        {
+                          "url": "http://x/",
+                          "allowPrivate": true
+                        }
+                      ],
                       "limits": {
                         "connections": -1,
                         "channelsPerConnection": 1000000,

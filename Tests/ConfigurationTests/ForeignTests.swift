@@ -41,7 +41,7 @@ import Testing
         Row("SOKETI_DEFAULT_APP_USER_AUTHENTICATION", "true", ("authorized-connections", "true")),
         Row(
             "SOKETI_DEFAULT_APP_WEBHOOKS", webhook,
-            says: "env SOKETI_DEFAULT_APP_WEBHOOKS: warning: webhooks come in a later release; none is sent"),
+            ("webhooks", "[\n  {\n    \"url\": \"http://x/\",\n    \"allowPrivate\": true\n  }\n]")),
         Row("SOKETI_DEFAULT_APP_WEBHOOKS", "[]"),
         Row(
             "SOKETI_DEFAULT_APP_WEBHOOKS", "{",
@@ -70,10 +70,15 @@ import Testing
             says: "env SOKETI_SSL_KEY: tls.certificate is missing; a certificate and its key are given together"),
         Row("SOKETI_SSL_PASS", "x", says: "env SOKETI_SSL_PASS: warning: " + Unsupported.passphrase),
         Row("SOKETI_SSL_CA", "x", says: "env SOKETI_SSL_CA: warning: " + Unsupported.clientCertificates),
+        Row("SOKETI_WEBHOOKS_BATCHING", "true"), Row("SOKETI_WEBHOOKS_BATCHING", "false"),
         Row(
-            "SOKETI_WEBHOOKS_BATCHING", "true",
-            says: "env SOKETI_WEBHOOKS_BATCHING: warning: webhooks come in a later release; ignored"),
+            "SOKETI_WEBHOOKS_BATCHING", "maybe",
+            says: "env SOKETI_WEBHOOKS_BATCHING=maybe: must be 1, 0, true, false, yes, no, on or off"),
         Row("SOKETI_WEBHOOKS_BATCHING_DURATION", "50"),
+        Row(
+            "SOKETI_WEBHOOKS_BATCHING_DURATION", "1e3",
+            says:
+                "env SOKETI_WEBHOOKS_BATCHING_DURATION=1e3: must be a whole number of milliseconds from 0 to 60000"),
         Row("SOKETI_METRICS_ENABLED", "0", ("metrics-enabled", "false")),
         Row("SOKETI_METRICS_ENABLED", "true", ("metrics-enabled", "true")),
         Row("SOKETI_METRICS_DRIVER", "prometheus"), Row("SOKETI_METRICS_HOST", "::1", ("metrics-host", "\"::1\"")),

@@ -128,18 +128,23 @@ import Testing
               "apiReserve": 65, "trustProxy": true, "memoryThresholdPercent": 84, "memory": { "limit": "70%" }, "publicHost": "h", "publicPort": 443,
               "publicScheme": "https", "tls": { "certificate": "x", "key": "x", "keyPassphraseFile": "p", "port": 6443,
                 "only": true, "certificates": [ { "certificate": "x", "key": "x" } ] },
+              "stateDirectory": "/var/lib/starling/", "webhooks": { "returnMilliseconds": 0, "retrySeconds": 9, "sync": "each", "spoolBytes": 4194304, "queueBytes": 1048576 },
               "metrics": { "enabled": false, "host": "::1", "port": 9, "token": "t", "prefix": "p_", "apps": 5 }, /* apps */
               "apps": [ { "id": "i", "aliases": ["2", "3"], "key": "k", "secret": "s", "keys": [{"key": "k2", "secret": "s2"}],
                 "enabled": true, "requireTLS": true, "strictProtocol": true, "allowedOrigins": ["*"], "clientEvents": true,
                 "subscriptionCount": true, "watchlist": false, "authorizedConnections": true, "authorizationTimeoutSeconds": 31,
                 "subscriptionErrors": "hosted", "quotaCode": 4100, "activityTimeoutSeconds": 121,
+                "webhooks": [ { "url": "https://u.example/w?t=1", "events": ["cache_miss", "user_online"], "channelPrefix": "private-",
+                  "channelSuffix": "-eu", "headers": { "Authorization": "Bearer x", "X-A": "1" }, "batchMilliseconds": 5,
+                  "batchEvents": 6, "timeoutSeconds": 7, "allowPrivate": true, "clientCertificate": "x", "clientKey": "x",
+                  "authority": "x" }, { "url": "http://v.example:8080" } ],
                 "limits": { "connections": 1, "channels": 2, "channelsPerConnection": 3, "channelNameBytes": 4,
                   "eventNameCharacters": 5, "eventDataBytes": 6, "eventChannels": 7, "batchEvents": 8, "presenceMembers": 9,
                   "presenceMemberBytes": 2049, "userIDCharacters": 11, "clientEventBytes": 12, "clientEventsPerSecond": 13,
                   "backendEventsPerSecond": 14, "readRequestsPerSecond": 15, "messagesPerDay": 16, "watchlist": 17,
                   "cacheSeconds": 18, "cacheChannels": 65 } } ] }
             """
-        let named = ["x": pem, "p": "hush"]
+        let named = ["x": pem, "p": "hush", "/var/lib/other": ""]
         let configuration = try load(file: file, others: named).get()
         #expect(configuration.warnings.isEmpty)
         let settings = configuration.settings
@@ -153,7 +158,7 @@ import Testing
             Option.app.allSatisfy {
                 configuration.appOrigins[0][$0.name]?.description.hasPrefix("file config.json:") == true
             })
-        #expect(settings.pathPrefix == "/ws")
+        #expect(settings.pathPrefix == "/ws" && settings.stateDirectory == "/var/lib/starling")
         let app = try #require(settings.apps.first)
         #expect(
             app.keys.map(\.key) == ["k", "k2"] && app.limits.messagesPerDayMax == 16 && app.limits.cacheSeconds == 18)

@@ -3,10 +3,13 @@ import Testing
 
 @testable import Configuration
 
-/// Files that exist only here.
+/// Files that exist only here, and the directories they are in.
 func files(_ files: [String: String]) -> LoadedSettings.ReadFile {
     { path in
-        files[path].map { .success(Array($0.utf8)) } ?? .failure(.init(text: "No such file or directory"))
+        if let text = files[path] { return .success(Array(text.utf8)) }
+        let inside = files.keys.filter { $0.hasPrefix(path + "/") }.map { String($0.dropFirst(path.count + 1)) }
+        guard inside.isEmpty else { return .failure(.init(text: "Is a directory", entries: inside)) }
+        return .failure(.init(text: "No such file or directory"))
     }
 }
 

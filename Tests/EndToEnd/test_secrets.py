@@ -16,14 +16,16 @@ THIRD = "zq-secret-7f3a-third"
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_configured_secret_is_anywhere_in_a_whole_run(form, tmp_path):
-    """PW-182: app secrets, the metrics' token, the passphrase of a key: from a warning at the start over refusals, metrics, a state dump,
-    reloads good and bad, to the end"""
-    token, passphrase = "zq-token-55d1", "zq-phrase-90aa"
+    """PW-182: app secrets, the metrics' token, the passphrase of a key, what an endpoint of webhooks is told: from a warning at the start over
+    refusals, metrics, a state dump, reloads good and bad, to the end"""
+    token, passphrase, hooks = "zq-token-55d1", "zq-phrase-90aa", ["zq-query-31cc", "zq-header-72ee"]
+    webhook = {"url": f"http://127.0.0.1:1/w?a=1&token={hooks[0]}", "headers": {"Authorization": f"Bearer {hooks[1]}"},
+               "allowPrivate": True}
     authority = Authority(tmp_path)
     pair = authority.leaf("leaf", "localhost", passphrase=passphrase)
     settings = {"logLevel": "debug", "logFormat": form, "refusalLinesPerSecond": 1000,
                 "metrics": {"token": token}, "tls": pair,
-                "apps": [app(secret=SECRETS[0], keys=[{"key": "second", "secret": SECRETS[1]}]), app(
+                "apps": [app(secret=SECRETS[0], keys=[{"key": "second", "secret": SECRETS[1]}], webhooks=[webhook]), app(
                     id="third", aliases=[], key="third", secret=THIRD)]}
     with Broker(settings, flags=("--takeover-socket", str(tmp_path / "t"))) as broker:
         file = pathlib.Path(broker.directory.name) / "config.json"
@@ -32,7 +34,7 @@ def test_no_configured_secret_is_anywhere_in_a_whole_run(form, tmp_path):
             status, _, reply = broker.request("GET", "/metrics", headers={"Authorization": wrong}, port=broker.metrics_port)
             assert status == 401
             said.append(reply.decode())
-        for secret in (*SECRETS, THIRD, token):
+        for secret in (*SECRETS, THIRD, token, *hooks):
             with RawClient(broker, key=secret, handshake=False) as refused:
                 refused.read_upgrade()
                 refused.expect_close()
@@ -44,7 +46,9 @@ def test_no_configured_secret_is_anywhere_in_a_whole_run(form, tmp_path):
                 client.frames_until_pong()
         broker.process.send_signal(signal.SIGUSR1)
         for text, word in ((json.dumps(settings).replace(token, token + "2"), "reloaded"), (json.dumps(settings)[:-1], "refused;"),
-                           (json.dumps({**settings, "tls": {**pair, "only": "x"}}), "refused;")):
+                           (json.dumps({**settings, "tls": {**pair, "only": "x"}}), "refused;"),
+                           (json.dumps(settings).replace("http://127", f"http://{hooks[0]}@127"), "refused;"),
+                           (json.dumps(settings).replace("Bearer ", "Bearer\\n"), "refused;")):
             before = broker.log().count(word)
             file.write_text(text)
             broker.process.send_signal(signal.SIGHUP)
@@ -54,7 +58,7 @@ def test_no_configured_secret_is_anywhere_in_a_whole_run(form, tmp_path):
         broker.wait_ended()
         said.append(broker.log())
     assert "Bearer with the token of metrics.token is wanted" in said[-1], "what the metrics refuse is logged too"
-    for secret in (*SECRETS, THIRD, token, passphrase):
+    for secret in (*SECRETS, THIRD, token, passphrase, *hooks):
         assert not any(secret in text for text in said), (secret, [text for text in said if secret in text][0][-3000:])
 
 

@@ -149,10 +149,18 @@ import Testing
     }
 
     @Test("A13: the webhook body's signature (PW-168)") func webhookVector() {
-        #expect(
-            hexSignature(
-                #"{"time_ms":1327078148132,"events":[{"name":"channel_occupied","channel":"test_channel"}]}"#)
-                == "709fdb84c03664445f7698120b0edf0acc1ab1c8c6e93a0368c61841d6b998aa")
+        let body = Array(
+            #"{"time_ms":1327078148132,"events":[{"name":"channel_occupied","channel":"test_channel"}]}"#.utf8)
+        let expected = "709fdb84c03664445f7698120b0edf0acc1ab1c8c6e93a0368c61841d6b998aa"
+        var digits: [UInt8] = []
+        WebhookSignature.append(of: body.span, key: vectorKey, to: &digits)
+        #expect(String(decoding: digits, as: UTF8.self) == expected && digits.count == WebhookSignature.digits)
+        func isGenuine(_ text: String) -> Bool {
+            let given = Array(text.utf8)
+            return WebhookSignature.isGenuine(given.span, of: body.span, key: vectorKey)
+        }
+        #expect([expected, expected.uppercased()].allSatisfy(isGenuine))
+        #expect(!["", expected + "0", String(expected.dropLast()) + "b"].contains(where: isGenuine))
     }
 }
 

@@ -3,6 +3,8 @@ import BrokerCore
 import Wire
 
 /// The commands, as functions from arguments to what is printed.
+///
+/// Large, because a command with values of its own has a file with them.
 struct Commands {
     let environment: [String: String]
     let build: BuildInformation

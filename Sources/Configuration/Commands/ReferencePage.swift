@@ -90,6 +90,7 @@ enum ReferencePage {
         | `address`, `apps`, `connections`, `loops`, `version`, `pid` | Of the start: what is listened on, and how many connections fit |
         | `used_bytes`, `limit_bytes`, `backlog_bytes`, `refused_connections`, `refused_calls` | Of `memory is short` and `memory suffices again` (`memory.limit`): what is used, the limit, and who was refused since the last such line |
         | `pid`, `from`, `listeners`, `user` | Of a takeover: the other process, how many sockets go over; whose process it is |
+        | `app`, `url`, `events`, `failures`, `endpoint` | Of `a webhook endpoint fails`, `a webhook endpoint takes events again`, `webhook events are dead letters` and `webhook events dropped`: the URL without its query, how many events are meant, failed attempts in a row, the ID of one that is not configured any more |
         | `place` | What a warning is about: a file and line, a variable, a flag |
         | `dropped_lines` | Lines lost before this one, because standard error did not take them |
         """

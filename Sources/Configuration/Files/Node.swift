@@ -34,4 +34,17 @@ struct Node: Sendable, Equatable {
         case .broken: "something unreadable"
         }
     }
+
+    /// The same with all that is in it at one place.
+    func moved(to offset: Int) -> Node {
+        switch content {
+        case .array(let elements): Node(content: .array(elements.map { $0.moved(to: offset) }), offset: offset)
+        case .object(let members):
+            Node(
+                content: .object(
+                    members.map { Member(key: $0.key, keyOffset: offset, value: $0.value.moved(to: offset)) }),
+                offset: offset)
+        default: Node(content: content, offset: offset)
+        }
+    }
 }

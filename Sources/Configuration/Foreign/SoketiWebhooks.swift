@@ -131,21 +131,6 @@ struct SoketiWebhooks {
     private mutating func warn(_ offset: Int, _ text: String) { problems.warning(source.place(offset), text) }
 }
 
-extension Node {
-    /// The same with all that is in it at one place.
-    fileprivate func moved(to offset: Int) -> Node {
-        switch content {
-        case .array(let elements): Node(content: .array(elements.map { $0.moved(to: offset) }), offset: offset)
-        case .object(let members):
-            Node(
-                content: .object(
-                    members.map { Member(key: $0.key, keyOffset: offset, value: $0.value.moved(to: offset)) }),
-                offset: offset)
-        default: Node(content: content, offset: offset)
-        }
-    }
-}
-
 extension WebURL {
     /// Why its host is no public one; nil when it is one, or a name that may be anybody's.
     var insideKind: String? {

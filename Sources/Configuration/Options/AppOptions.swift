@@ -72,18 +72,3 @@ extension Option where Settings == AppDraft {
                 + "or the same array as in the file)"),
     ]
 }
-
-extension ObjectList where Settings == AppDraft {
-    static let keys = ObjectList(
-        \.moreKeys, blank: AppSettings.Key(key: "", secret: ""),
-        rows: [
-            .member("key", .text(\.key), "Public key, /app/{key}"),
-            .member("secret", .secret(\.secret), "Secret that signs requests and subscriptions"),
-        ], textForm: "KEY:SECRET"
-    ) { pair in
-        guard let colon = pair.firstIndex(of: ":") else {
-            return .failure(ValueError(text: "must be key:secret pairs separated by commas"))
-        }
-        return .success(.init(key: pair[..<colon].trimmed, secret: pair[colon...].dropFirst().trimmed))
-    }
-}

@@ -26,6 +26,8 @@ enum OptionGroup: String, Sendable, CaseIterable {
 
 /// One row of the table from which flags, variables, the file's keys, `--help`, `config show` and the reference page
 /// come.
+///
+/// Large, because each section of the table has a file.
 struct Option<Settings: Sendable>: Sendable {
     /// Kebab-case: `path-prefix` is the flag `--path-prefix` and the variable `STARLING_PATH_PREFIX`.
     let name: String

@@ -23,20 +23,3 @@ extension Option where Settings == ServerSettings {
             help: "Answer plain HTTP with a sentence and nothing else"),
     ]
 }
-
-extension ObjectList where Settings == ServerSettings {
-    static let certificates = ObjectList(
-        \.tls.further, blank: TLSSettings.Pair(),
-        rows: [
-            .member("certificate", .text(\.certificate), "File with the certificate and its chain, in PEM"),
-            .member("key", .text(\.key), "File with its private key, in PEM"),
-            .member("keyPassphraseFile", .text(\.keyPassphraseFile), "File whose first line decrypts the key"),
-        ], textForm: "CERTIFICATE:KEY"
-    ) { text in
-        let paths = text.split(separator: ":", omittingEmptySubsequences: false).map(\.trimmed)
-        guard paths.count == 2, !paths.contains("") else {
-            return .failure(ValueError(text: "must be certificate:key pairs of paths separated by commas"))
-        }
-        return .success(TLSSettings.Pair(certificate: paths[0], key: paths[1]))
-    }
-}

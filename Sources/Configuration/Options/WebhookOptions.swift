@@ -42,27 +42,6 @@ extension Option where Settings == ServerSettings {
     ]
 }
 
-extension ObjectList where Settings == AppDraft {
-    static let webhooks = ObjectList(
-        \.webhooks, blank: WebhookDraft(), rows: Option.endpoint, textForm: "URL",
-        foreignNames: [
-            "eventtypes": "here it is \"events\"",
-            "filter": "here it is \"channelPrefix\" and \"channelSuffix\"",
-            "channelnamestartswith": "here it is \"channelPrefix\"",
-            "channelnameendswith": "here it is \"channelSuffix\"",
-            "lambda": "AWS Lambda is called by the URL of a function only, as any other",
-            "lambdafunction": "AWS Lambda is called by the URL of a function only, as any other",
-            "secret": "webhooks are signed with the secret of the app's first key",
-        ]
-    ) { text in
-        var draft = WebhookDraft()
-        do throws(WebURL.Fault) { draft.url = try WebURL.parse(text.trimmed) } catch {
-            return .failure(ValueError(text: error.text))
-        }
-        return .success(draft)
-    }
-}
-
 extension Option where Settings == WebhookDraft {
     /// What stands in an element of `apps[].webhooks`.
     static let endpoint: [Option] = [

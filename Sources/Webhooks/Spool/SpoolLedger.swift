@@ -40,6 +40,8 @@ struct SpoolLedger {
     }
 
     var count: Int { slots.count - free.count }
+    /// Of the events that somebody waits for.
+    var lowestNumber: UInt64? { queues.values.compactMap { $0.first?.number }.min() }
 
     /// What lives in a segment.
     func use(of segment: UInt64) -> SpoolUse { uses[segment] }

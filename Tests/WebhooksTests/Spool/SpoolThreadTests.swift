@@ -53,6 +53,46 @@ struct SpoolThreadTests {
         again.close()
     }
 
+    @Test("Files that somebody removes under way are written anew, with all that lives")
+    func removal() throws {
+        let root = Self.directory()
+        defer { Self.remove(root) }
+        let path = "\(root)/state/webhooks"
+        let (spool, _) = try Spool.open(path, SpoolOptions()) {}
+        for number in UInt64(1)...100 { spool.append([Sample.entry(number, [1, 2])]) }
+        spool.finish(WebhookEndpointID(1), through: 60)
+        spool.bury([Sample.letter(5, 1)])
+        #expect(
+            Self.until {
+                spool.facts.eventsWritten == 100 && spool.facts.deadLetters == 1 && spool.facts.syncs.count > 0
+            })
+        Self.remove("\(root)/state")
+        spool.append([Sample.entry(101, [1])])
+        #expect(Self.until { spool.facts.syncErrors > 0 && spool.facts.notDurable == 0 && !spool.facts.isFailing })
+        spool.close()
+        let (again, found) = try Spool.open(path, SpoolOptions()) {}
+        var wanted = (UInt64(1)...60).map { Sample.entry($0, [2]) }
+        wanted += (UInt64(61)...100).map { Sample.entry($0, [1, 2]) }
+        wanted.append(Sample.entry(101, [1]))
+        #expect(found.waiting == wanted && found.deadLetters == [Sample.letter(5, 1)] && found.notes.isEmpty)
+        again.close()
+    }
+
+    @Test("A file that is empty is said")
+    func emptyFile() throws {
+        let root = Self.directory()
+        defer { Self.remove(root) }
+        let path = "\(root)/webhooks"
+        let (spool, _) = try Spool.open(path, SpoolOptions()) {}
+        spool.append([Sample.entry(1, [1])])
+        spool.close()
+        let name = SpoolFormat.name(of: 2)
+        Glibc.close(Glibc.open("\(path)/\(name)", O_WRONLY | O_CREAT, 0o600))
+        let (again, found) = try Spool.open(path, SpoolOptions()) {}
+        #expect(found.notes.count == 1 && found.notes[0].hasPrefix("\(name): it is empty") && found.waiting.count == 1)
+        again.close()
+    }
+
     @Test("Files are their user's alone")
     func modes() throws {
         let root = Self.directory()
