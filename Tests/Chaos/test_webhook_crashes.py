@@ -198,7 +198,7 @@ def test_what_a_disk_did_not_take_it_has_as_soon_as_it_takes_anything(measure, i
                 for call, how in TROUBLES[trouble].items():
                     knobs.set(call, **how)
                 spending = Spending(broker.pid)
-                tenants.run(10 if is_long else 1.5, 1_000)
+                tenants.run(10 if is_long else 0.8, 1_000)
                 percent = spending.percent()
                 hits = sum(knobs.hits(call) for call in TROUBLES[trouble])
                 tenants.settle()

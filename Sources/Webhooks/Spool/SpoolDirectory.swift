@@ -79,14 +79,21 @@ final class SpoolDirectory: SpoolDisk {
     }
 
     func create(_ name: String) throws(IOError) -> CInt {
-        do throws(IOError) { return try createHere(name) } catch where error.code == ENOENT {
-            // Somebody has removed the directory under way.
-            do throws(SpoolProblem) {
-                directory = try Self.take(path)
-                lock = try Self.lock(directory.raw, path)
-            } catch { throw IOError(call: "open", code: ENOENT) }
+        do throws(IOError) { return try createHere(name) } catch {
+            guard error.code == ENOENT else { throw error }
+            try takeAgain()
             return try createHere(name)
         }
+    }
+
+    /// Somebody has removed the directory under way.
+    private func takeAgain() throws(IOError) {
+        do throws(SpoolProblem) {
+            // Both or none: nothing is written where another process has the lock.
+            let taken = try Self.take(path)
+            lock = try Self.lock(taken.raw, path)
+            directory = taken
+        } catch { throw IOError(call: "open", code: ENOENT) }
     }
 
     private func createHere(_ name: String) throws(IOError) -> CInt {

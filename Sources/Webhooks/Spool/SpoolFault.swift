@@ -16,5 +16,5 @@ struct SpoolFault: Error {
     var isRemoval: Bool { stage == .sync && error.code == ENOENT }
 
     /// What was written is as good as before: there was no room for more.
-    var isShortage: Bool { stage == .write && [ENOSPC, EDQUOT, EFBIG].contains(error.code) }
+    var isShortage: Bool { stage == .write && [ENOSPC, EDQUOT].contains(error.code) }
 }

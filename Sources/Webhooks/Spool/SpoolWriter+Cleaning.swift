@@ -164,8 +164,8 @@ extension SpoolWriter {
         } else {
             giveUp()
         }
-        // A disk that lost something may have the next segment whole; one that is full is full.
-        if fault.stage == .sync, !facts.isFailing {
+        // A disk that lost something may have the next segment whole, and a file that may not grow is not the last one; full is full.
+        if fault.stage == .sync || fault.error.code == EFBIG, !facts.isFailing {
             facts.isFailing = true
             return true
         }

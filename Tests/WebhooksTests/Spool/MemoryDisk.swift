@@ -23,6 +23,8 @@ final class MemoryDisk: SpoolDisk {
     var fault: (Call) -> CInt? = { _ in nil }
     /// What all files may have.
     var room = Int.max
+    /// What one file may have.
+    var fileMax = Int.max
     /// A write takes no more than this.
     var writeMax = Int.max
     private(set) var calls: [Call: Int] = [:]
@@ -60,8 +62,9 @@ final class MemoryDisk: SpoolDisk {
         guard let name = opened[file], var content = files[name]?.bytes else {
             throw IOError(call: "write", code: EBADF)
         }
+        guard Int(offset) < fileMax else { throw IOError(call: "write", code: EFBIG) }
         let used = files.values.reduce(0) { $0 + $1.bytes.count }
-        let taken = min(bytes.count, writeMax, max(0, room - used))
+        let taken = min(bytes.count, writeMax, fileMax - Int(offset), max(0, room - used))
         guard taken > 0 else { throw IOError(call: "write", code: ENOSPC) }
         let start = Int(offset)
         if content.count < start + taken { content += [UInt8](repeating: 0, count: start + taken - content.count) }

@@ -62,14 +62,18 @@ struct SpoolThreadTests {
         for number in UInt64(1)...100 { spool.append([Sample.entry(number, [1, 2])]) }
         spool.finish(WebhookEndpointID(1), through: 60)
         spool.bury([Sample.letter(5, 1)])
-        #expect(Self.until { spool.facts.eventsWritten == 100 && spool.facts.deadLetters == 1 && spool.facts.syncs.count > 0 })
+        #expect(
+            Self.until {
+                spool.facts.eventsWritten == 100 && spool.facts.deadLetters == 1 && spool.facts.syncs.count > 0
+            })
         Self.remove("\(root)/state")
         spool.append([Sample.entry(101, [1])])
         #expect(Self.until { spool.facts.syncErrors > 0 && spool.facts.notDurable == 0 && !spool.facts.isFailing })
         spool.close()
         let (again, found) = try Spool.open(path, SpoolOptions()) {}
-        let wanted =
-            (UInt64(1)...60).map { Sample.entry($0, [2]) } + (61...100).map { Sample.entry($0, [1, 2]) } + [Sample.entry(101, [1])]
+        var wanted = (UInt64(1)...60).map { Sample.entry($0, [2]) }
+        wanted += (UInt64(61)...100).map { Sample.entry($0, [1, 2]) }
+        wanted.append(Sample.entry(101, [1]))
         #expect(found.waiting == wanted && found.deadLetters == [Sample.letter(5, 1)] && found.notes.isEmpty)
         again.close()
     }

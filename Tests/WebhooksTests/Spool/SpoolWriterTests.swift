@@ -51,7 +51,8 @@ struct SpoolWriterTests {
         let cut = disk.afterPowerCut(&owner.random)
         if options.sync == .batch { writer.close(now: now + 3 * Self.second) }
         for found in options.sync == .batch ? [disk.afterKill()] : [disk.afterKill(), cut] {
-            #expect(SpoolModel(try found.open(options).1) == owner.model, "seed \(seed)")
+            let isSame = SpoolModel(try found.open(options).1) == owner.model
+            #expect(isSame, "seed \(seed)")
         }
         #expect(writer.facts.eventsDropped == 0 && disk.opened.count <= 1, "seed \(seed): no descriptor is lost")
     }
@@ -89,6 +90,16 @@ struct SpoolWriterTests {
         disk.fault = { _ in nil }
         writer.step(SpoolOrders(), now: 9 * Self.second)
         #expect(try Self.waiting(disk) == [1, 2, 3, 4, 5])
+    }
+
+    @Test("Files that may not grow are followed by others")
+    func smallFiles() throws {
+        let disk = MemoryDisk()
+        disk.fileMax = 600
+        let writer = try disk.open().0
+        for number in UInt64(1)...20 { writer.step(Self.events(number...number), now: number) }
+        #expect(!writer.facts.isFailing && writer.facts.notDurable == 0 && disk.files.count > 4)
+        #expect(try Self.waiting(disk) == Array(1...20))
     }
 
     @Test("After a sync that failed the segment is given up, and what is not finished is written anew, once")
