@@ -26,7 +26,7 @@ struct Admission {
 
     /// The app of a client that is let in, as far as its request and the app's settings say: the checks of Pusher protocol §1.4 in their
     /// order; the first that fails is told.
-    /// - Parameter isSecured: it speaks TLS with us.
+    /// - Parameter isSecured: it speaks TLS with us, or with the proxy whose PROXY header says so.
     func decide(
         _ request: RequestView, _ query: APIQuery, key: Range<Int>, isSecured: Bool = false
     ) throws(Refusal) -> App {

@@ -15,7 +15,7 @@ extension LoopServer {
         log.counts.http.add(.webSocket, status: 101)
         scratch.query.read(request.slice(request.head.query).span)
         let query = scratch.query
-        let app = try routes.admission.decide(request, query, key: key, isSecured: loop.isSecured(slot))
+        let app = try routes.admission.decide(request, query, key: key, isSecured: loop.cameSecured(slot))
         if state.countsAddresses || sessions[slot].place != .none {
             try acquireCountedPlaces(slot, of: app, request.peer)
         } else {

@@ -18,6 +18,10 @@ struct Operations {
             guard state.shared.isServing, !state.shared.isDraining else {
                 throw .http(503, "Not taking traffic: starting or shutting down")
             }
+            // Balancers shall send to others whom this one would send away. Who is here is served, so that it is up and alive.
+            guard !state.shared.memory.isShort else {
+                throw .http(503, "Not taking traffic: short of memory (memory.limit)")
+            }
             Self.ok(&reply)
         case .up: Self.healthy(&reply)
         case .upApp(let id):

@@ -9,7 +9,7 @@ enum TLSFault: Equatable {
     case plaintext
 
     /// Nil: it is TLS, or a proxy that the operator trusts vouches for it.
-    /// - Parameter isSecured: it speaks TLS with us. A trusted proxy that says its client does not has the last word all the same.
+    /// - Parameter isSecured: it speaks TLS with us, or with a proxy that vouches for it in its PROXY header. A trusted proxy that says its client does not has the last word all the same.
     init?(_ head: HTTPRequestHead, trustsProxy: Bool, isSecured: Bool = false) {
         if isSecured, !trustsProxy || head.isForwardedTLS != false { return nil }
         switch (head.isForwardedTLS, trustsProxy) {

@@ -53,6 +53,8 @@ struct ConnectionState {
         static let waiting = Flags(rawValue: 8_192)
         /// `undecided`, and a preamble comes first.
         static let prefaced = Flags(rawValue: 16_384)
+        /// Its preamble said that its bytes passed a layer on their way.
+        static let vouched = Flags(rawValue: 32_768)
     }
 
     /// Offset that stands for "not known" in `backlogBoundary`.
@@ -78,7 +80,7 @@ struct ConnectionState {
     var generation: UInt32 = 0
     /// When the timer is due, in ticks; 0: disarmed.
     var deadlineTick: UInt32 = 0
-    /// The wheel tick the slot is filed under; 0: not filed.
+    /// The wheel tick the slot is filed under; 0: not filed. The slot's, not the connection's: its next one takes it over.
     var filedTick: UInt32 = 0
     /// The tick at which the kernel last took something of the backlog, or at which it began.
     var movedTick: UInt32 = 0

@@ -74,9 +74,9 @@ struct ConnectionTable: ~Copyable {
     /// Takes a slot for a descriptor; its frames are accepted from now on.
     mutating func open(_ descriptor: CInt, _ outbox: Outbox) -> UInt32 {
         let slot = numbers.free.popLast() ?? newSlot(outbox)
-        let generation = self[slot].generation
+        let (generation, filedTick) = (self[slot].generation, self[slot].filedTick)
         self[slot] = ConnectionState()
-        self[slot].generation = generation
+        (self[slot].generation, self[slot].filedTick) = (generation, filedTick)
         self[slot].descriptor = descriptor
         self[slot].inputBytesMax = UInt32(clamping: options.inputBytesMax)
         self[slot].flags = .open
@@ -110,7 +110,6 @@ struct ConnectionTable: ~Copyable {
         self[slot].generation &+= 1
         self[slot].descriptor = -1
         self[slot].deadlineTick = 0
-        self[slot].filedTick = 0
         outbox.mark(slot, Outbox.refusing)
         statistics.connections -= 1
         statistics.closed += 1

@@ -12,8 +12,6 @@ struct DueCalls {
     var rereads: [EventToken] = []
     /// Connections whose peer will send no more; `endOfStream` is due.
     var ended = SlicedQueue<EventToken>()
-    /// Connections under whose tick the wheel had filed something.
-    var timers = SlicedQueue<EventToken>()
 
     struct Adopted {
         var token: EventToken
@@ -30,6 +28,5 @@ struct DueCalls {
     /// Whether the next turn must come at once.
     var areWaiting: Bool {
         !closing.isEmpty || !adopted.isEmpty || !replays.isEmpty || !rereads.isEmpty || !ended.isEmpty
-            || !timers.isEmpty
     }
 }

@@ -22,7 +22,9 @@ extension EventLoop {
     /// After a turn that left no frame behind, the end of the slab may go; not while the number of somebody who was closed in it rests.
     func releaseUnusedSlots() {
         guard outbox.frameCount == 0 else { return }
+        let capacity = table.capacity
         table.releaseUnused(outbox)
+        if table.capacity < capacity { wheel.forget(from: UInt32(table.used)) }
     }
 
     func deliverCloses(_ handler: any LoopHandler) {

@@ -33,11 +33,12 @@ extension EventLoop {
         case .needsMore:
             precondition(held + count < preamble.bytesMax, "a preamble that never ends")
             keepPreamble(slot, held, count)
-        case .whole(let bytes, let peer):
+        case .whole(let bytes, let peer, let isSecured):
             precondition(bytes > held && bytes <= held + count, "a preamble of bytes that are not there")
             guard takePeeked(slot, held, bytes - held) else { return }
             table.freeInput(slot)
             table[slot].flags.remove(.prefaced)
+            if isSecured { table[slot].flags.insert(.vouched) }
             table.statistics.preambles &+= 1
             told.note(peer, slot)
             begin(slot, listener, handler)

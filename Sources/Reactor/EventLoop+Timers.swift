@@ -11,42 +11,41 @@ extension EventLoop {
         let deadline = wheel.deadlineTick(at: now.after(nanoseconds: nanoseconds))
         table[slot].deadlineTick = deadline
         if table[slot].filedTick != 0 && table[slot].filedTick <= deadline { return }
-        table[slot].filedTick = wheel.file(token(slot), deadlineTick: deadline)
+        table[slot].filedTick = wheel.file(slot, deadlineTick: deadline)
     }
 
     /// - Returns: whether a 100 ms step has passed.
     func fireTimers(_ handler: any LoopHandler) -> Bool {
         let isTick = now >= wheel.nextTickTime
         if isTick { takeTimers() }
-        if !due.timers.isEmpty { fireDue(handler) }
+        if wheel.hasDue { fireDue(handler) }
         return isTick
     }
 
     private func takeTimers() {
         let passed = wheel.passedTick(at: now)
         timings.ticked(lateNanoseconds: now.nanosecondsSince(wheel.nextTickTime))
-        while wheel.tick < passed { wheel.step(into: &due.timers) }
+        while wheel.tick < passed { wheel.step() }
     }
 
     /// Thousands that are due at once, because they came at once, go off in several turns.
     @inline(never)
     private func fireDue(_ handler: any LoopHandler) {
-        for place in 0..<due.timers.count {
-            if place % 16 == 15, isServedEnough { return }
-            if let token = due.timers.popFirst() { fire(token, handler) }
+        for count in 1... {
+            guard let slot = wheel.popDue() else { return }
+            fire(slot, handler)
+            if count % 16 == 0, isServedEnough { return }
         }
     }
 
-    private func fire(_ token: EventToken, _ handler: any LoopHandler) {
-        guard isLive(token) else { return }
-        let slot = token.slot
-        // Re-armed to a later time since, or filed twice and gone off.
-        guard table[slot].filedTick != 0, table[slot].filedTick <= wheel.tick else { return }
+    private func fire(_ slot: UInt32, _ handler: any LoopHandler) {
         table[slot].filedTick = 0
         let deadline = table[slot].deadlineTick
+        // Disarmed since, or closed, and the slot is nobody's or its next one has armed nothing yet.
         if deadline == 0 { return }
+        // Re-armed to a later time since, by whoever has the slot now.
         if deadline > wheel.tick {
-            table[slot].filedTick = wheel.file(token, deadlineTick: deadline)
+            table[slot].filedTick = wheel.file(slot, deadlineTick: deadline)
             return
         }
         table[slot].deadlineTick = 0

@@ -55,6 +55,7 @@ public final class EventLoop {
         table.free()
         for one in due.dealt { clinux_close(one.descriptor) }
         acceptor.close()
+        wheel.free()
         receiveBuffer.deallocate()
     }
 
@@ -82,8 +83,18 @@ public final class EventLoop {
     /// Whether the connection's bytes pass a layer.
     public func isSecured(_ slot: UInt32) -> Bool { table[slot].flags.contains(.secured) }
 
+    /// The same, or its preamble says that they passed one before they came here.
+    public func cameSecured(_ slot: UInt32) -> Bool { !table[slot].flags.isDisjoint(with: [.secured, .vouched]) }
+
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
+
+    /// Who is at the other end of a Unix socket, by the kernel's word; nil: of other sockets it does not say. (SO_PEERCRED)
+    public func peerProcess(_ slot: UInt32) -> (user: UInt32, process: Int32)? {
+        var (user, process): (uid_t, pid_t) = (.max, 0)
+        guard clinux_peer_credentials(table[slot].descriptor, &user, &process) == 0, user != .max else { return nil }
+        return (user, process)
+    }
 
     /// Serves until `stop` (or `LoopHandle.stop`); blocks the thread. Once: whoever posts a job afterwards is told that it does not run.
     /// Connections still open stay open until the loop is released.
@@ -135,7 +146,7 @@ public final class EventLoop {
         if isTick { releaseUnusedSlots() }
         // Handlers may have spoken or closed while they heard of overflows and closes: that belongs to a turn of its own, at once.
         let isOwing = outbox.entryCount > 0 || !table.overflowing.isEmpty || !table.caughtUp.isEmpty
-        return !(hasMore || isOwing || due.areWaiting || isStopping || !batch.isEmpty)
+        return !(hasMore || isOwing || due.areWaiting || wheel.hasDue || isStopping || !batch.isEmpty)
     }
 
     /// Decides about sleep and asks the kernel.
@@ -211,16 +222,26 @@ public final class EventLoop {
     /// Whether this turn has served its peers long enough. Looks at the clock.
     var isServedEnough: Bool {
         @inline(never) get {
-            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= table.options.serveNanoseconds
+            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= serveNanoseconds
         }
     }
 
-    /// Whether this turn has taken twice as long.
+    /// Whether it has sent for long enough besides.
     var isLong: Bool {
         @inline(never) get {
-            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= 2 * table.options.serveNanoseconds
+            let long = serveNanoseconds + table.options.serveNanoseconds
+            return manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= long
         }
     }
+
+    /// How long this turn may serve. Where many hear of everything, what is served together is sent together: a turn may last as long as
+    /// the sends of the last one did, about, so that publishers who come all at once cost few sends more than one of them.
+    var serveNanoseconds: UInt64 {
+        let least = table.options.serveNanoseconds
+        return max(least, min(4 * least, UInt64(outbox.lastEntryCount) * Self.nanosecondsPerSend))
+    }
+
+    private static let nanosecondsPerSend: UInt64 = 4_000
 
     @inline(__always)
     private func serveConnection(_ token: EventToken, _ mask: UInt32, _ handler: any LoopHandler) {

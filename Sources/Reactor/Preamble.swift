@@ -16,8 +16,10 @@ public protocol Preamble: AnyObject {
 public enum PreambleReading: Sendable {
     /// The rest is not here. Is not the answer to `Preamble.bytesMax` bytes.
     case needsMore
-    /// - Parameter peer: nil: it leaves open whom it comes from.
-    case whole(bytes: Int, peer: PeerAddress?)
+    /// - Parameters:
+    ///   - peer: nil: it leaves open whom it comes from.
+    ///   - isSecured: whoever wrote it says that the peer's bytes reached him over a layer of his own.
+    case whole(bytes: Int, peer: PeerAddress?, isSecured: Bool = false)
     case refused(StaticString)
 }
 

@@ -1,4 +1,4 @@
-/// What a proxy says of a connection before the connection's own first byte: whose it is. (HAProxy, "The PROXY protocol", versions 1 and 2)
+/// What a proxy says of a connection before the connection's own first byte: whose it is, and whether it came by TLS. (HAProxy, "The PROXY protocol", versions 1 and 2)
 ///
 /// ```
 /// 1: PROXY TCP4 192.0.2.1 198.51.100.1 56324 443⏎        at most 107 bytes; TCP4, TCP6, UNKNOWN
@@ -17,6 +17,8 @@ public struct ProxyHeader: Equatable, Sendable {
     /// Whom the proxy speaks for; nil: it speaks for itself (LOCAL), or does not say (UNKNOWN, UNSPEC, a local socket), and the connection
     /// is that of whoever made it.
     public let client: Client?
+    /// The client speaks TLS with the proxy. Version 1 cannot say so; in version 2 it is a TLV (HAProxy: `send-proxy-v2-ssl`).
+    public let isSecured: Bool
     /// The connection's own bytes begin here.
     public let byteCount: Int
 
@@ -70,12 +72,14 @@ public struct ProxyHeader: Equatable, Sendable {
         let text = String(decoding: (0..<feed - 1).map { bytes[$0] }, as: UTF8.self)
         let words = text.split(separator: " ", omittingEmptySubsequences: false)
         // What stands behind UNKNOWN is of no interest to anybody.
-        if words.count >= 2, words[1] == "UNKNOWN" { return ProxyHeader(client: nil, byteCount: feed + 1) }
+        if words.count >= 2, words[1] == "UNKNOWN" {
+            return ProxyHeader(client: nil, isSecured: false, byteCount: feed + 1)
+        }
         guard words.count == 6, let colons = ["TCP4": false, "TCP6": true][words[1]],
             let source = address(words[2], colons), address(words[3], colons) != nil,
             let port = port(words[4]), Self.port(words[5]) != nil
         else { throw .line }
-        return ProxyHeader(client: Client(address: source, port: port), byteCount: feed + 1)
+        return ProxyHeader(client: Client(address: source, port: port), isSecured: false, byteCount: feed + 1)
     }
 
     /// IPv4 that is written as IPv6 is that of a TCP6 connection.
@@ -106,10 +110,28 @@ public struct ProxyHeader: Equatable, Sendable {
         let isTold = !isLocal && family != 0 && kind != 0
         if !isLocal {
             guard family <= 3, kind <= 2 else { throw .family }
-            if isTold, length < [12, 36, 216][Int(family) - 1] { throw .length }
+            if isTold, length < addressBytes(family) { throw .length }
         }
         guard bytes.count >= total else { return nil }
-        return ProxyHeader(client: isTold ? client(bytes, family) : nil, byteCount: total)
+        guard isTold else { return ProxyHeader(client: nil, isSecured: false, byteCount: total) }
+        return ProxyHeader(
+            client: client(bytes, family), isSecured: saysTLS(bytes, fixedBytes + addressBytes(family)..<total),
+            byteCount: total)
+    }
+
+    private static func addressBytes(_ family: UInt8) -> Int { [12, 36, 216][Int(family) - 1] }
+
+    /// Looks for `PP2_TYPE_SSL` among the TLVs, each a type, two bytes of length and its value. Its value begins with flags, the lowest of which
+    /// says that the client speaks TLS, and the verdict on its certificate.
+    private static func saysTLS(_ bytes: Span<UInt8>, _ vectors: Range<Int>) -> Bool {
+        var offset = vectors.lowerBound
+        while offset + 3 <= vectors.upperBound {
+            let (value, length) = (offset + 3, Int(number(bytes, offset + 1, 2)))
+            guard value + length <= vectors.upperBound else { return false }
+            if bytes[offset] == 0x20 { return length >= 5 && bytes[value] & 1 == 1 }
+            offset = value + length
+        }
+        return false
     }
 
     private static func client(_ bytes: Span<UInt8>, _ family: UInt8) -> Client? {

@@ -92,18 +92,17 @@ def test_cycles_leave_no_memory_and_no_entry(measure, is_long):
         took, percent = time.monotonic() - start, spending.percent()
         wait_until(lambda: broker.descriptors() == descriptors, "all descriptors are closed", 30)
         wait_until(lambda: total(broker.metrics(), "starling_channels") == 0, "all channels are gone", 30)
-        # The wheel of timers forgets an entry when its time has come: what a connection filed stays for 75 s at most.
-        rested, limit = time.monotonic(), time.monotonic() + 120
+        rested, limit = time.monotonic(), time.monotonic() + 30
         while abs(broker.resident_bytes() - before) > 4 << 20 and time.monotonic() < limit:
             select_nothing()
         with measure(f"{count:,} cycles over {channels:,} channels: a close frame, a reset or a FIN ends each") as row:
-            row.at_most("memory back after", time.monotonic() - rested, 120, "s")
-            row.at_most("memory", mebibytes(abs(broker.resident_bytes() - before)), 5, "MiB off")
+            row.note("memory back after", time.monotonic() - rested, "s")
+            row.at_most("memory after 30 s", mebibytes(abs(broker.resident_bytes() - before)), 5, "MiB off")
             for name, value in tables(broker).items():
                 if value:
                     row.exactly(name, value)
             row.exactly("left in tables", int(sum(tables(broker).values())))
-            row.exactly("descriptors left", broker.descriptors() - descriptors)
+            row.exactly("descriptors left", steady(broker.descriptors, 5) - descriptors)  # the scraper's own goes a moment later
             row.exactly("refused or cut", len(cycles.faults))
             row.exactly("counted", int(total(broker.metrics(), "starling_connections_opened_total")), count + 2_000)
             row.note("cycles", count / took, "/s")

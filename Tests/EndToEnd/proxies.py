@@ -78,7 +78,7 @@ defaults
   timeout client 30s
   timeout server 30s
 frontend in
-  bind fd@{descriptor}
+  bind fd@{descriptor} {bind}
   default_backend out
 backend out
   server broker 127.0.0.1:{broker} {options}
@@ -86,10 +86,11 @@ backend out
 
 
 class HAProxy:
-    """Passes TCP on to a broker's port, with the options of HAProxy's `server` line. Use as a context manager."""
+    """Passes TCP on to a broker's port, with the options of HAProxy's `server` line; with those of `bind` (`ssl crt FILE`) it ends TLS. Use as a
+    context manager."""
 
-    def __init__(self, broker: int, options: str):
-        self.broker, self.options, self.process = broker, options, None
+    def __init__(self, broker: int, options: str, bind: str = ""):
+        self.broker, self.options, self.bind, self.process = broker, options, bind, None
         self.directory = tempfile.TemporaryDirectory(prefix="starling-haproxy-")
 
     def __enter__(self) -> "HAProxy":
@@ -97,7 +98,7 @@ class HAProxy:
         listener = socket.create_server(("127.0.0.1", 0))
         self.port = listener.getsockname()[1]
         (home / "haproxy.cfg").write_text(HAPROXY_CONFIG.format(
-            descriptor=listener.fileno(), broker=self.broker, options=self.options))
+            descriptor=listener.fileno(), broker=self.broker, options=self.options, bind=self.bind))
         with open(home / "output", "wb") as output:
             self.process = subprocess.Popen(
                 [HAPROXY, "-db", "-f", str(home / "haproxy.cfg")], stdout=output, stderr=output, pass_fds=[listener.fileno()])

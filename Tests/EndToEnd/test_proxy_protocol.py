@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import pathlib
 import re
 import socket
 import struct
@@ -11,7 +12,7 @@ import subprocess
 import pytest
 
 from certificates import Authority
-from harness import BINARY, DEADLINE, Broker, app, wait_until
+from harness import BINARY, DEADLINE, Broker, app, named_app, wait_until
 from http_tools import Caller, assert_success, event
 from logfmt import refusals_told
 from metrics_page import drives, scrape
@@ -50,7 +51,7 @@ def authority(tmp_path_factory) -> Authority:
 def broker(authority):
     """Believes 127.0.0.1, and a network that only headers tell of."""
     config = {"proxyProtocol": True, "trustProxy": ["127.0.0.1", "10.0.0.0/8"], "tls": authority.leaf("server"),
-              "refusalLinesPerSecond": 1_000, "apps": [app()]}
+              "refusalLinesPerSecond": 1_000, "apps": [app(), named_app("safe", requireTLS=True)]}
     with Broker(config) as running:
         yield running
 
@@ -168,6 +169,53 @@ def test_the_health_check_begins_with_a_header():
         done = subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE * 3)
         assert done.returncode == 0, done
         assert broker.request("GET", "/metrics", port=broker.metrics_port)[0] == 200, "the metrics want none"
+
+
+# requireTLS
+
+TLS, NO_TLS = b"\x20\x00\x05\x01\x00\x00\x00\x00", b"\x20\x00\x05\x00\x00\x00\x00\x01"
+FROM_PROXY = socket.inet_aton("10.0.0.9") + FOUR[4:]
+
+
+def knock(port_of, key: str, **options) -> int | None:
+    """The code that a client is refused with; None: it is let in."""
+    with RawClient(port_of, key=key, secret=key.replace("-key", "-secret"), handshake=False, **options) as client:
+        client.read_upgrade()
+        first = client.receive()
+        return None if first["event"] == "pusher:connection_established" else first["data"]["code"]
+
+
+@pytest.mark.parametrize("header, forwarded, code", [
+    (binary(0x11, FOUR + TLS), None, None),
+    (binary(0x21, SIX + b"\x04\x00\x01\x00" + TLS), None, None),
+    (binary(0x11, FOUR + NO_TLS), None, 4000),
+    (binary(0x11, FOUR), None, 4000),
+    (binary(0x00, FOUR + TLS, 0x20), None, 4000),  # a connection of the proxy's own
+    (HEADERS["1, IPv4"][0], None, 4000),
+    (binary(0x11, FOUR + NO_TLS), "https", 4000),  # a client, who may say what it likes
+    (binary(0x11, FOUR + TLS), "http", None),
+    (binary(0x11, FROM_PROXY + NO_TLS), "https", None),  # another proxy, nearer to the client, that is trusted
+    (binary(0x11, FROM_PROXY + TLS), "http", 4000)])
+def test_an_app_that_takes_tls_only_believes_the_header(broker, header, forwarded, code):
+    """PW-012: what the proxy says of the client's connection counts as if TLS were with us."""
+    assert knock(broker, "safe-key", preamble=header, headers={"X-Forwarded-Proto": forwarded}) == code
+    assert knock(broker, "app-key", preamble=header, headers={"X-Forwarded-Proto": forwarded}) is None
+
+
+def test_the_word_of_the_header_is_not_the_next_clients(broker):
+    for _ in range(3):  # connections that follow one another have the same place
+        assert knock(broker, "safe-key", preamble=binary(0x11, FOUR + TLS)) is None
+        assert knock(broker, "safe-key", preamble=binary(0x11, FOUR)) == 4000
+
+
+@pytest.mark.skipif(HAPROXY is None, reason="HAProxy cannot be had (Debian: haproxy)")
+@pytest.mark.parametrize("options, ends_tls, code", [
+    ("send-proxy-v2-ssl", True, None), ("send-proxy-v2-ssl-cn", True, None), ("send-proxy-v2-ssl", False, 4000), ("send-proxy-v2", True, 4000)])
+def test_haproxy_tells_whether_its_client_spoke_tls(broker, authority, tmp_path, options, ends_tls, code):
+    pair = authority.leaf("proxy")
+    (tmp_path / "both.pem").write_text(pathlib.Path(pair["certificate"]).read_text() + pathlib.Path(pair["key"]).read_text())
+    with HAProxy(broker.port, options, f"ssl crt {tmp_path}/both.pem" if ends_tls else "") as proxy:
+        assert knock(proxy, "safe-key", context=authority.context() if ends_tls else None) == code
 
 
 @pytest.mark.skipif(HAPROXY is None, reason="HAProxy cannot be had (Debian: haproxy)")

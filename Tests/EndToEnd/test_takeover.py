@@ -6,16 +6,18 @@ import os
 import signal
 import socket
 import subprocess
-import threading
 import time
+from functools import partial
+from types import SimpleNamespace
 
 import pytest
 
 from harness import BINARY, Broker, app, daemon_environment, wait_until
 from http_tools import Caller
 from logfmt import lines
+from paced import Paced
 from rawclient import RawClient
-from session import DEADLINE, Closed
+from session import DEADLINE
 
 
 def start(place, *, loops: int, takes_over: bool = False, port: int = 0, flags: tuple = (), **changes) -> Broker:
@@ -28,74 +30,37 @@ def place(tmp_path):
     return tmp_path / "takeover.sock"
 
 
-class Storm:
-    """Clients that connect all the time, each on a connection of its own: WebSockets to their greeting, and HTTP."""
-
-    THREADS, PER_SECOND = 8, 260
-
-    def __init__(self, port: int):
-        self.port, self.counts, self.faults = port, [0] * self.THREADS, []
-        self.ended = threading.Event()
-        self.threads = [threading.Thread(target=self.run, args=(number,)) for number in range(self.THREADS)]
-
-    def __enter__(self) -> "Storm":
-        self.began = time.monotonic()
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.ended.set()
-        for thread in self.threads:
-            thread.join(DEADLINE * 3)
-        self.seconds = time.monotonic() - self.began
-
-    @property
-    def count(self) -> int:
-        return sum(self.counts)
-
-    def run(self, number: int) -> None:
-        due = time.monotonic()
-        while not self.ended.is_set():
-            try:
-                (self.connect if number % 2 else self.ask)()
-                self.counts[number] += 1
-            except (OSError, EOFError, AssertionError, TimeoutError, Closed) as fault:
-                self.faults.append(repr(fault))
-            due = max(due + self.THREADS / self.PER_SECOND, time.monotonic() - 0.2)
-            self.ended.wait(max(0.0, due - time.monotonic()))
-
-    def connect(self) -> None:
-        with RawClient(self):
-            pass
-
-    def ask(self) -> None:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE) as connection:
-            connection.sendall(b"GET /live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
-            answer = b""
-            while got := connection.recv(65_536):
-                answer += got
-            assert answer.startswith(b"HTTP/1.1 200 "), answer[:200]
+def come(port: int, number: int) -> None:
+    """Someone connects, with a connection of its own: a WebSocket to its greeting, or HTTP."""
+    if number % 2:
+        with RawClient(SimpleNamespace(port=port)):
+            return
+    with socket.create_connection(("127.0.0.1", port), timeout=DEADLINE) as connection:
+        connection.sendall(b"GET /live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = b""
+        while got := connection.recv(65_536):
+            answer += got
+        assert answer.startswith(b"HTTP/1.1 200 "), answer[:200]
 
 
 def test_under_a_storm_of_connects_two_takeovers_refuse_or_reset_nobody(place):
     """Each process has another number of loops than the one before it."""
     first = start(place, loops=2).start()
     try:
-        with Storm(first.port) as storm:
+        with Paced(partial(come, first.port), 260) as storm:
             for loops in (3, 1):
-                begun = storm.count
-                wait_until(lambda: storm.count >= begun + 100, "connects before", DEADLINE * 3)
+                begun = len(storm.done)
+                wait_until(lambda: len(storm.done) >= begun + 100, "connects before", DEADLINE * 3)
                 second = start(place, loops=loops, takes_over=True, port=first.port).start()
                 assert second.port == first.port and second.metrics_port == first.metrics_port
                 assert first.wait_ended() == 0
                 assert [line for line in lines(first.log()) if line["msg"] == "replaced"][0]["pid"] == str(second.pid)
                 first.__exit__(None)
-                first, begun = second, storm.count
-                wait_until(lambda: storm.count >= begun + 100, "connects after", DEADLINE * 3)
+                first, begun = second, len(storm.done)
+                wait_until(lambda: len(storm.done) >= begun + 100, "connects after", DEADLINE * 3)
     finally:
         first.stop()  # nobody connects any more: whoever came now would rightly be told 503
-    print(f"{storm.count} connects at {storm.count / storm.seconds:.0f}/s over two takeovers, faults: {len(storm.faults)}")
+    print(f"{len(storm.done)} connects at {storm.rate:.0f}/s over two takeovers, faults: {len(storm.faults)}")
     assert storm.faults == [], storm.faults[:5]
 
 

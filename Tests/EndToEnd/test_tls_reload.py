@@ -8,7 +8,6 @@ import re
 import shutil
 import signal
 import ssl
-import threading
 import time
 
 import pytest
@@ -18,6 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from certificates import Authority
 from harness import Broker, app, wait_until
+from paced import Paced
 from test_reload import run_reload
 from test_tls import SecureClient, tls_socket
 
@@ -98,48 +98,20 @@ def rewrite(broker, settings: dict) -> None:
     (pathlib.Path(broker.directory.name) / "config.json").write_text(json.dumps(settings))
 
 
-class Stream:
-    """Handshakes at a rate, each with when it was begun and whose certificate it saw."""
-
-    def __init__(self, broker, rate: int, threads: int = 6):
-        self.broker, self.pause, self.seen, self.faults = broker, threads / rate, [], []
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        # That key and certificate belong together is checked all the same.
-        self.context.check_hostname, self.context.verify_mode = False, ssl.CERT_NONE
-        self.over = threading.Event()
-        self.threads = [threading.Thread(target=self.run) for _ in range(threads)]
-
-    def __enter__(self) -> "Stream":
-        self.began = time.monotonic()
-        for thread in self.threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.over.set()
-        for thread in self.threads:
-            thread.join()
-        self.rate = len(self.seen) / (time.monotonic() - self.began)
-
-    def run(self) -> None:
-        due = time.monotonic()
-        while not self.over.is_set():
-            begun = time.monotonic()
-            try:
-                with tls_socket(self.broker, self.context) as secure:
-                    self.seen.append((begun, secure.getpeercert(binary_form=True)))
-            except (OSError, ssl.SSLError) as error:
-                self.faults.append(error)
-            due = max(due + self.pause, time.monotonic() - 1)
-            self.over.wait(max(0, due - time.monotonic()))
-
-
 @pytest.mark.parametrize("seconds", [3, pytest.param(60, marks=pytest.mark.long)])
 def test_swaps_under_two_hundred_handshakes_a_second(authority, seconds):
     """None fails, each gets the old pair or the new one whole, and never the old one once the reload is acknowledged."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # That key and certificate belong together is checked all the same.
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+
+    def certificate(_: int) -> bytes:
+        with tls_socket(broker, context) as secure:
+            return secure.getpeercert(binary_form=True)
+
     with Broker({"tls": live(authority, "0"), "apps": [app()], "loops": 2}) as broker:
         acknowledged = [(0.0, 0)]
-        with Stream(broker, 200) as stream:
+        with Paced(certificate, 200, threads=6) as stream:
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 number = len(acknowledged)
@@ -148,15 +120,15 @@ def test_swaps_under_two_hundred_handshakes_a_second(authority, seconds):
                 assert done.returncode == 0, done
                 acknowledged.append((time.monotonic(), number))
         names = {}
-        for _, certificate in stream.seen:
-            if certificate not in names:
-                subject = x509.load_der_x509_certificate(certificate).subject
-                names[certificate] = int(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
-        for begun, certificate in stream.seen:
+        for _, seen in stream.done:
+            if seen not in names:
+                subject = x509.load_der_x509_certificate(seen).subject
+                names[seen] = int(subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+        for begun, seen in stream.done:
             least = max(number for moment, number in acknowledged if moment <= begun)
-            assert least <= names[certificate] < len(acknowledged)
+            assert least <= names[seen] < len(acknowledged)
         print(f"{stream.rate:.0f} handshakes/s, {len(acknowledged) - 1} swaps, {len(names)} certificates seen")
-        assert not stream.faults and len(stream.seen) > 20 * seconds, (stream.faults[:3], len(stream.seen))
+        assert not stream.faults and len(stream.done) > 20 * seconds, (stream.faults[:3], len(stream.done))
         assert len(names) > 2
         failures = re.findall(r'starling_tls_handshake_failures_total{reason="(?!gone)\w+"} ([1-9]\d*)', broker.metrics())
         assert not failures, failures

@@ -2,7 +2,7 @@ internal import CLinux
 @testable import Reactor
 import Testing
 
-/// What connections begin with here: `p`, a number, and so many bytes, whose first is the last of the address 192.0.2.x; none: it is not told.
+/// What connections begin with here: `p` (`s`: it was secured), a number, and so many bytes, whose first is the last of the address 192.0.2.x; none: it is not told.
 private final class SmallPreamble: Preamble {
     var isDue = true
     let bytesMax = 66
@@ -10,14 +10,15 @@ private final class SmallPreamble: Preamble {
     func isDue(from peer: PeerAddress) -> Bool { isDue && peer.isLoopback }
 
     func read(_ bytes: UnsafeRawBufferPointer) -> PreambleReading {
-        guard bytes[0] == UInt8(ascii: "p") else { return .refused("no p") }
+        let isSecured = bytes[0] == UInt8(ascii: "s")
+        guard isSecured || bytes[0] == UInt8(ascii: "p") else { return .refused("no p") }
         guard bytes.count >= 2 else { return .needsMore }
         guard bytes[1] <= 64 else { return .refused("too long") }
         let length = 2 + Int(bytes[1])
         guard bytes.count >= length else { return .needsMore }
         let peer =
             bytes[1] == 0 ? nil : PeerAddress(family: .ipv4, port: 7, high: 0, low: 0xC000_0200 | UInt64(bytes[2]))
-        return .whole(bytes: length, peer: peer)
+        return .whole(bytes: length, peer: peer, isSecured: isSecured)
     }
 }
 
@@ -80,6 +81,24 @@ private final class SmallPreamble: Preamble {
         port.loop.advance(milliseconds: 20_000)
         port.turns(3)
         #expect(port.loop.connectionCount == 1, "its deadline is over")
+    }
+
+    @Test(arguments: [false, true]) func itMayVouchForAClientThatHadALayer(hasLayers: Bool) throws {
+        let port = try Port(hasLayers: hasLayers)
+        let secured = port.connect([UInt8(ascii: "s"), 1, 40, 7])
+        #expect(port.run { port.heard == [7] })
+        let plain = port.connect(Self.preamble(41) + [8])
+        #expect(port.run { port.heard == [7, 8] })
+        #expect(port.opened.map { port.loop.cameSecured($0.slot) } == [true, false])
+        #expect(port.opened.allSatisfy { !$0.isSecured }, "with us it has none")
+        for one in port.opened { port.loop.abort(one.slot) }
+        port.turns(2)
+        #expect(port.loop.connectionCount == 0)
+        // Who has the slot next is not vouched for.
+        let next = port.connect(Self.preamble(42) + [9])
+        #expect(port.run { port.heard == [7, 8, 9] })
+        #expect(port.opened.count == 3 && !port.loop.cameSecured(port.opened[2].slot))
+        withExtendedLifetime((secured, plain, next)) {}
     }
 
     @Test func aLayerComesBehindIt() throws {

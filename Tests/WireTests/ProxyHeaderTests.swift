@@ -111,6 +111,35 @@ import Wire
         #expect(Self.told(row.value.0) == row.value.1)
     }
 
+    /// The TLVs behind the addresses, and whether they say that the client speaks TLS.
+    static let vectors: [Row<([UInt8], Bool)>] = [
+        Row("none", ([], false)),
+        Row("TLS", ([0x20, 0, 5, 1, 0, 0, 0, 0], true)),
+        Row("TLS, and a certificate", ([0x20, 0, 5, 7, 0, 0, 0, 0], true)),
+        Row("no TLS", ([0x20, 0, 5, 0, 0, 0, 0, 1], false)),
+        Row("a certificate without TLS", ([0x20, 0, 5, 6, 0, 0, 0, 0], false)),
+        Row(
+            "with its version and cipher in it", ([0x20, 0, 13, 1, 0, 0, 0, 0, 0x21, 0, 5, 84, 76, 83, 118, 49], true)),
+        Row("behind others", ([4, 0, 2, 0x20, 0x20, 1, 0, 0, 0x20, 0, 5, 1, 0, 0, 0, 0, 5, 0, 1, 9], true)),
+        Row("in the value of another", ([4, 0, 8, 0x20, 0, 5, 1, 0, 0, 0, 0], false)),
+        Row("longer than the header", ([0x20, 0, 6, 1, 0, 0, 0, 0], false)),
+        Row("its length is cut off", ([0x20, 0], false)),
+        Row("without a verdict", ([0x20, 0, 4, 1, 0, 0, 0], false)),
+        Row("behind one that is longer than the header", ([4, 1, 0, 0x20, 0, 5, 1, 0, 0, 0, 0], false)),
+    ]
+
+    @Test(arguments: vectors) func theTLVsTellOfTLS(_ row: Row<([UInt8], Bool)>) throws {
+        func isSecured(_ command: UInt8, _ family: UInt8, _ block: [UInt8]) throws -> Bool? {
+            try Self.read(Self.binary(command, family, block)).get()?.isSecured
+        }
+        #expect(try isSecured(0x21, 0x11, Self.four + row.value.0) == row.value.1)
+        #expect(try isSecured(0x21, 0x21, Self.six + row.value.0) == row.value.1)
+        #expect(try isSecured(0x21, 0x31, [UInt8](repeating: 0x20, count: 216) + row.value.0) == row.value.1)
+        // Of a connection of the proxy's own they say nothing.
+        #expect(try isSecured(0x20, 0x11, Self.four + row.value.0) == false)
+        #expect(try isSecured(0x21, 0x00, row.value.0) == false)
+    }
+
     // MARK: Both
 
     static let whole: [[UInt8]] = [

@@ -93,6 +93,11 @@ extension Conductor {
         try ramp(publishers: 0)
         usleep(1_000_000)
         let peak = memory()
+        if !options.meetingPlace.isEmpty {
+            meet()
+            // The other one warms up, and has measured for a while.
+            usleep(UInt32((options.warmupSeconds + options.durationSeconds / 4) * 1e6))
+        }
         sendAll(.forget)
         let first = snapshot()
         sendAll(.hangUp)

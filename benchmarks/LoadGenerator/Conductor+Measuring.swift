@@ -22,9 +22,7 @@ extension Conductor {
 
     /// Warm-up, measurement, drain and verification at one rate.
     func measure(_ traffic: Traffic, rate: Double, alsoChurn: Bool = false) -> Measurement {
-        if !options.meetingPlace.isEmpty, !MeetingPlace(directory: options.meetingPlace).wait(seconds: 60) {
-            report.invalid.append("no second run came to \(options.meetingPlace)")
-        }
+        meet()
         let begin = MonotonicTime.now().nanoseconds + 50_000_000
         let from = begin + UInt64(options.warmupSeconds * 1e9)
         let to = from + UInt64(max(0.1, options.durationSeconds) * 1e9)
@@ -46,6 +44,14 @@ extension Conductor {
         result.latencies = verdict.latencies
         result.lost = verdict.lost
         return result
+    }
+
+    /// Waits for the second run, if there is to be one.
+    func meet() {
+        guard !options.meetingPlace.isEmpty else { return }
+        if !MeetingPlace(directory: options.meetingPlace).wait(seconds: 60) {
+            report.invalid.append("no second run came to \(options.meetingPlace)")
+        }
     }
 
     func difference(_ first: Snapshot, _ last: Snapshot) -> Measurement {

@@ -1,17 +1,26 @@
 #define _GNU_SOURCE
 // The floor of TLS: what a server on OpenSSL cannot be cheaper than, and the client that asks both it and Starling.
 //   serve PORT CERTIFICATE KEY      accepts, shakes hands, answers one request, closes; one after the other, blocking, one ticket
-//   connect PORT COUNT              COUNT full handshakes, a request and its answer on each, one after the other
+//   connect PORT COUNT CLIENTS      COUNT full handshakes, a request and its answer on each; by CLIENTS at once, each one after the other
 //   hold PORT COUNT PID             opens COUNT WebSockets on channel `idle`, then prints how much PID's memory grew for each
+//   fanout CERTIFICATE KEY COUNT BYTES ROUNDS
+//                                   COUNT sockets, half of them TLS's, get a message of BYTES at once, ROUNDS times, 20 times a second: what one
+//                                   costs, as bare `send` and as `SSL_write` into the server's own buffer and then one `send`
 // cc -O2 -o tls tls.c -lssl -lcrypto
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void die(const char *what) {
@@ -77,6 +86,18 @@ static void ask(SSL_CTX *context, const char *port, int count) {
     }
 }
 
+static void ask_at_once(SSL_CTX *context, const char *port, int count, int clients) {
+    for (int i = 0; i < clients; i++) {
+        pid_t child = fork();
+        if (child < 0) die("fork");
+        if (child > 0) continue;
+        ask(context, port, count / clients);
+        exit(0);
+    }
+    for (int status; wait(&status) > 0;)
+        if (status) exit(1);
+}
+
 static long anonymous(const char *pid) {
     char path[64], line[256];
     long kilobytes = 0;
@@ -123,13 +144,141 @@ static void hold(SSL_CTX *context, const char *port, int count, const char *pid)
     printf("%d connections, %ld bytes each\n", count, (anonymous(pid) - before) / count);
 }
 
+// --- fanout: one process writes, its child reads and throws away.
+
+static char gathered[1 << 20];
+static size_t gathered_count;
+
+static int gather(BIO *bio, const char *bytes, size_t count, size_t *taken) {
+    BIO_clear_retry_flags(bio);
+    if (gathered_count + count > sizeof gathered) return 0;
+    memcpy(gathered + gathered_count, bytes, count);
+    gathered_count += count;
+    *taken = count;
+    return 1;
+}
+
+static long control(BIO *bio, int command, long number, void *pointer) {
+    (void)bio, (void)number, (void)pointer;
+    return command == BIO_CTRL_FLUSH;
+}
+
+// The client: half of the sockets shake hands, all are read until the writer is gone.
+static void read_all(int port, int count) {
+    char text[8];
+    snprintf(text, sizeof text, "%d", port);
+    SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    int set = epoll_create1(0);
+    struct sockaddr_in address = loopback(text);
+    for (int i = 0; i < count; i++) {
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(fd, (struct sockaddr *)&address, sizeof address)) die("connect");
+        if (i % 2) {
+            SSL *ssl = SSL_new(context);
+            SSL_set_fd(ssl, fd);
+            if (SSL_connect(ssl) != 1) die("handshake");
+        }
+        struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+        epoll_ctl(set, EPOLL_CTL_ADD, fd, &event);
+    }
+    static char buffer[1 << 18];
+    struct epoll_event events[256];
+    for (;;) {
+        int ready = epoll_wait(set, events, 256, -1);
+        for (int i = 0; i < ready; i++)
+            if (recv(events[i].data.fd, buffer, sizeof buffer, 0) <= 0) _exit(0);
+    }
+}
+
+static double processor(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (double)time.tv_sec * 1e6 + (double)time.tv_nsec / 1e3;
+}
+
+static void send_whole(int fd, const char *bytes, size_t count) {
+    // The reader has a twentieth of a second; who does not keep up is waited for, and that is no part of the figure.
+    while (count > 0) {
+        ssize_t taken = send(fd, bytes, count, MSG_NOSIGNAL);
+        if (taken < 0) die("send");
+        bytes += taken, count -= (size_t)taken;
+    }
+}
+
+static int by_size(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void fan_out(const char *certificate, const char *key, int count, size_t bytes, int rounds) {
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
+        die("certificate");
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(context, 1);
+    SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256");
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "gather");
+    BIO_meth_set_write_ex(method, gather);
+    BIO_meth_set_ctrl(method, control);
+    BIO *bio = BIO_new(method);
+    BIO_set_init(bio, 1);
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in address = loopback("0");
+    socklen_t size = sizeof address;
+    if (bind(listener, (struct sockaddr *)&address, size) || listen(listener, 4096)) die("listen");
+    getsockname(listener, (struct sockaddr *)&address, &size);
+    pid_t child = fork();
+    if (child == 0) read_all(ntohs(address.sin_port), count);
+    int *sockets = calloc((size_t)count, sizeof *sockets);
+    SSL **layers = calloc((size_t)count, sizeof *layers);
+    for (int i = 0; i < count; i++) {
+        int on = 1;
+        sockets[i] = accept(listener, NULL, NULL);
+        setsockopt(sockets[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        if (i % 2 == 0) continue;
+        layers[i] = SSL_new(context);
+        SSL_set_fd(layers[i], sockets[i]);
+        if (SSL_accept(layers[i]) != 1) die("handshake");
+        BIO_up_ref(bio);
+        SSL_set0_wbio(layers[i], bio);
+    }
+    char *message = malloc(bytes);
+    memset(message, 'x', bytes);
+    double *costs[2] = {calloc((size_t)rounds, sizeof(double)), calloc((size_t)rounds, sizeof(double))};
+    for (int round = -3; round < rounds; round++)
+        for (int secure = 0; secure < 2; secure++) {
+            usleep(50000);
+            double start = processor();
+            for (int i = secure; i < count; i += 2) {
+                if (!secure) {
+                    send_whole(sockets[i], message, bytes);
+                    continue;
+                }
+                size_t taken = 0;
+                gathered_count = 0;
+                if (SSL_write_ex(layers[i], message, bytes, &taken) != 1 || taken != bytes) die("SSL_write");
+                send_whole(sockets[i], gathered, gathered_count);
+            }
+            if (round >= 0) costs[secure][round] = (processor() - start) / (count / 2);
+        }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    for (int secure = 0; secure < 2; secure++) qsort(costs[secure], (size_t)rounds, sizeof(double), by_size);
+    double plain = costs[0][rounds / 2], tls = costs[1][rounds / 2];
+    printf("%zu bytes to %d sockets each: plain %.2f, TLS %.2f microseconds each, %.2f times\n", bytes, count / 2, plain, tls, tls / plain);
+}
+
 int main(int count, char **words) {
     struct rlimit files = {65536, 65536};
     setrlimit(RLIMIT_NOFILE, &files);
+    if (count == 7 && !strcmp(words[1], "fanout")) return fan_out(words[2], words[3], atoi(words[4]), (size_t)atol(words[5]), atoi(words[6])), 0;
     if (count == 5 && !strcmp(words[1], "serve")) serve(words[2], words[3], words[4]);
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    if (count == 4 && !strcmp(words[1], "connect")) ask(context, words[2], atoi(words[3]));
+    if (count == 5 && !strcmp(words[1], "connect")) ask_at_once(context, words[2], atoi(words[3]), atoi(words[4]));
     else if (count == 5 && !strcmp(words[1], "hold")) hold(context, words[2], atoi(words[3]), words[4]);
-    else return fprintf(stderr, "usage: tls serve PORT CERTIFICATE KEY | connect PORT COUNT | hold PORT COUNT PID\n"), 64;
+    else return fprintf(stderr, "usage: tls serve PORT CERTIFICATE KEY | connect PORT COUNT CLIENTS | hold PORT COUNT PID | fanout CERTIFICATE KEY COUNT BYTES ROUNDS\n"), 64;
 }

@@ -15,7 +15,8 @@ final class ProxyPreamble: Preamble {
     func read(_ bytes: UnsafeRawBufferPointer) -> PreambleReading {
         do throws(ProxyHeader.Fault) {
             guard let header = try ProxyHeader.parse(bytes.bindMemory(to: UInt8.self).span) else { return .needsMore }
-            return .whole(bytes: header.byteCount, peer: header.client.map(Self.peer))
+            return .whole(
+                bytes: header.byteCount, peer: header.client.map(Self.peer), isSecured: header.isSecured)
         } catch {
             return .refused(error.text)
         }
