@@ -38,11 +38,12 @@ final class SpoolDirectory: SpoolDisk {
 
     /// Each part that is missing, for this user alone.
     private static func make(_ path: String) throws(SpoolProblem) {
+        var parentFault: CInt = 0
         for end in path.utf8.indices.dropFirst() where path.utf8[end] == UInt8(ascii: "/") {
-            _ = mkdir(String(path[..<end]), 0o700)  // that it cannot be made shows below
+            if mkdir(String(path[..<end]), 0o700) != 0, errno != EEXIST, parentFault == 0 { parentFault = errno }
         }
         guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
-        throw .unusable(sentence("make", path, errno))
+        throw .unusable(sentence("make", path, errno == ENOENT && parentFault != 0 ? parentFault : errno))
     }
 
     private static func checkOwner(_ directory: CInt, _ path: String) throws(SpoolProblem) {
