@@ -21,8 +21,9 @@ class Row:
     beside: str = ""
     # What a process that has served before cannot tell again (memory): a running --peer is measured once.
     once_per_process: bool = False
-    # No scenario: full TLS handshakes that the client of floor/tls.c makes, one after the other.
+    # No scenario: full TLS handshakes that the client of floor/tls.c makes, so many clients at once, each one after the other.
     handshakes: int = 0
+    clients: int = 1
 
 
 # 50,000 occupied channels, of which 500 a second get an event.
@@ -64,6 +65,11 @@ ROWS = [
     Row("rest", "starling nchan socketify", "rest --in-flight 16"),
     Row("rest-batch", "starling", "rest --in-flight 16 --batch 10"),
     Row("client-events", "starling floor", "client-events --channels 1000 --rate 5000"),
+    Row(
+        "webhooks",
+        "starling starling-webhooks webhooks-floor starling-webhooks-batched webhooks-floor-batched",
+        "client-events --channels 1000 --rate 5000",
+    ),
     Row("client-events-flight", "starling floor socketify", "client-events --channels 1000 --in-flight 64"),
     Row(
         "connect-presence",
@@ -76,6 +82,7 @@ ROWS = [
     Row("presence-500", "starling", "presence --connections 500 --in-flight 64", timed=None),
     Row("presence-1000", "starling", "presence --connections 1000 --in-flight 64", timed=None),
     Row("tls-handshakes", "starling-tls tls-floor", "", timed=None, handshakes=2000),
+    Row("tls-handshakes-16", "starling-tls tls-floor", "", timed=None, handshakes=2000, clients=16),
     Row("tls-connect", "starling starling-tls", "connect --connections 4000", timed=None),
     Row("tls-storm", "starling-tls", "reconnect-storm --connections 4000 --connect-window 1000", timed=None),
     Row("idle", "starling starling-tls", "idle --connections 10000 --sources 4 --ping-interval 120", fixed=10, once_per_process=True),
@@ -259,6 +266,37 @@ LINES = [
         (most(1.3, "floor"),),
     ),
     Line(
+        "webhooks",
+        "webhooks, one a request",
+        "webhooks_per_cpu_second",
+        "per CPU-s",
+        0,
+        (least(0.5, "webhooks-floor"),),
+        subject="starling-webhooks",
+    ),
+    Line(
+        "webhooks",
+        "webhooks, up to 100 a request",
+        "webhooks_per_cpu_second",
+        "per CPU-s",
+        0,
+        (least(0.1, "webhooks-floor-batched"),),
+        subject="starling-webhooks-batched",
+    ),
+    *(
+        Line(
+            "webhooks",
+            f"p99 of 5,000 client events/s while each is a webhook{how}",
+            "p99",
+            "ms",
+            2,
+            (Goal("≤", 1, "starling", plus=plus),),
+            subject=subject,
+            needs_valid=True,
+        )
+        for how, subject, plus in ((" of its own", "starling-webhooks", 5), (", up to 100 a request", "starling-webhooks-batched", 2))
+    ),
+    Line(
         "connect-presence",
         "connect + signed presence subscribe",
         "connects_per_server_cpu_second",
@@ -421,7 +459,16 @@ LINES = [
     ),
     Line(
         "tls-handshakes",
-        "TLS, full ECDSA handshakes with a request",
+        "TLS, full ECDSA handshakes with a request, one after the other",
+        "handshakes_per_server_cpu_second",
+        "per CPU-s",
+        0,
+        (least(0.9, "tls-floor"),),
+        subject="starling-tls",
+    ),
+    Line(
+        "tls-handshakes-16",
+        "TLS, the same by 16 clients at once",
         "handshakes_per_server_cpu_second",
         "per CPU-s",
         0,
@@ -516,8 +563,14 @@ NOTES = [
 
 NOTE_OF_TLS = (
     "TLS: in a closed loop its slower clients leave the server less to send at once, so bursts come by a timetable. 1.3, AES-128-GCM and a certificate on P-256; the generator checks nothing. The TLS floor accepts, shakes hands, answers a request "
-    "and closes, blocking, one client after the other; both are asked by the floor's client. 4,000 that come back at once: all were here, "
+    "and closes, blocking, one client after the other; both are asked by the floor's client; with one client, which keeps neither busy, the loop sleeps before each of his flights. 4,000 that come back at once: all were here, "
     "went, and began again, 1,000 under way at any time; the memory is what they have added to the start, a second and a half later."
+)
+
+NOTE_OF_WEBHOOKS = (
+    "webhooks: client events, 5,000 a second, each told to one receiver over one kept-alive connection; CPU-s are those of the threads "
+    "that serve no clients (from the edge to the answer). The floor posts the very bytes of one of these requests again and again, "
+    "without making or signing them; batched, up to 100 events go together. Events alone are the same load without webhooks."
 )
 
 # What is different about results that were measured before 2026-11-29.

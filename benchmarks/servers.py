@@ -15,6 +15,8 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 NCHAN_MODULE = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 DEADLINE = 15
+# Each needs the receiver of floor/webhooks.c.
+WITH_WEBHOOKS = ("starling-webhooks", "starling-webhooks-batched", "webhooks-floor", "webhooks-floor-batched")
 APP = {
     "id": "app-id",
     "key": "app-key",
@@ -58,6 +60,7 @@ class Servers:
         needs = {
             "floor": shutil.which("cc"),
             "tls-floor": shutil.which("cc"),
+            **dict.fromkeys(WITH_WEBHOOKS, shutil.which("cc")),
             "nchan": shutil.which("nginx") and os.path.exists(NCHAN_MODULE),
             "socketify": self.python,
             "mosquitto": shutil.which("mosquitto"),
@@ -115,7 +118,7 @@ class Servers:
                 str(binary),
                 "serve",
                 "--config",
-                str(work / "config.json"),
+                str(work / (f"{name}.json" if name in WITH_WEBHOOKS else "config.json")),
                 "--host",
                 "127.0.0.1",
                 "--port",

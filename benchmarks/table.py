@@ -97,7 +97,8 @@ def document(results: dict) -> str:
         ]
         goals = "; ".join(verdict_text(one) for one in figures.verdicts(results, line)) or "–"
         out.append(f"| {line.title} | {line.unit} | " + " | ".join(cells) + f" | {goals} |")
-    notes = [*rows.NOTES, *([rows.NOTE_OF_TLS] if "starling-tls" in servers else []), *([rows.NOTE_OF_SCHEMA_2] if results["schema"] < 3 else [])]
+    notes = [*rows.NOTES, *([rows.NOTE_OF_TLS] if "starling-tls" in servers else []),
+        *([rows.NOTE_OF_WEBHOOKS] if "starling-webhooks" in servers else []), *([rows.NOTE_OF_SCHEMA_2] if results["schema"] < 3 else [])]
     out += ["", *[f"* {note}" for note in notes], ""]
     complaints = sorted(
         {

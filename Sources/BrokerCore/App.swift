@@ -50,7 +50,8 @@ public final class App: Sendable {
         settings.keys.map { AppKey(key: $0.key, secret: $0.secret) }
     }
 
-    /// What commands look at. No keys; and an app that is switched off takes no client events either, from those who are still here.
+    /// What commands look at. No keys; and an app that is switched off takes no client events either, from those who are still here, and nobody
+    /// is told of them.
     private static func kept(_ settings: AppSettings) -> AppSettings {
         var kept = settings
         kept.keys = []
@@ -60,6 +61,7 @@ public final class App: Sendable {
     private static func closed(_ settings: AppSettings) -> AppSettings {
         var closed = settings
         (closed.isEnabled, closed.clientEventsEnabled) = (false, false)
+        closed.webhooks = []
         return closed
     }
 

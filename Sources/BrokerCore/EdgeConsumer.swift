@@ -23,8 +23,8 @@ public final class EdgeConsumer: Sendable {
     public func setInterest(_ kinds: Set<ChannelEdge.Kind>, in app: App) { app.edges.set(kinds, of: number) }
 
     /// Hands over every edge that waits, oldest first.
-    /// - Parameter body: gets an edge, and how many were lost since the last one it was given: those of any channel may be among
-    ///   them, so what was built from edges must be read anew.
+    /// - Parameter body: gets an edge, and how many of channels and users were lost since the last one it was given: those of any may be
+    ///   among them, so what was built from edges must be read anew (`OccupancyWalk`).
     /// - Returns: how many were lost after the last one.
     @discardableResult
     public func take(_ body: (_ edge: ChannelEdge, _ lost: UInt64) -> Void) -> UInt64 {
@@ -50,7 +50,7 @@ public final class EdgeConsumer: Sendable {
 
 /// The consumers of a broker, found without a lock. None is ever taken out.
 struct EdgeConsumers: ~Copyable {
-    private let places = InlineArray<6, AtomicLazyReference<EdgeConsumer>> { _ in AtomicLazyReference() }
+    private let places = InlineArray<5, AtomicLazyReference<EdgeConsumer>> { _ in AtomicLazyReference() }
 
     /// - Returns: nil when `EdgeInterest.consumersMax` are registered.
     func register(queueBytesMax: Int, wake: @escaping @Sendable () -> Void) -> EdgeConsumer? {
@@ -73,10 +73,10 @@ struct EdgeConsumers: ~Copyable {
 /// Which consumers want which edges of one app: a bit for each pair, so that asking is one relaxed load.
 ///
 /// ```
-/// bit  kind × 6 + consumer
+/// bit  kind × 5 + consumer
 /// ```
 final class EdgeInterest: Sendable {
-    static let consumersMax = 6
+    static let consumersMax = 5
     private static let mask: UInt64 = 1 << UInt64(consumersMax) - 1
     private let bits = Atomic<UInt64>(0)
     private let numbers = Atomic<UInt64>(0)
@@ -89,6 +89,10 @@ final class EdgeInterest: Sendable {
 
     /// Draws the number of the next edge. Under the lock of the channel's shard, so that numbers grow along a channel.
     func drawNumber() -> UInt64 { numbers.wrappingAdd(1, ordering: .relaxed).newValue }
+
+    /// The number that was drawn last. With the lock of a shard held: no edge of its channels so far has a higher one, and every later
+    /// one has.
+    var lastNumber: UInt64 { numbers.load(ordering: .relaxed) }
 
     func set(_ kinds: Set<ChannelEdge.Kind>, of consumer: Int) {
         for kind in ChannelEdge.Kind.allCases {

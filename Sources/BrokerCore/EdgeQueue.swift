@@ -4,7 +4,8 @@ internal import Synchronization
 ///
 /// A lock-free stack that is turned round when taken, like `DeliveryQueue`, so that no second lock is held. What it may hold is
 /// bounded in bytes by a rule of its own: a full queue drops the edge that comes, counts it by its kind, and lets every later edge
-/// say how many are missing. Publishing never waits for a consumer.
+/// say how many are missing. Publishing never waits for a consumer. What anybody can cause who reaches the port, and what is of no
+/// channel, may fill half of it, and nobody misses it.
 final class EdgeQueue: @unchecked Sendable {
     // SAFETY: a node belongs to its pusher until the exchange that publishes it, and to the taker after the exchange in `take`.
 
@@ -24,7 +25,7 @@ final class EdgeQueue: @unchecked Sendable {
     private let bytes = Atomic<Int>(0)
     private let droppedTotal = Atomic<UInt64>(0)
     /// By the kind's raw value.
-    private let droppedByKind = InlineArray<10, Atomic<UInt64>> { _ in Atomic(0) }
+    private let droppedByKind = InlineArray<12, Atomic<UInt64>> { _ in Atomic(0) }
 
     init(bytesMax: Int) {
         self.bytesMax = bytesMax
@@ -38,7 +39,7 @@ final class EdgeQueue: @unchecked Sendable {
 
     var isEmpty: Bool { head.load(ordering: .sequentiallyConsistent) == nil }
 
-    /// Edges that found it full.
+    /// Edges of channels and users that found it full.
     var dropped: UInt64 { droppedTotal.load(ordering: .relaxed) }
 
     func dropped(_ kind: ChannelEdge.Kind) -> UInt64 { droppedByKind[Int(kind.rawValue)].load(ordering: .relaxed) }
@@ -47,12 +48,13 @@ final class EdgeQueue: @unchecked Sendable {
     static var nodeBytes: Int { MemoryLayout<Node>.stride }
 
     func push(_ edge: ChannelEdge) -> Pushed {
-        let size = edge.queueBytes
-        guard bytes.wrappingAdd(size, ordering: .relaxed).newValue <= bytesMax else {
+        let (size, kind) = (edge.queueBytes, edge.kind)
+        let limit = kind.isOfChannel ? bytesMax : bytesMax / 2
+        guard bytes.wrappingAdd(size, ordering: .relaxed).newValue <= limit else {
             bytes.wrappingSubtract(size, ordering: .relaxed)
             // Before the next push of the channel, which follows under the same lock and must know of it.
-            droppedByKind[Int(edge.kind.rawValue)].wrappingAdd(1, ordering: .relaxed)
-            droppedTotal.wrappingAdd(1, ordering: .relaxed)
+            droppedByKind[Int(kind.rawValue)].wrappingAdd(1, ordering: .relaxed)
+            if kind.isOfChannel { droppedTotal.wrappingAdd(1, ordering: .relaxed) }
             return .dropped
         }
         let node = UnsafeMutablePointer<Node>.allocate(capacity: 1)

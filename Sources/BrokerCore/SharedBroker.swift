@@ -46,7 +46,7 @@ public final class SharedBroker: Sendable {
     /// - Parameters:
     ///   - queueBytesMax: what may wait for it in this process; what comes then is dropped and counted.
     ///   - wake: called on a loop's thread when edges wait that did not before; it must not block.
-    /// - Returns: nil when there are six already.
+    /// - Returns: nil when there are five already.
     public func registerConsumer(queueBytesMax: Int, wake: @escaping @Sendable () -> Void) -> EdgeConsumer? {
         consumers.register(queueBytesMax: queueBytesMax, wake: wake)
     }

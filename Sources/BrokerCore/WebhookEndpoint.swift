@@ -1,3 +1,4 @@
+internal import Crypto
 public import PusherProtocol
 public import Wire
 
@@ -8,6 +9,32 @@ public struct WebhookEndpointID: Sendable, Hashable, Comparable {
     public init(_ value: UInt64) { self.value = value }
 
     public static func < (first: Self, second: Self) -> Bool { first.value < second.value }
+}
+
+extension WebhookEndpointID: CustomStringConvertible {
+    /// 16 digits of base 16, in lower case: what people and files call it by.
+    public var description: String {
+        let digits = String(value, radix: 16)
+        return String(repeating: "0", count: 16 - digits.utf8.count) + digits
+    }
+
+    /// - Returns: nil when it is not in the form of `description`.
+    public init?(_ text: String) {
+        guard text.utf8.count == 16, let value = UInt64(text, radix: 16) else { return nil }
+        self.init(value)
+        guard description == text else { return nil }
+    }
+}
+
+extension WebhookEndpointID {
+    /// The first eight bytes of the SHA-256 of `APP \0 URL \0 ORDINAL`, the ordinal in decimal: nothing but what makes an endpoint another
+    /// one, so that it keeps its queue when its filters, headers or times are changed.
+    /// - Parameter ordinal: how many endpoints of the app before it have the same URL.
+    public init(app: String, url: WebURL, ordinal: Int) {
+        let text = Array("\(app)\0\(url.text)\0\(ordinal)".utf8)
+        let digest = Digest.sha256(text.span)
+        value = (0..<8).reduce(0) { $0 << 8 | UInt64(digest.bytes[$1]) }
+    }
 }
 
 /// Where an app's webhooks go, and which. Checked.

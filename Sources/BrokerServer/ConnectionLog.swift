@@ -229,4 +229,7 @@ extension RefusalKind {
 extension PeerAddress {
     /// `192.0.2.1:443`, and without a port that a proxy did not tell; `unix` of who came by a Unix socket, which has no address.
     var logText: String { family == .none ? "unix" : port == 0 ? host : description }
+
+    /// The same without the port.
+    var hostText: String { family == .none ? "unix" : host }
 }

@@ -25,6 +25,8 @@ struct Lifecycle {
         var clients = 0
         /// Connections that wait for their first or next answer, or have not asked yet; nil: that is not known yet.
         var unanswered: Int?
+        /// What receivers of webhooks would never be told, because it is in memory alone.
+        var untold = 0
     }
 
     enum Action: Equatable {
@@ -97,7 +99,8 @@ struct Lifecycle {
             if isEnding { answersUntil = now + times.answers }
             actions += isEnding ? [.sendClientsAway, .closeListeners] : [.sendClientsAway]
         }
-        if case .leaving(let until) = phase, let answersUntil, left.clients == 0 || now >= until,
+        if case .leaving(let until) = phase, let answersUntil,
+            left.clients == 0 && left.untold == 0 || now >= until,
             left.unanswered == 0 || now >= answersUntil
         {
             phase = .ended

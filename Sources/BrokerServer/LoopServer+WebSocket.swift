@@ -188,6 +188,7 @@ extension LoopServer {
     /// `keepAlive`, `omitBody`: as the request that is refused has it; a request that cannot be read has neither.
     func refuse(_ slot: UInt32, _ refusal: Refusal, keepAlive: Bool = true, omitBody: Bool = false) {
         log.refused(refusal, slot, sessions[slot].peer)
+        if let kind = OperatorReport.kind(of: refusal) { report(refusal, kind, slot) }
         switch refusal.answer {
         case .status(let status, let headers, let closes):
             scratch.reply.set(error: status, refusal.text, headers: headers, closes: closes)
@@ -201,6 +202,20 @@ extension LoopServer {
         case .cutOff(nil): end(slot, .transport(.tooSlow), .cutOff(.none))
         case .given: break
         }
+    }
+
+    /// Tells operators who asked for it, while the connection still has a name.
+    @inline(never)
+    private func report(_ refusal: Refusal, _ kind: ChannelEdge.Kind, _ slot: UInt32) {
+        let isOpen = broker.isOpen(slot)
+        guard let app = isOpen ? broker.app(of: slot) : refusal.app.map({ broker.directory.apps[$0] }),
+            broker.isAsked(for: kind, in: app)
+        else { return }
+        let peer = log.forwardedPeer(of: sessions[slot].peer) ?? sessions[slot].peer
+        let change = OperatorReport.change(
+            refusal, reason: state.secrets.redacted(refusal.logged ?? refusal.text), address: peer.hostText,
+            socketID: isOpen ? broker.socketID(of: slot) : nil)
+        if let change { broker.report(change, in: app) }
     }
 
     // MARK: Sending away

@@ -13,6 +13,8 @@ internal import TLS
 /// Flags and variables are those of the start; what needs a restart stays, and is named.
 struct Reload {
     private let state: ServerState
+    /// nil: there are none.
+    private let webhooks: WebhookKeeper?
     private let load: Server.LoadAgain
     private let isHurried: () -> Bool
     private let board = ReloadBoard()
@@ -21,8 +23,11 @@ struct Reload {
     static let patienceMilliseconds: UInt64 = 10_000
 
     /// - Parameter isHurried: whether something else waits for this thread, so that no loop is waited for.
-    init(_ state: ServerState, _ load: @escaping Server.LoadAgain, isHurried: @escaping () -> Bool = { false }) {
-        (self.state, self.load, self.isHurried) = (state, load, isHurried)
+    init(
+        _ state: ServerState, _ load: @escaping Server.LoadAgain, webhooks: WebhookKeeper? = nil,
+        isHurried: @escaping () -> Bool = { false }
+    ) {
+        (self.state, self.webhooks, self.load, self.isHurried) = (state, webhooks, load, isHurried)
     }
 
     /// Problems of a configuration that get a line of the log; the first of a generated file show the mistake.
@@ -49,6 +54,7 @@ struct Reload {
         }
         (Log.level, Log.format) = (loaded.settings.logLevel, loaded.settings.logFormat)
         state.install(certificates)
+        webhooks?.reload(state.newest.snapshot.settings)
         Server.tell(loaded.warnings.prefix(Self.problemLinesMax))
         return done(AppChanges(from: before, to: state.broker.directory), replacement)
     }

@@ -62,7 +62,8 @@ extension Server {
     private var now: UInt64 { MonotonicTime.now().nanoseconds / 1_000_000 }
 
     private var left: Lifecycle.Left {
-        Lifecycle.Left(clients: state.webSocketCount, unanswered: state.lastAnswers.waiting())
+        Lifecycle.Left(
+            clients: state.webSocketCount, unanswered: state.lastAnswers.waiting(), untold: webhooks.untold())
     }
 
     private var times: Lifecycle.Times {
@@ -92,11 +93,13 @@ extension Server {
                 tell(.status("sending clients away"))
             case .closeListeners:
                 closeListeners(isLeaving: listening.areGiven)
+                webhooks.drain()
                 listening.removeFiles()
                 succession.close()
                 supervisor.tell(.stopping(status: "draining", milliseconds: times.grace + Self.endMilliseconds))
             case .leaveListeners:
                 closeListeners(isLeaving: true)
+                webhooks.drain()
                 metrics?.leaveListener()
                 succession.close()
             case .serveAgain:
@@ -143,6 +146,8 @@ extension Server {
         flushed.wait()
         for handle in state.handles { handle.stop() }
         for thread in threads { thread.join() }
+        // What happened to the last clients has been posted by now.
+        webhooks.stop()
         metrics?.stop()
         if !state.isReplaced { listening.removeFiles() }
         succession.close()

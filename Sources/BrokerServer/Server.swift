@@ -35,6 +35,7 @@ public final class Server {
     let backlogs: BacklogLedger
     /// Where the metrics are; nil: nowhere.
     let metrics: MetricsListening?
+    let webhooks: WebhookKeeper
     var succession: Succession
     /// The port that is listened on; the kernel's choice when the settings said 0.
     public var port: UInt16 { listening.port }
@@ -95,6 +96,8 @@ public final class Server {
             throw Self.failure(error, settings, plan)
         }
         let metricsListener = try Self.metricsListener(settings, areWanted: areMetricsWanted, &inherited)
+        webhooks = WebhookKeeper(broker)
+        try webhooks.start(settings)
         do throws(IOError) {
             try succession.prepareOffer(TakeoverPlace(settings))
             // Who waits in a listener that was open before may ask /ready at once.
@@ -105,10 +108,13 @@ public final class Server {
         }
         backlogs = options.backlogs
         // A reload begins nothing that keeps the server from ending.
-        reload = Reload(state, loadAgain) { [signals] in signals.isPending([.terminate, .interrupt, .user2]) }
-        metrics = try Self.metrics(metricsListener, state) { [port = Int(listening.port), backlogs] in
-            MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, port: port)
+        reload = Reload(state, loadAgain, webhooks: webhooks) { [signals] in
+            signals.isPending([.terminate, .interrupt, .user2])
         }
+        metrics = try Self.metrics(metricsListener, state) { [port = Int(listening.port), backlogs, webhooks] in
+            MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, webhooks: webhooks, port: port)
+        }
+        webhooks.openControl(settings.stateDirectory)
     }
 
     private static func certificates(_ settings: TLSSettings) throws(StartFailure) -> TLSKeeper? {

@@ -8,6 +8,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <nss.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -15,6 +16,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/timerfd.h>
@@ -58,13 +60,44 @@ int clinux_eventfd(void) {
     return descriptor < 0 ? -errno : descriptor;
 }
 
+/// A static program looks names up by what is inside it: modules of the machine (nsswitch.conf) are made for the machine's C library, and would
+/// bring that one in beside ours.
+static void choose_name_services(void) {
+    if (getauxval(AT_BASE) == 0) (void)__nss_configure_lookup("hosts", "files dns");
+}
+
+/// As getaddrinfo(3).
+static int find_addresses(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, choose_name_services);
+    int code = getaddrinfo(host, service, hints, found);
+    if (code == 0) return 0;
+    return code == EAI_SYSTEM ? -errno : -1000 + code;
+}
+
+int clinux_lookup(const char *name, struct clinux_address *found, int capacity) {
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    int code = find_addresses(name, NULL, &hints, &list);
+    if (code < 0) return code;
+    int count = 0;
+    for (struct addrinfo *at = list; at && count < capacity; at = at->ai_next) {
+        struct sockaddr_storage storage = {0};
+        memcpy(&storage, at->ai_addr, at->ai_addrlen < sizeof storage ? at->ai_addrlen : sizeof storage);
+        fill_address(&found[count], &storage);
+        if (found[count].family != 0) count++;
+    }
+    freeaddrinfo(list);
+    return count;
+}
+
 int clinux_listen(const char *host, uint16_t port, bool reuse_port, int backlog) {
     char service[8];
     snprintf(service, sizeof service, "%u", port);
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
-    int code = getaddrinfo(host && *host ? host : NULL, service, &hints, &found);
-    if (code != 0) return code == EAI_SYSTEM ? -errno : -1000 + code;
+    int code = find_addresses(host && *host ? host : NULL, service, &hints, &found);
+    if (code < 0) return code;
     int result = -EADDRNOTAVAIL;
     for (struct addrinfo *at = found; at; at = at->ai_next) {
         int descriptor = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);

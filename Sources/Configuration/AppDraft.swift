@@ -6,14 +6,13 @@ struct AppDraft: Sendable, Equatable {
     var secret = ""
     var moreKeys: [AppSettings.Key] = []
     var app = AppSettings(id: "", keys: [])
-    /// By option name; what is missing is built in.
+    var webhooks: [WebhookDraft] = []
+    /// By option name; what is missing is built in. Of elements of a list, and of their members, by place: `webhooks[0].url`.
     var origins: [String: Origin] = [:]
     /// `apps[0]`, or the family of variables it was read from: begins a message.
     var label = ""
     /// Where its object stands in the file, if it does.
     var origin = Origin.builtIn
-    /// Origins of the further keys.
-    var keyOrigins: [Origin] = []
     /// The other server that it comes from.
     var family: String?
     /// The same for an app of a file, whose settings the variables override.
@@ -40,6 +39,7 @@ struct AppDraft: Sendable, Equatable {
     var settings: AppSettings {
         var settings = app
         settings.keys = (key.isEmpty ? [] : [AppSettings.Key(key: key, secret: secret)]) + moreKeys
+        settings.webhooks = WebhookDraft.endpoints(webhooks, app: app.id)
         return settings
     }
 

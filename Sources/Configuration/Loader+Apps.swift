@@ -7,6 +7,8 @@ extension Loader {
         var option: String
         var value: OptionValue
         var origin: Origin
+        /// Of the elements of a list and their members, where they have some of their own.
+        var places: [String: Origin] = [:]
     }
 
     /// A family that named an app stands by its own; the rest waits until it is clear which app it speaks of.
@@ -32,6 +34,7 @@ extension Loader {
                 case .everyApp(let options, let conversion):
                     for option in options { parseApp(option, conversion, variable).map { apps.everyApp.append($0) } }
                 case .size(let server, let options): readSize(server, options, variable, &apps.everyApp)
+                case .webhooks: parseSoketiWebhooks(variable).map { own.append($0) }
                 default: apply(effect, variable)
                 }
             }
@@ -49,7 +52,7 @@ extension Loader {
         for setting in apps.everyApp {
             // In the other server this is the default of every app, so what an app says itself stands.
             for index in drafts.indices where drafts[index].origins[setting.option] == nil {
-                drafts[index].set(setting.option, setting.value, setting.origin)
+                drafts[index].set(setting)
             }
         }
     }
@@ -102,19 +105,9 @@ extension Loader {
         case .later(let text):
             if Boolean.parse(value) != false { problems.warning(origin.place(), "\(text); ignored") }
         case .elsewhere(let text): problems.warning(origin.place(), text)
-        case .webhooks: webhooks(variable)
-        case .app, .everyApp, .size, .wholeApp, .ignored: break
-        }
-    }
-
-    private mutating func webhooks(_ variable: Variables.Variable) {
-        let (node, _) = FileReader.read(SourceText(path: "", bytes: Array(variable.value.utf8)))
-        guard let node, case .array(let webhooks) = node.content else {
-            // Its headers may hold tokens, so the value is not shown.
-            return problems.error(variable.origin.place(), "must be a JSON array of webhooks")
-        }
-        if !webhooks.isEmpty {
-            problems.warning(variable.origin.place(), "\(Unsupported.webhooks); none is sent")
+        case .batching(let part):
+            if let fault = batching.set(part, value, origin) { problems.error(origin, value: value, fault) }
+        case .app, .webhooks, .everyApp, .size, .wholeApp, .ignored: break
         }
     }
 
@@ -122,6 +115,9 @@ extension Loader {
         _ name: String, _ conversion: ForeignFamily.Conversion, _ variable: Variables.Variable
     ) -> AppValue? {
         guard let option = Self.appByName[name] else { preconditionFailure("no app option is called \(name)") }
+        if case .objects(let list) = option.field, variable.value.trimmed.hasPrefix("[") {
+            return parseObjects(option, list, variable)
+        }
         switch conversion.apply(variable.value).flatMap({ option.field.parse($0) }) {
         case .success(let value): return AppValue(option: name, value: value, origin: variable.origin)
         case .failure(let error):
@@ -138,7 +134,7 @@ extension Loader {
         draft.label = "the \(family.name) app"
         draft.app.clientEventsEnabled = family.clientEventsByDefault
         draft.family = family.name
-        for setting in own { draft.set(setting.option, setting.value, setting.origin) }
+        for setting in own { draft.set(setting) }
         let needed = Self.identity.filter { $0 != "app-id" || !family.hasDefaultID }
         if let missing = needed.first(where: { draft.origins[$0] == nil }) {
             let names = family.variables.filter { variable in
@@ -181,7 +177,9 @@ extension Loader {
         }
         for option in Option.app {
             guard let origin = draft.origins[option.name] else { continue }
-            drafts[known].set(option.name, option.field.read(draft), origin)
+            let places = draft.origins.filter { $0.key.hasPrefix(option.key + "[") }
+            drafts[known].set(
+                AppValue(option: option.name, value: option.field.read(draft), origin: origin, places: places))
         }
     }
 
@@ -223,7 +221,7 @@ extension Loader {
             return problems.error(
                 setting.origin, "speaks of the only app, but there are \(drafts.count) (\(ids)); set it in the file")
         }
-        drafts[0].set(setting.option, setting.value, setting.origin)
+        drafts[0].set(setting)
     }
 
     // MARK: Native app options
@@ -235,8 +233,11 @@ extension Loader {
             guard let variable = variables[option.variable] else { continue }
             parseApp(option.name, .none, variable).map { given.append($0) }
         }
-        for flag in flags.given where Self.appByName[flag.name] != nil && !flag.value.isEmpty {
-            parseApp(flag.name, .none, .init(value: flag.value, origin: .flag(flag.spelled))).map { given.append($0) }
+        for flag in flags.given {
+            guard let option = Self.appByName[flag.name], let value = flags.text(of: option.field, flag) else {
+                continue
+            }
+            parseApp(flag.name, .none, .init(value: value, origin: .flag(flag.spelled))).map { given.append($0) }
         }
         // A file with errors may have named apps that could not be read.
         if !problems.hasErrors || !given.isEmpty || file == nil { startApp() }
@@ -245,7 +246,7 @@ extension Loader {
             return checkWhole()
         }
         var draft = AppDraft(label: "the STARLING_APP_* app", origin: given[0].origin)
-        for setting in given { draft.set(setting.option, setting.value, setting.origin) }
+        for setting in given { draft.set(setting) }
         register(draft)
     }
 
@@ -267,11 +268,22 @@ extension Loader {
 }
 
 extension AppDraft {
+    mutating func set(_ setting: Loader.AppValue) {
+        guard let option = Loader.appByName[setting.option] else {
+            preconditionFailure("no app option is called \(setting.option)")
+        }
+        if case .objects = option.field {
+            // Those of the list that was there before.
+            for place in origins.keys where place.hasPrefix(option.key + "[") { origins[place] = nil }
+            origins.merge(setting.places) { $1 }
+        }
+        set(setting.option, setting.value, setting.origin)
+    }
+
     mutating func set(_ name: String, _ value: OptionValue, _ origin: Origin) {
         guard let option = Loader.appByName[name] else { preconditionFailure("no app option is called \(name)") }
         option.field.write(value, to: &self)
         origins[name] = origin
-        if name == "app-keys" { keyOrigins = moreKeys.map { _ in origin } }
         // Alias `1` belongs to the built-in id, not to an app of another name.
         if name == "app-id", origins["app-aliases"] == nil { app.aliases = app.id == BuiltInApp.id ? app.aliases : [] }
     }

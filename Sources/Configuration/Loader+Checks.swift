@@ -12,6 +12,7 @@ extension Loader {
         checkApps()
         checkSizes()
         checkCredentials()
+        checkEndpoints()
     }
 
     private mutating func checkAddress() {
@@ -205,6 +206,6 @@ private struct NameRegistry {
 extension AppDraft {
     /// Where the further key of this index was given.
     func keyOrigin(_ index: Int) -> Origin {
-        index < keyOrigins.count ? keyOrigins[index] : origin(of: "app-keys")
+        origins["keys[\(index)]"] ?? origin(of: "app-keys")
     }
 }

@@ -20,22 +20,21 @@ extension Loader {
 
     /// One pair's three members: what each is called and where it was given.
     private struct TLSNames {
-        typealias Place = (name: String, origin: Origin)
-        let certificate, key, passphrase: Place
+        let certificate, key, passphrase: TLSPlace
     }
 
-    private func tlsPlace(_ option: String) -> TLSNames.Place {
-        (Self.serverByName[option]?.key ?? option, origins[option] ?? .builtIn)
+    private func tlsPlace(_ option: String) -> TLSPlace {
+        TLSPlace(Self.serverByName[option]?.key ?? option, origins[option] ?? .builtIn)
     }
 
     /// A member of the file has a place of its own; of a flag or a variable the whole list has one.
     private func furtherNames(_ index: Int) -> TLSNames {
         let list = tlsPlace("tls-certificates")
-        func place(_ member: String) -> TLSNames.Place {
+        func place(_ member: String) -> TLSPlace {
             let path = "\(list.name)[\(index)]"
-            guard case .file = list.origin else { return ("\(path).\(member)", list.origin) }
+            guard case .file = list.origin else { return TLSPlace("\(path).\(member)", list.origin) }
             let element = origins[path] ?? list.origin
-            return ("\(path).\(member)", origins["\(path).\(member)"] ?? element)
+            return TLSPlace("\(path).\(member)", origins["\(path).\(member)"] ?? element)
         }
         return TLSNames(
             certificate: place("certificate"), key: place("key"), passphrase: place("keyPassphraseFile"))
@@ -60,11 +59,11 @@ extension Loader {
                 (origin ?? .builtIn).place(), "\(place.name) is missing; a certificate and its key are given together")
         }
         guard readsFiles else { return }
-        if !pair.certificate.isEmpty, let text = pem(pair.certificate, names.certificate, readFile) {
-            checkCertificate(text, names.certificate)
-        }
-        if !pair.key.isEmpty, let text = pem(pair.key, names.key, readFile) {
-            checkKey(text, hasPassphrase: !pair.keyPassphraseFile.isEmpty, names.key)
+        if !pair.certificate.isEmpty { checkCertificate(pair.certificate, names.certificate, readFile) }
+        if !pair.key.isEmpty {
+            checkKey(
+                pair.key, isDecrypted: !pair.keyPassphraseFile.isEmpty, names.key, readFile,
+                advice: "write its passphrase into a file and give keyPassphraseFile (--tls-key-passphrase-file)")
         }
         if !pair.keyPassphraseFile.isEmpty { checkPassphrase(pair.keyPassphraseFile, names.passphrase, readFile) }
     }
@@ -74,7 +73,7 @@ extension Loader {
     /// No file of PEM that is meant is larger.
     private static let pemBytesMax = 1 << 20
 
-    private mutating func bytes(_ path: String, _ place: TLSNames.Place, _ readFile: LoadedSettings.ReadFile)
+    private mutating func bytes(_ path: String, _ place: TLSPlace, _ readFile: LoadedSettings.ReadFile)
         -> [UInt8]?
     {
         guard path != "-" else {
@@ -92,8 +91,7 @@ extension Loader {
         return nil
     }
 
-    private mutating func pem(_ path: String, _ place: TLSNames.Place, _ readFile: LoadedSettings.ReadFile) -> PEMText?
-    {
+    private mutating func pem(_ path: String, _ place: TLSPlace, _ readFile: LoadedSettings.ReadFile) -> PEMText? {
         guard let bytes = bytes(path, place, readFile) else { return nil }
         // A certificate in DER is a SEQUENCE (X.690 §8.9), which no line of PEM begins like.
         guard bytes.first != 0x30 else {
@@ -102,30 +100,33 @@ extension Loader {
             )
             return nil
         }
-        return PEMText(path: path, text: String(decoding: bytes, as: UTF8.self))
+        return PEMText(text: String(decoding: bytes, as: UTF8.self))
     }
 
-    private mutating func checkCertificate(_ pem: PEMText, _ place: TLSNames.Place) {
-        guard !pem.hasCertificate else { return }
+    mutating func checkCertificate(_ path: String, _ place: TLSPlace, _ readFile: LoadedSettings.ReadFile) {
+        guard let pem = pem(path, place, readFile), !pem.hasCertificate else { return }
         let swapped = pem.hasKey ? "; it holds a key, so the two may be swapped" : ""
-        problems.error(place.origin.place(), "\(place.name): \(pem.path.quoted) holds no certificate in PEM\(swapped)")
+        problems.error(place.origin.place(), "\(place.name): \(path.quoted) holds no certificate in PEM\(swapped)")
     }
 
-    private mutating func checkKey(_ pem: PEMText, hasPassphrase: Bool, _ place: TLSNames.Place) {
+    /// - Parameters:
+    ///   - isDecrypted: something is given that decrypts it.
+    ///   - advice: what to do about one that is encrypted.
+    mutating func checkKey(
+        _ path: String, isDecrypted: Bool = false, _ place: TLSPlace, _ readFile: LoadedSettings.ReadFile,
+        advice: String = "openssl pkey writes one that is not"
+    ) {
+        guard let pem = pem(path, place, readFile) else { return }
         guard pem.hasKey else {
             let swapped = pem.hasCertificate ? "; it holds a certificate, so the two may be swapped" : ""
             return problems.error(
-                place.origin.place(), "\(place.name): \(pem.path.quoted) holds no private key in PEM\(swapped)")
+                place.origin.place(), "\(place.name): \(path.quoted) holds no private key in PEM\(swapped)")
         }
-        guard pem.isEncrypted, !hasPassphrase else { return }
-        problems.error(
-            place.origin.place(),
-            "\(place.name): the key in \(pem.path.quoted) is encrypted; write its passphrase into a file "
-                + "and give keyPassphraseFile (--tls-key-passphrase-file)")
+        guard pem.isEncrypted, !isDecrypted else { return }
+        problems.error(place.origin.place(), "\(place.name): the key in \(path.quoted) is encrypted; \(advice)")
     }
 
-    private mutating func checkPassphrase(_ path: String, _ place: TLSNames.Place, _ readFile: LoadedSettings.ReadFile)
-    {
+    private mutating func checkPassphrase(_ path: String, _ place: TLSPlace, _ readFile: LoadedSettings.ReadFile) {
         guard let bytes = bytes(path, place, readFile) else { return }
         let length = bytes.firstIndex { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") } ?? bytes.count
         guard (1...TLSSettings.passphraseBytesMax).contains(length) else {
@@ -137,6 +138,14 @@ extension Loader {
     }
 }
 
+/// What a path of a file is called in a message, and where it was given.
+struct TLSPlace {
+    let name: String
+    let origin: Origin
+
+    init(_ name: String, _ origin: Origin) { (self.name, self.origin) = (name, origin) }
+}
+
 extension TLSSettings {
     /// What OpenSSL takes (PEM_BUFSIZE). The passphrase is the first line of its file, without the line's end.
     public static let passphraseBytesMax = 1_024
@@ -144,7 +153,6 @@ extension TLSSettings {
 
 /// What a file of PEM seems to hold (RFC 7468 §2).
 private struct PEMText {
-    let path: String
     let text: String
 
     var hasCertificate: Bool {

@@ -27,6 +27,7 @@ struct Loader {
     var readsFiles = true
     /// What first named the app of `STARLING_APP_*` variables and flags.
     var namedOrigin: Origin?
+    var batching = SoketiBatching()
 
     static let serverByName = Dictionary(uniqueKeysWithValues: Option.server.map { ($0.name, $0) })
     static let appByName = Dictionary(uniqueKeysWithValues: Option.app.map { ($0.name, $0) })
@@ -52,8 +53,11 @@ struct Loader {
         readFlags()
         finishApps()
         followForeignLimits()
+        finishWebhooks()
         check()
         checkTLS(readFile)
+        checkFiles(ofEndpoints: readFile)
+        checkStateDirectory(readFile)
     }
 
     /// - Parameter source: loads them again.
@@ -130,6 +134,7 @@ struct Loader {
             problems.append(translated.problems.all)
             (node, family) = (translated.native, ForeignFamily.soketi.name)
             everyAppOfFile += translated.everyApp
+            batching.take(translated.batching)
             misnamed += translated.misnamed.map { ($0, SoketiNames.apps) }
             foreignInUse.insert(ForeignFamily.soketi.name)
         }
@@ -198,7 +203,7 @@ struct Loader {
         }
     }
 
-    /// What a platform says about the port; anything the operator wrote is stronger.
+    /// What a platform says about the port and the state; anything the operator wrote is stronger.
     private mutating func platformPort() {
         let hasReverb = !variables.names(withPrefix: "REVERB_").isEmpty
         // `PUSHER_PORT` and the like stand in every Laravel application; an app of that family has a server of its own.
@@ -210,6 +215,10 @@ struct Loader {
             origins["port"] = .inferred("REVERB_* variables")
         }
         if let port = variables["PORT"] { setServer("port", port.value, port.origin) }
+        // systemd's StateDirectory=; of several the first is the service's own (systemd.exec(5)).
+        if let state = variables["STATE_DIRECTORY"], let first = state.value.split(separator: ":").first {
+            setServer("state-directory", String(first), state.origin)
+        }
     }
 
     private mutating func readNative() {
@@ -231,7 +240,8 @@ struct Loader {
         + Option.server.filter(\.field.isSecret).map { ($0.fileVariable, $0.variable) }
 
     /// Every variable that somebody asks for.
-    private static let readNames = Set(nativeNames + ["PORT"] + ForeignFamily.all.flatMap { $0.variables.map(\.name) })
+    private static let readNames = Set(
+        nativeNames + ["PORT", "STATE_DIRECTORY"] + ForeignFamily.all.flatMap { $0.variables.map(\.name) })
 
     /// A variable of a known family that nobody reads is told with the name that was meant.
     private mutating func warnUnknownNames() {
@@ -285,9 +295,8 @@ struct Loader {
             case "verbose": setServer("log-level", "debug", .flag(given.spelled))
             case "quiet": setServer("log-level", "warning", .flag(given.spelled))
             default:
-                guard let option = Self.serverByName[given.name] else { continue }
-                let all = flags.given.filter { $0.name == given.name && !$0.value.isEmpty }
-                let value = option.field.isRepeatable ? all.map(\.value).joined(separator: ",") : given.value
+                guard let option = Self.serverByName[given.name], let value = flags.text(of: option.field, given)
+                else { continue }
                 setServer(given.name, value, .flag(given.spelled))
             }
         }

@@ -25,11 +25,6 @@ extension LoadedSettings {
     }
 }
 
-extension ServerSettings {
-    /// Everything that no log line may show.
-    public var secrets: [String] { apps.flatMap(\.keys).map(\.secret) + [metrics.token] }
-}
-
 extension Loader {
     mutating func checkMetrics() {
         let metrics = settings.metrics

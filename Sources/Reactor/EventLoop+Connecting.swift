@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 extension EventLoop {
@@ -29,6 +30,17 @@ extension EventLoop {
         let code = target.withSocketAddress(port: target.port) { Glibc.connect(raw, $0, $1) == 0 ? 0 : errno }
         guard code == 0 || code == EINPROGRESS else { throw IOError(call: "connect to \(target)", code: code) }
         return try adopt(descriptor, tag: tag, layer: layer)
+    }
+
+    /// Whether the peer has taken an outgoing connection.
+    public func isConnected(_ slot: UInt32) -> Bool {
+        var address = clinux_address()
+        return table[slot].isOpen() && clinux_peer_address(table[slot].descriptor, &address) == 0
+    }
+
+    /// Whether something waits for the kernel to take it: frames of this turn, a backlog, a layer's record.
+    public func hasUnsent(_ slot: UInt32) -> Bool {
+        table[slot].isOpen() && (outbox.hasEntry(slot) || table.isBehind(slot))
     }
 
     /// IP_BIND_ADDRESS_NO_PORT (linux/in.h); the C library's header is not in the Glibc module.

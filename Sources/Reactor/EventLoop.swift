@@ -89,6 +89,13 @@ public final class EventLoop {
     /// Unsent bytes of one connection (its backlog, without this turn's frames).
     public func backlogBytes(_ slot: UInt32) -> Int { table[slot].backlogCount }
 
+    /// Who is at the other end of a Unix socket, by the kernel's word; nil: of other sockets it does not say. (SO_PEERCRED)
+    public func peerProcess(_ slot: UInt32) -> (user: UInt32, process: Int32)? {
+        var (user, process): (uid_t, pid_t) = (.max, 0)
+        guard clinux_peer_credentials(table[slot].descriptor, &user, &process) == 0, user != .max else { return nil }
+        return (user, process)
+    }
+
     /// Serves until `stop` (or `LoopHandle.stop`); blocks the thread. Once: whoever posts a job afterwards is told that it does not run.
     /// Connections still open stay open until the loop is released.
     public func run(_ handler: any LoopHandler) {
@@ -224,16 +231,26 @@ public final class EventLoop {
     /// Whether this turn has served its peers long enough. Looks at the clock.
     var isServedEnough: Bool {
         @inline(never) get {
-            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= table.options.serveNanoseconds
+            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= serveNanoseconds
         }
     }
 
-    /// Whether this turn has taken twice as long.
+    /// Whether it has sent for long enough besides.
     var isLong: Bool {
         @inline(never) get {
-            manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= 2 * table.options.serveNanoseconds
+            let long = serveNanoseconds + table.options.serveNanoseconds
+            return manualTime == nil && MonotonicTime.now().nanosecondsSince(now) >= long
         }
     }
+
+    /// How long this turn may serve. Where many hear of everything, what is served together is sent together: a turn may last as long as
+    /// the sends of the last one did, about, so that publishers who come all at once cost few sends more than one of them.
+    var serveNanoseconds: UInt64 {
+        let least = table.options.serveNanoseconds
+        return max(least, min(4 * least, UInt64(outbox.lastEntryCount) * Self.nanosecondsPerSend))
+    }
+
+    private static let nanosecondsPerSend: UInt64 = 4_000
 
     @inline(__always)
     private func serveConnection(_ token: EventToken, _ mask: UInt32, _ handler: any LoopHandler) {

@@ -28,7 +28,8 @@ public struct LoopOptions: Sendable {
     /// when thousands are reset or subscribe at once, deliveries go out between.
     public var closesPerTurn = 128
     public var answersPerTurn = 1_024
-    /// How long a turn serves events, or inputs that were left, before the rest waits for the next: what a connection asks for may take long.
+    /// How long a turn serves events, or inputs that were left, at least, before the rest waits for the next: what a connection asks for may take
+    /// long (`EventLoop.serveNanoseconds`).
     /// The clock is looked at after so many events, or so many bytes of them.
     public var serveNanoseconds: UInt64 = 1_500_000
     public var eventsPerLook = 16

@@ -31,6 +31,9 @@ public struct LoopThread: Sendable {
     /// Waits until the body has returned. Exactly once per thread.
     public func join() { _ = pthread_join(thread, nil) }
 
+    /// Lets it end by itself. Instead of `join`.
+    public func detach() { _ = pthread_detach(thread) }
+
     fileprivate static func run(_ context: UnsafeMutableRawPointer) {
         let start = Unmanaged<Start>.fromOpaque(context).takeRetainedValue()
         clinux_name_thread(start.name)

@@ -35,6 +35,8 @@ public final class Outbox {
     var progress = FlushProgress()
     /// Arena bytes when the bulk that is being flushed was taken.
     private(set) var bulkBytes = 0
+    /// Connections that what was forgotten last went to.
+    private(set) var lastEntryCount = 0
 
     init() {
         arena = .allocate(byteCount: 64, alignment: 64)
@@ -209,6 +211,7 @@ extension Outbox {
     /// Forgets the turn. Every entry's slot must have been marked clean or refusing before.
     func reset() {
         framesTotal &+= UInt64(frameCount)
+        lastEntryCount = entries.count
         (arenaCount, offsets.count, entries.count, runs.count) = (0, 1, 0, 0)
         if progress.freshStart > 0 { (progress, bulkBytes) = (FlushProgress(), 0) }
         guard arenaCapacity > Self.arenaKeptBytesMax else { return }

@@ -69,6 +69,26 @@ final class KeyPair: @unchecked Sendable {
     /// Whether the certificate is for a host (RFC 6125): one of its names, or one that a `*.` of it stands for.
     func isFor(host: UnsafePointer<CChar>) -> Bool { X509_check_host(certificate, host, 0, 0, nil) == 1 }
 
+    /// Whoever makes a connection with the context shows it.
+    func show(in context: OpaquePointer) throws(TLSProblem) {
+        ERR_clear_error()
+        guard SSL_CTX_use_certificate(context, certificate) == 1 else {
+            throw TLSProblem(
+                "\(files.certificate): OpenSSL does not take it: \(OpenSSL.text(OpenSSL.takeError()))")
+        }
+        guard SSL_CTX_use_PrivateKey(context, key) == 1 else {
+            throw TLSProblem("\(files.key): OpenSSL does not take it: \(OpenSSL.text(OpenSSL.takeError()))")
+        }
+        for one in chain {
+            OpenSSL.require(X509_up_ref(one) == 1, "X509_up_ref")
+            guard copenssl_context_add_chain(context, one) == 1 else {
+                X509_free(one)
+                throw TLSProblem(
+                    "\(files.certificate): OpenSSL does not take the chain: \(OpenSSL.text(OpenSSL.takeError()))")
+            }
+        }
+    }
+
     // MARK: Reading
 
     private static func read(_ path: String, _ what: String) throws(TLSProblem) -> [UInt8] {

@@ -269,7 +269,7 @@ private enum PEM {
 
 extension LocalNames {
     /// What a certificate is for (RFC 5280 §4.2.1.6), host names and addresses.
-    fileprivate init(of certificate: OpaquePointer) {
+    init(of certificate: OpaquePointer) {
         self.init(hosts: [], addresses: [])
         guard let list = X509_get_ext_d2i(certificate, NID_subject_alt_name, nil, nil) else { return }
         let names = OpaquePointer(list)

@@ -51,31 +51,12 @@ public final class TLSContext: @unchecked Sendable {
             SSL_CTX_set_alpn_select_cb(context, chooseProtocol, nil)
             copenssl_context_on_server_name(context, chooseCertificate)
             copenssl_context_on_ticket(context, answerTicket)
-            try use(pair, context)
+            try pair.show(in: context)
         } catch {
             SSL_CTX_free(context)
             throw error
         }
         return context
-    }
-
-    private static func use(_ pair: KeyPair, _ context: OpaquePointer) throws(TLSProblem) {
-        ERR_clear_error()
-        guard SSL_CTX_use_certificate(context, pair.certificate) == 1 else {
-            throw TLSProblem(
-                "\(pair.files.certificate): OpenSSL does not take it: \(OpenSSL.text(OpenSSL.takeError()))")
-        }
-        guard SSL_CTX_use_PrivateKey(context, pair.key) == 1 else {
-            throw TLSProblem("\(pair.files.key): OpenSSL does not take it: \(OpenSSL.text(OpenSSL.takeError()))")
-        }
-        for one in pair.chain {
-            OpenSSL.require(X509_up_ref(one) == 1, "X509_up_ref")
-            guard copenssl_context_add_chain(context, one) == 1 else {
-                X509_free(one)
-                throw TLSProblem(
-                    "\(pair.files.certificate): OpenSSL does not take the chain: \(OpenSSL.text(OpenSSL.takeError()))")
-            }
-        }
     }
 
     /// When the first of the certificates ends, in Unix time.

@@ -76,4 +76,10 @@ public enum TLSFailure: Int, Sendable, CaseIterable {
         default: self = .record
         }
     }
+
+    /// The alert of the peer's that an error tells of; 0: none.
+    static func alert(openSSL error: UInt) -> UInt8 {
+        let reason = copenssl_error_reason(error)
+        return (1_000...1_255).contains(reason) ? UInt8(reason - 1_000) : 0
+    }
 }

@@ -36,6 +36,8 @@ public final class TLSLayer: RecordLayer {
     private var hasSaidGoodbye = false
     /// Why it failed.
     public private(set) var failure: TLSFailure?
+    /// What the peer said then (RFC 8446 §6); 0: nothing.
+    private(set) var alert: UInt8 = 0
 
     init?(accepting context: TLSContext, in room: TLSRoom) {
         guard let ssl = Self.make(context.contexts[0], room) else { return nil }
@@ -52,7 +54,12 @@ public final class TLSLayer: RecordLayer {
         guard let host else { return }
         // Judged by the certificate's addresses, and otherwise by its names.
         if X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) == 1 { return }
-        let isNamed = copenssl_set_server_name(ssl, host) == 1 && (!client.isChecking || SSL_set1_host(ssl, host) == 1)
+        // A name's root is not said (RFC 6066 §3), and in no certificate.
+        let name = host.hasSuffix(".") ? String(host.dropLast()) : host
+        // Only the names that are meant for it (RFC 9525 §6.3), of which `*` is a whole label.
+        SSL_set_hostflags(
+            ssl, CUnsignedInt(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT | X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+        let isNamed = copenssl_set_server_name(ssl, name) == 1 && (!client.isChecking || SSL_set1_host(ssl, name) == 1)
         OpenSSL.require(isNamed, "SSL_set1_host")
     }
 
@@ -119,8 +126,14 @@ public final class TLSLayer: RecordLayer {
         case SSL_ERROR_ZERO_RETURN:
             hasEnded = true
             return .ended
-        default: return fail(TLSFailure(openSSL: OpenSSL.takeError()))
+        default: return fail(takeFailure())
         }
+    }
+
+    private func takeFailure() -> TLSFailure {
+        let error = OpenSSL.takeError()
+        alert = TLSFailure.alert(openSSL: error)
+        return TLSFailure(openSSL: error)
     }
 
     private func fail(_ why: TLSFailure) -> RecordOpening {
@@ -139,7 +152,7 @@ public final class TLSLayer: RecordLayer {
         ERR_clear_error()
         let answer = SSL_write_ex(ssl, plaintext.baseAddress, min(plaintext.count, Self.sealBytesMax), &count)
         guard answer == 1 else {
-            _ = fail(TLSFailure(openSSL: OpenSSL.takeError()))
+            _ = fail(takeFailure())
             return 0
         }
         return count

@@ -84,6 +84,20 @@ public enum Metric: String, CaseIterable, Sendable {
     case loopRests = "starling_loop_rests_total"
     case shortages = "starling_socket_shortages_total"
 
+    // Webhooks
+    case webhookQueued = "starling_webhook_queued_events"
+    case webhookOldest = "starling_webhook_oldest_seconds"
+    case webhookSent = "starling_webhook_events_sent_total"
+    case webhookAttempts = "starling_webhook_attempts_total"
+    case webhookAttemptTime = "starling_webhook_attempt_seconds"
+    case webhookBuried = "starling_webhook_events_undelivered_total"
+    case webhookDeadLetters = "starling_webhook_dead_letters"
+    case webhookDropped = "starling_webhook_events_dropped_total"
+    case webhookSuppressed = "starling_webhook_returns_total"
+    case webhookSpool = "starling_webhook_spool_bytes"
+    case webhookSpoolErrors = "starling_webhook_spool_errors_total"
+    case webhookConnections = "starling_webhook_connections"
+
     // The operator
     case reloads = "starling_reloads_total"
     case droppedLines = "starling_log_dropped_lines_total"
@@ -195,6 +209,28 @@ public enum Metric: String, CaseIterable, Sendable {
             .init(
                 .counter, "Milliseconds that loops rested because the kernel reported what it then did not let them do")
         case .shortages: .init(.counter, "Sends and receives for which the kernel had no memory; they are tried again")
+
+        case .webhookQueued: .init(.gauge, ["app_id"], "Events that wait, one for each endpoint that has not taken it")
+        case .webhookOldest: .init(.gauge, "Age of the oldest of them")
+        case .webhookSent: .init(.counter, ["app_id"], "Events that an endpoint has taken")
+        case .webhookAttempts:
+            .init(
+                .counter, ["result"],
+                "Requests that ended: the class of the status, or why there was no answer")
+        case .webhookAttemptTime: .init(.histogram, "From the begin of an attempt to the end of its answer")
+        case .webhookBuried:
+            .init(.counter, ["app_id"], "Events that became dead letters, because no endpoint took them in time")
+        case .webhookDeadLetters: .init(.gauge, ["app_id"], "Dead letters that are kept")
+        case .webhookDropped:
+            .init(
+                .counter, ["cause"],
+                "What a bound cost: events that waited (queue) or were dead letters (dead_letters), copies on the disk (spool), changes of channels that came too fast (edges)"
+            )
+        case .webhookSuppressed:
+            .init(.counter, "Channels and members that were back in time after a disconnect, so that nothing was told")
+        case .webhookSpool: .init(.gauge, "Bytes of the spool's files")
+        case .webhookSpoolErrors: .init(.counter, "Writes to the spool that failed")
+        case .webhookConnections: .init(.gauge, "Connections to endpoints that are open")
 
         case .droppedLines: .init(.counter, "Log lines that standard error did not take")
         case .reloads: .init(.counter, ["outcome"], "Reloads of the configuration: applied, failed (nothing changed)")

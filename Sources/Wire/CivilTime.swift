@@ -25,4 +25,14 @@ public struct CivilTime: Equatable, Sendable {
         // The first of January 1970 was a Thursday.
         weekday = ((days + 4) % 7 + 7) % 7
     }
+
+    /// The Unix time of a day's second. A day that its month does not have is one of the next month.
+    static func unixSeconds(year: Int, month: Int, day: Int, secondOfDay: Int) -> Int {
+        // As above, the other way round (Hinnant, days_from_civil); years before 0 are nobody's.
+        let shifted = month <= 2 ? year - 1 : year, era = (shifted >= 0 ? shifted : shifted - 399) / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1
+        let days = era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+        return days * 86_400 + secondOfDay
+    }
 }

@@ -9,7 +9,7 @@ public struct NetworkList: Sendable, Equatable {
         public var isUnknownName = false
     }
 
-    private struct Network: Sendable, Equatable {
+    struct Network: Sendable, Equatable {
         let first: IPAddress
         let prefixBits: Int
 

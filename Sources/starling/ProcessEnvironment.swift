@@ -26,6 +26,11 @@ enum ProcessEnvironment {
         }
     }
 
+    /// Whether what is printed goes to a terminal whose user did not ask for no colour (`NO_COLOR`, https://no-color.org).
+    static var wantsColor: Bool {
+        isatty(STDOUT_FILENO) == 1 && (environment()["NO_COLOR"] ?? "").isEmpty && environment()["TERM"] != "dumb"
+    }
+
     /// Writes all of a text, or as much as the reader wants.
     static func write(_ text: String, to descriptor: CInt) {
         var rest = Array(text.utf8)[...]

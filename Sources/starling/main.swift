@@ -53,6 +53,15 @@ func main() {
             ProcessEnvironment.write("starling reload: \(error.text)", to: STDERR_FILENO)
             exit(error.exitCode)
         }
+    case .webhooks(let inquiry):
+        do throws(WebhooksCommand.Problem) {
+            let output = try WebhooksCommand.run(inquiry, isColored: ProcessEnvironment.wantsColor)
+            ProcessEnvironment.write(output.text, to: STDOUT_FILENO)
+            exit(output.exitCode)
+        } catch {
+            ProcessEnvironment.write("starling webhooks: \(error.text)\n", to: STDERR_FILENO)
+            exit(error.exitCode)
+        }
     case .developmentTLS(let request):
         let output = DevelopmentCertificates.make(request)
         ProcessEnvironment.write(output.standardOutput, to: STDOUT_FILENO)

@@ -6,6 +6,7 @@
     import TLS
     import Telemetry
     import Testing
+    import Webhooks
 
     /// What the loops told and what the page says of it, family by family; from the outside `test_metric_values.py` drives the same.
     @Suite("Each number has its place on the metrics page") struct MetricsPageValueTests {
@@ -58,7 +59,24 @@
             page.facts.droppedLines = 75
             page.total.statistics.overflowsOfMemory = 2
             (page.server.port, page.server.prefix) = (6_001, "soketi_")
+            page.webhooks = Self.webhooks()
             return page
+        }
+
+        private static func webhooks() -> WebhookFacts {
+            var (shop, facts) = (WebhookFacts.App(id: "shop"), WebhookFacts())
+            (shop.queued, shop.deadLetters, shop.sent, shop.buried) = (201, 202, 203, 204)
+            facts.apps = [WebhookFacts.App(id: "late"), shop, WebhookFacts.App(id: "later")]
+            (facts.apps[0].queued, facts.apps[2].queued) = (2, 3)
+            facts.oldestMilliseconds = 20_500
+            for _ in 0..<2 { facts.attempts.add(.answered(status: 404, retryAfterSeconds: nil)) }
+            facts.attempts.add(.failed(AttemptFailure(.tls, "")))
+            facts.attemptTime.add(nanoseconds: 3_000_000, count: 4)
+            (facts.dropped.queue, facts.dropped.letters, facts.dropped.spool, facts.dropped.edges) = (
+                205, 206, 207, 208
+            )
+            (facts.suppressed, facts.spoolBytes, facts.spoolErrors, facts.connections) = (209, 210, 211, 212)
+            return facts
         }
 
         /// Some samples of each family, as they stand on that page. A family that is missing here fails the test.
@@ -100,6 +118,17 @@
             .loopLag: [#"_count{loop="0"} 0"#, #"_bucket{loop="1",le="0.000131072"} 1"#, #"_sum{loop="1"} 0.000002"#],
             .reloads: [#"{outcome="applied"} 85"#, #"{outcome="failed"} 86"#], .tlsHandshakes: [" 37"],
             .tlsFailures: [#"{reason="alert"} 3"#, #"{reason="version"} 0"#],
+            .webhookQueued: [#"{app_id="shop"} 201"#, #"{app_id="other apps"} 5"#],
+            .webhookDeadLetters: [#"{app_id="shop"} 202"#], .webhookSent: [#"{app_id="shop"} 203"#],
+            .webhookBuried: [#"{app_id="shop"} 204"#], .webhookOldest: [" 20.5"],
+            .webhookAttempts: [#"{result="4xx"} 2"#, #"{result="tls"} 1"#, #"{result="2xx"} 0"#],
+            .webhookAttemptTime: ["_sum 0.012", "_count 4"],
+            .webhookDropped: [
+                #"{cause="queue"} 205"#, #"{cause="dead_letters"} 206"#, #"{cause="spool"} 207"#,
+                #"{cause="edges"} 208"#,
+            ],
+            .webhookSuppressed: [" 209"], .webhookSpool: [" 210"], .webhookSpoolErrors: [" 211"],
+            .webhookConnections: [" 212"],
             .certificateExpiry: [#"{certificate="/tls/a.pem"} 1900000000"#],
             .soketiConnected: [#"{app_id="shop",port="6001"} 21"#],
             .soketiNewConnections: [#"{app_id="shop",port="6001"} 101"#],

@@ -14,7 +14,7 @@ import tempfile
 
 from harness import ROOT, Broker
 
-CALLS = ("accept", "receive", "send", "wait", "watch", "change", "open", "socket", "log", "map")
+CALLS = ("accept", "receive", "send", "wait", "watch", "change", "open", "socket", "log", "map", "store", "sync")
 KNOB = struct.Struct("=iIIIQQ")
 
 

@@ -21,7 +21,9 @@ from harness import BINARY, DEADLINE, Broker, app, named_app, select_nothing, wa
 import test_addresses, test_faults, test_memory_limit, test_proxy_protocol  # noqa: E401,F401  they drive families too
 from metrics_page import DRIVEN, documented, drives, scrape
 from rawclient import RawClient, frame
+from receiver import Answer, Receiver
 from signing import target
+from webhook_tools import broker_with, endpoint, wait_told
 
 
 @pytest.fixture(scope="module")
@@ -504,3 +506,73 @@ def test_handshakes_their_failures_by_reason_and_certificates(authority):
             until = x509.load_pem_x509_certificate(pathlib.Path(pair["certificate"]).read_bytes()).not_valid_after_utc
             told = page["starling_certificate_expiry_timestamp_seconds", {"certificate": pair["certificate"]}]
             assert datetime.datetime.fromtimestamp(told, datetime.timezone.utc) == until
+
+
+# Webhooks
+
+
+@drives("starling_webhook_queued_events", "starling_webhook_oldest_seconds", "starling_webhook_events_sent_total",
+        "starling_webhook_attempts_total", "starling_webhook_attempt_seconds", "starling_webhook_events_undelivered_total",
+        "starling_webhook_dead_letters", "starling_webhook_returns_total", "starling_webhook_spool_bytes",
+        "starling_webhook_spool_errors_total", "starling_webhook_connections")
+def test_webhooks(tmp_path):
+    with Receiver() as hooks:
+        hooks.always(Answer(500), "/fails")
+        hooks.always(Answer.hang(), "/hangs")
+        occupied, vacated = {"events": ["channel_occupied"]}, {"events": ["channel_occupied", "channel_vacated"]}
+        apps = [app(webhooks=[endpoint(hooks, "/fine", **vacated), endpoint(hooks, "/fails", **occupied)]),
+                named_app("waits", webhooks=[endpoint(hooks, "/hangs", timeoutSeconds=60, **occupied)])]
+        with broker_with(tmp_path, *apps, webhooks={"retrySeconds": 2}) as broker, broker.client_of("waits") as waits, \
+                broker.client() as client:
+            waits.subscribe("w-0")
+            waits.subscribe("w-1")
+            for number in range(3):
+                client.subscribe(f"c-{number}")
+            wait_told(hooks, "c-2", 1, "/fine")
+            # Whoever loses his connection and is back has not been away.
+            with broker.client() as brief:
+                brief.subscribe("brief")
+                wait_told(hooks, "brief", 1, "/fine")
+                brief.abort()
+            wait_until(lambda: broker.api("GET", "/channels/brief")[1].get("occupied") is False, "the channel is vacant")
+            client.subscribe("brief")
+            wait_until(lambda: scrape(broker)["starling_webhook_returns_total"] == 1, "it was back")
+
+            def of_app(name, app_id="app-id"):
+                return scrape(broker).of_app(f"starling_webhook_{name}", app_id)
+            wait_until(lambda: of_app("events_undelivered_total") == 4 == of_app("dead_letters"), "four were given up", timeout=60)
+            wait_until(lambda: of_app("events_sent_total") == 4, "and four were taken")
+            page = scrape(broker)
+            assert page.of_app("starling_webhook_queued_events", "waits") == 2
+            assert page.of_app("starling_webhook_queued_events") == 0 == page.of_app("starling_webhook_dead_letters", "waits")
+            assert 1 < page["starling_webhook_oldest_seconds"] < 1_000
+            tries = len(hooks.at("/fails"))
+            results = {result: page["starling_webhook_attempts_total", {"result": result}] for result in ("2xx", "5xx", "timeout")}
+            assert results == {"2xx": 4, "5xx": tries, "timeout": 0}
+            assert page["starling_webhook_attempt_seconds_count"] == 4 + tries
+            assert 1 <= page["starling_webhook_connections"] <= 3
+            size = sum(file.stat().st_size for file in (tmp_path / "webhooks").iterdir())
+            assert 0 < page["starling_webhook_spool_bytes"] <= size + 65_536 and page["starling_webhook_spool_errors_total"] == 0
+
+
+@drives("starling_webhook_events_dropped_total")
+def test_webhooks_that_nobody_takes_are_dropped_and_counted():
+    with Receiver() as hooks:
+        hooks.always(Answer.hang(), "/hangs")
+        config = app(limits={"clientEventsPerSecond": 10_000},
+                     webhooks=[endpoint(hooks, "/hangs", timeoutSeconds=60, events=["client_event"])])
+        with broker_with(None, config, webhooks={"queueBytes": 1_048_576}) as broker, broker.client() as client:
+            client.subscribe("private-much")
+            for number in range(200):
+                client.send("client-load", "x" * 10_000, channel="private-much")
+
+            def counts():
+                page = scrape(broker)
+                dropped = page["starling_webhook_events_dropped_total", {"cause": "queue"}]
+                return dropped, page.of_app("starling_webhook_queued_events")
+            wait_until(lambda: sum(counts()) == 200, "all are counted")
+            dropped, queued = counts()
+            assert 80 <= queued <= 104 and 96 <= dropped <= 120, "a megabyte of them waits"
+            page = scrape(broker)
+            assert [page["starling_webhook_events_dropped_total", {"cause": cause}]
+                    for cause in ("dead_letters", "spool", "edges")] == [0, 0, 0]

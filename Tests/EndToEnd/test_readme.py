@@ -11,6 +11,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -107,7 +108,7 @@ def test_the_sample_configuration_is_right_and_the_commands_beside_it_work(plain
                 for line in block.splitlines() if line.startswith("starling ")]
     assert len(commands) >= 4
     for _, *arguments in commands:
-        if arguments[0] != "serve":  # the broker of this file is one that was served
+        if arguments[0] not in ("serve", "webhooks"):  # the broker of this file is one that was served, and has none
             own = {"6001": str(plain.port), "4711": str(plain.pid)}
             arguments = [re.sub("6001|4711", lambda found: own[found[0]], word) for word in arguments]
             ended = run([BINARY, *arguments], tmp_path, HOME=str(tmp_path), XDG_DATA_HOME="")
@@ -116,6 +117,79 @@ def test_the_sample_configuration_is_right_and_the_commands_beside_it_work(plain
         if not text.startswith("serve"):
             ended = run([BINARY, *text.split()], tmp_path)
             assert ended.returncode == 0, (text, ended.stderr)
+
+
+# Webhooks
+
+WEBHOOKS = README[README.index("\n## Webhooks\n"):README.index("\n## Reload\n")]
+# What the npm package does where it cannot be had: the same calls, and the same look at key, content type and signature.
+NODE_PACKAGE = """
+const { createHmac } = require("crypto");
+
+module.exports = class Pusher {
+  constructor(options) { this.options = options; }
+  webhook({ headers, rawBody }) {
+    const digits = createHmac("sha256", this.options.secret).update(rawBody).digest("hex");
+    const isGenuine = headers["x-pusher-key"] === this.options.key && headers["x-pusher-signature"] === digits;
+    return { isValid: () => headers["content-type"] === "application/json" && isGenuine, getEvents: () => JSON.parse(rawBody).events };
+  }
+};
+"""
+
+
+def block(language: str) -> str:
+    return re.search(rf"^```{language}\n(.*?)^```", WEBHOOKS, re.MULTILINE | re.DOTALL)[1]
+
+
+@pytest.fixture
+def told_to_node(tmp_path):
+    """The receiver in Node as it stands there, and the broker of the section's configuration: `(broker, node, its port)`."""
+    node = interpreter("node", "--check", tmp_path, "receive.js", block("js"))
+    if run([node, "-e", "require('pusher')"], tmp_path).returncode:
+        package = tmp_path / "node_modules" / "pusher"
+        package.mkdir(parents=True)
+        (package / "index.js").write_text(NODE_PACKAGE)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = str(free.getsockname()[1])
+    source = block("js").replace("3000", port)
+    (tmp_path / "receive.js").write_text(source)
+    receiver = subprocess.Popen([node, "receive.js"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    try:
+        settings = json.loads(block("json").replace("3000", port))
+        with Broker({**settings, "webhooks": {"returnMilliseconds": 200}}) as broker:
+            yield broker, receiver, port
+    finally:
+        receiver.kill()
+        receiver.wait()
+
+
+def test_the_webhooks_of_the_readme_are_verified_by_its_receiver_in_node(told_to_node):
+    broker, receiver, port = told_to_node
+    with broker.client() as client:
+        client.subscribe(CHANNEL)
+        assert receiver.stdout.readline() == f"channel_occupied {CHANNEL}\n"
+    assert receiver.stdout.readline() == f"channel_vacated {CHANNEL}\n"
+    forged = http.client.HTTPConnection("127.0.0.1", int(port), timeout=DEADLINE)
+    forged.request("POST", "/webhooks", '{"time_ms":1,"events":[]}', {"Content-Type": "application/json", "X-Pusher-Key": "app-key",
+                                                                      "X-Pusher-Signature": "0" * 64})
+    assert forged.getresponse().status == 401
+    forged.close()
+
+
+def test_the_commands_about_webhooks_work_against_a_running_broker(told_to_node):
+    broker, _, port = told_to_node
+    home = pathlib.Path(broker.directory.name)
+    (home / "webhooks.json").write_text((home / "config.json").read_text())
+    commands = [shlex.split(line, comments=True)[1:] for line in block("sh").splitlines()]
+    assert [words[:2] for words in commands] == [["webhooks", "list"], ["webhooks", "retry"]]
+    for words in commands:
+        ended = run([BINARY, *words], home)
+        assert ended.returncode == 0, (words, ended.stdout, ended.stderr)
+        assert words[1] != "list" or f"http://127.0.0.1:{port}/webhooks" in ended.stdout, ended.stdout
+
+
+def test_the_receiver_in_laravel_is_well_formed(tmp_path):
+    interpreter("php", "-l", tmp_path, "api.php", block("php"))
 
 
 @pytest.mark.skipif(NGINX is None, reason="nginx cannot be had (Debian: nginx-light)")

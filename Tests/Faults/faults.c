@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum call { ACCEPT, RECEIVE, SEND, WAIT, WATCH, CHANGE, OPEN, SOCKET, LOG, MAP, CALLS };
+enum call { ACCEPT, RECEIVE, SEND, WAIT, WATCH, CHANGE, OPEN, SOCKET, LOG, MAP, STORE, SYNC, CALLS };
 
 struct knob {
     _Atomic int32_t code;   // errno, or 0
@@ -112,6 +112,16 @@ int socket(int domain, int type, int protocol) {
 ssize_t write(int descriptor, const void *buffer, size_t count) {
     NEXT(write);
     return descriptor == STDERR_FILENO && fails(LOG, &count) ? -1 : next(descriptor, buffer, count);
+}
+
+ssize_t pwrite(int descriptor, const void *buffer, size_t count, off_t offset) {
+    NEXT(pwrite);
+    return fails(STORE, &count) ? -1 : next(descriptor, buffer, count, offset);
+}
+
+int fdatasync(int descriptor) {
+    NEXT(fdatasync);
+    return fails(SYNC, NULL) ? -1 : next(descriptor);
 }
 
 void *mmap(void *address, size_t bytes, int protection, int flags, int descriptor, off_t offset) {

@@ -136,6 +136,21 @@ import Testing
         #expect(heard.count == 50 && Set(heard) == Set(slots))
     }
 
+    @Test(
+        "a turn serves as long as the sends of the last one took, and four times the least at most",
+        arguments: [(1, 100_000), (20, 100_000), (26, 104_000), (60, 240_000), (120, 400_000)] as [(Int, UInt64)])
+    func serving(hearers: Int, nanoseconds: UInt64) throws {
+        let script = Script()
+        let (loop, slots, _) = try hurried(hearers, script) { $0.serveNanoseconds = 100_000 }
+        #expect(loop.serveNanoseconds == 100_000)
+        for slot in slots { loop.outbox.send([1, 2, 3], to: slot) }
+        loop.turns(1, script)
+        #expect(loop.serveNanoseconds == nanoseconds)
+        loop.outbox.send([1, 2, 3], to: slots[0])
+        loop.turns(1, script)
+        #expect(loop.serveNanoseconds == 100_000)
+    }
+
     @Test func inputsThatWereLeftAreHandedOverInSeveralTurns() throws {
         let script = Script()
         let (loop, slots, peers) = try hurried(30, script) { _ in }

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 // The floor of TLS: what a server on OpenSSL cannot be cheaper than, and the client that asks both it and Starling.
 //   serve PORT CERTIFICATE KEY      accepts, shakes hands, answers one request, closes; one after the other, blocking, one ticket
-//   connect PORT COUNT              COUNT full handshakes, a request and its answer on each, one after the other
+//   connect PORT COUNT CLIENTS      COUNT full handshakes, a request and its answer on each; by CLIENTS at once, each one after the other
 //   hold PORT COUNT PID             opens COUNT WebSockets on channel `idle`, then prints how much PID's memory grew for each
 //   fanout CERTIFICATE KEY COUNT BYTES ROUNDS MILLISECONDS
 //                                   COUNT sockets, half of them TLS's, get a message of BYTES at once, ROUNDS times, with a pause before each: what
@@ -84,6 +84,18 @@ static void ask(SSL_CTX *context, const char *port, int count) {
         close(SSL_get_fd(ssl));
         SSL_free(ssl);
     }
+}
+
+static void ask_at_once(SSL_CTX *context, const char *port, int count, int clients) {
+    for (int i = 0; i < clients; i++) {
+        pid_t child = fork();
+        if (child < 0) die("fork");
+        if (child > 0) continue;
+        ask(context, port, count / clients);
+        exit(0);
+    }
+    for (int status; wait(&status) > 0;)
+        if (status) exit(1);
 }
 
 static long anonymous(const char *pid) {
@@ -267,7 +279,7 @@ int main(int count, char **words) {
     if (count == 5 && !strcmp(words[1], "serve")) serve(words[2], words[3], words[4]);
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-    if (count == 4 && !strcmp(words[1], "connect")) ask(context, words[2], atoi(words[3]));
+    if (count == 5 && !strcmp(words[1], "connect")) ask_at_once(context, words[2], atoi(words[3]), atoi(words[4]));
     else if (count == 5 && !strcmp(words[1], "hold")) hold(context, words[2], atoi(words[3]), words[4]);
-    else return fprintf(stderr, "usage: tls serve PORT CERTIFICATE KEY | connect PORT COUNT | hold PORT COUNT PID | fanout CERTIFICATE KEY COUNT BYTES ROUNDS MILLISECONDS\n"), 64;
+    else return fprintf(stderr, "usage: tls serve PORT CERTIFICATE KEY | connect PORT COUNT CLIENTS | hold PORT COUNT PID | fanout CERTIFICATE KEY COUNT BYTES ROUNDS MILLISECONDS\n"), 64;
 }

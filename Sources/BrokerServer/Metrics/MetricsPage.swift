@@ -3,6 +3,7 @@ internal import PusherProtocol
 internal import Reactor
 internal import TLS
 internal import Telemetry
+internal import Webhooks
 
 /// The metrics page as a function: numbers in, text out.
 ///
@@ -35,6 +36,7 @@ struct MetricsPage {
     var certificates: [(file: String, seconds: Int)] = []
     var facts = ProcessFacts()
     var server = ServerFacts()
+    var webhooks = WebhookFacts()
 
     /// What the server says of itself.
     ///
@@ -125,6 +127,15 @@ struct MetricsPage {
             }
         case .certificateExpiry:
             for one in certificates { page.sample(.number(one.seconds), ("certificate", one.file)) }
+        case .webhookQueued: forEachWebhookApp { page.sample(.number($0.queued), ("app_id", $0.id)) }
+        case .webhookSent: forEachWebhookApp { page.sample(.count($0.sent), ("app_id", $0.id)) }
+        case .webhookBuried: forEachWebhookApp { page.sample(.count($0.buried), ("app_id", $0.id)) }
+        case .webhookDeadLetters: forEachWebhookApp { page.sample(.number($0.deadLetters), ("app_id", $0.id)) }
+        case .webhookAttempts:
+            for one in webhooks.attempts.all { page.sample(.count(one.count), ("result", one.result)) }
+        case .webhookAttemptTime: page.histogram(webhooks.attemptTime)
+        case .webhookDropped:
+            for one in webhooks.dropped.all { page.sample(.count(one.count), ("cause", one.cause)) }
         default: preconditionFailure("\(metric.rawValue) has no samples")
         }
     }
@@ -162,6 +173,11 @@ struct MetricsPage {
         case .tlsHandshakes: .count(statistics.handshakes)
         case .addresses: .number(server.addresses.known)
         case .addressesUncounted: .count(server.addresses.uncounted)
+        case .webhookOldest: .nanoseconds(UInt64(clamping: webhooks.oldestMilliseconds) &* 1_000_000)
+        case .webhookSuppressed: .count(webhooks.suppressed)
+        case .webhookSpool: .number(webhooks.spoolBytes)
+        case .webhookSpoolErrors: .count(webhooks.spoolErrors)
+        case .webhookConnections: .number(webhooks.connections)
         default: nil
         }
     }
@@ -221,6 +237,16 @@ struct MetricsPage {
             body(app, number < total.apps.count ? total.apps[number] : AppMeter())
         }
         if let others { body(others, total.otherApps) }
+    }
+
+    /// Apps that have, or had, webhooks: those with lines of their own, and the others summed up.
+    private func forEachWebhookApp(_ body: (WebhookFacts.App) -> Void) {
+        let own = Set(apps.map(\.id))
+        var others = WebhookFacts.App(id: Self.otherApps)
+        for app in webhooks.apps.sorted(by: { $0.id < $1.id }) {
+            if own.contains(app.id) { body(app) } else { others += app }
+        }
+        if others != WebhookFacts.App(id: Self.otherApps) { body(others) }
     }
 
     private func forEachLoop(_ body: (Loop, _ name: String) -> Void) {

@@ -210,6 +210,7 @@ final class MetricsServer: LoopHandler {
 struct MetricsFacts: Sendable {
     let build: BuildFacts
     let backlogs: BacklogLedger
+    let webhooks: WebhookKeeper
     /// That is listened on.
     let port: Int
 
@@ -225,6 +226,7 @@ struct MetricsFacts: Sendable {
                 .init(turns: report.turns, lag: report.lag, queuedBytes: state.broker.queuedBytes(of: number)))
         }
         (page.apps, page.others) = Self.apps(state.broker.apps, appsMax: settings.appsMax)
+        page.webhooks = webhooks.facts()
         page.certificates = state.tls?.context.expiries ?? []
         page.server = MetricsPage.ServerFacts(
             build: build.labels, startUnixSeconds: build.startUnixSeconds,

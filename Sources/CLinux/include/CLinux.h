@@ -117,6 +117,9 @@ static inline void clinux_close(int descriptor) { (void)close(descriptor); }
 /// resolve answers -1000 + the getaddrinfo code (itself negative), see clinux_resolve_text.
 int clinux_listen(const char *host, uint16_t port, bool reuse_port, int backlog);
 const char *clinux_resolve_text(int code);
+/// The addresses of a name in the C library's order, without ports. Blocks. How many there are, at most `capacity`, or an answer as that of
+/// clinux_listen.
+int clinux_lookup(const char *name, struct clinux_address *found, int capacity);
 
 /// Options every stream of ours has; set on a listener they are inherited by what it accepts.
 int clinux_set_stream_options(int descriptor, unsigned user_timeout_milliseconds, int unsent_low_bytes);

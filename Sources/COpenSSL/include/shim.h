@@ -62,6 +62,12 @@ static inline int copenssl_set_server_name(SSL *ssl, const char *name) {
     return (int)SSL_set_tlsext_host_name(ssl, (char *)name);
 }
 
+/// The certificate that the server showed, believed or not; not counted.
+static inline X509 *copenssl_shown_certificate(SSL *ssl) {
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
+    return chain && sk_X509_num(chain) > 0 ? sk_X509_value(chain, 0) : NULL;
+}
+
 static inline int copenssl_error_reason(unsigned long error) { return ERR_GET_REASON(error); }
 /// The errno of an error of the system's; 0: it is none.
 static inline int copenssl_error_system(unsigned long error) { return ERR_SYSTEM_ERROR(error) ? ERR_GET_REASON(error) : 0; }

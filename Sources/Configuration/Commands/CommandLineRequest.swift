@@ -11,6 +11,8 @@ public enum CommandLineRequest: Sendable {
     case health(HealthTarget)
     /// Let a running broker load its settings again; leave with 0 when it did.
     case reload(ReloadTarget)
+    /// Ask a running broker about its webhooks, over its control socket.
+    case webhooks(WebhookInquiry)
     /// See to an authority and a certificate for development.
     case developmentTLS(DevelopmentTLS)
     /// Run the load generator, which reads these arguments itself.
@@ -33,13 +35,16 @@ public enum CommandLineRequest: Sendable {
         case "health": return commands.health(rest)
         case "reload": return commands.reload(rest)
         case "tls": return commands.tls(rest)
+        case "webhooks": return commands.webhooks(rest)
         case "bench": return .bench(rest)
         case "help": return help(rest)
         default: return .text(unknown(first))
         }
     }
 
-    static let commands = ["serve", "start", "config", "version", "health", "reload", "tls", "bench", "help"]
+    static let commands = [
+        "serve", "start", "config", "version", "health", "reload", "tls", "webhooks", "bench", "help",
+    ]
 
     /// `help`, `help COMMAND`; the load generator knows its own.
     private static func help(_ topic: [String]) -> CommandLineRequest {

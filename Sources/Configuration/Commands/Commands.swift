@@ -1,4 +1,5 @@
 import Arguments
+import BrokerCore
 import Wire
 
 /// The commands, as functions from arguments to what is printed.
@@ -119,15 +120,20 @@ struct Commands {
         return output(given, environment, onFailure: "nothing was written") { configuration in
             var text = "// Made by: starling config import --from \(from) \(source.shortened)\n"
             for warning in configuration.warnings { text += "// \(warning.place): \(warning.text)\n" }
+            if configuration.settings.apps.contains(where: { $0.webhooks.contains(where: \.allowsPrivate) }) {
+                text +=
+                    "// \"allowPrivate\" stands where the host seems to be of a network of your own; soketi called every address\n"
+            }
             return text + NativeFile.document(configuration, onlyGiven: true, showsSecrets: true).printed() + "\n"
         }
     }
 
     private static func isConfiguration(_ name: String) -> Bool {
-        name == "PORT" || (["STARLING_"] + ForeignFamily.all.map(\.prefix)).contains(where: name.hasPrefix)
+        ["PORT", "STATE_DIRECTORY"].contains(name)
+            || (["STARLING_"] + ForeignFamily.all.map(\.prefix)).contains(where: name.hasPrefix)
     }
 
-    private func usageProblem(_ flags: FlagParser.Result, positionalsMax: Int) -> CommandOutput? {
+    func usageProblem(_ flags: FlagParser.Result, positionalsMax: Int) -> CommandOutput? {
         if let problem = flags.problems.all.first { return .usage(problem.description) }
         guard flags.positionals.count > positionalsMax else { return nil }
         return .usage("unexpected argument \(flags.positionals[positionalsMax].quoted)")
@@ -159,7 +165,7 @@ struct Commands {
     }
 
     /// A number that a command takes, or what is wrong with it.
-    private func number(
+    func number(
         _ name: String, _ flags: FlagParser.Result, _ range: ClosedRange<Int>, unit: String = "", standard: Int
     ) -> (number: Int?, fault: CommandLineRequest) {
         let text = "must be a whole number from \(range.lowerBound) to \(range.upperBound)\(unit)"

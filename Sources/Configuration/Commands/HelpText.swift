@@ -7,6 +7,7 @@ enum HelpText {
         case "health": health
         case "reload": reload
         case "tls": tls
+        case "webhooks": webhooks
         default: tree
         }
     }
@@ -24,6 +25,9 @@ enum HelpText {
           health [HOST:PORT|URL]     ask a running broker; exit code 0 when it is ready [--timeout SECONDS] [--tls]
           reload                     let a running broker load its settings again [--pid PID] [--timeout SECONDS]
           tls dev [NAME…]            a certificate for this machine, from an authority of your own [--directory DIR]
+          webhooks list | show ID | attempts | retry ID | purge ID | test URL
+                                     look into the webhooks of a running broker [--state-directory DIR] [--json]
+          webhooks verify            check the signature of a webhook, offline [--app ID | --secret TEXT]
           bench SCENARIO             put load on a broker and report [bench --help]
           version                    print the version [--json]
           help [COMMAND]             print help
@@ -101,6 +105,32 @@ enum HelpText {
 
         """
 
+    static let webhooks = """
+        Usage: starling webhooks list|attempts [--app ID]
+               starling webhooks show ID
+               starling webhooks retry|purge ID|--all
+               starling webhooks test URL [--app ID] [--allow-private]
+                 each with [--json] [--timeout SECONDS] [--state-directory DIR | OPTIONS of serve]
+               starling webhooks verify --app ID | --secret TEXT | --secret-file FILE
+                                        [--signature DIGITS] [--body FILE|-] [OPTIONS of serve]
+
+          list       the endpoints: what waits, how old the oldest is, dead letters, when the next attempt is
+          show       what ID is, an endpoint's or an event's (X-Starling-Event-Id): how it is there, and why
+          attempts   the last 1,000 attempts to deliver of each app, the newest last
+          retry      dead letters wait again, of an endpoint or one event, and what waits there is tried at once
+          purge      dead letters are forgotten
+          test       send one channel_occupied event to URL at once, as to an endpoint of an app, and say how that went
+          verify     whether DIGITS, what stood in X-Pusher-Signature, is the signature of the body: exit code 0 or 1, and
+                     the likely cause. The body is read from standard input unless FILE is given; it may also be the whole
+                     request as it was recorded, and then its head has the signature. --app takes the secrets of an app of
+                     the configuration. Nothing is sent
+
+        All but verify ask the running broker over the socket "control" in its state directory, as the user that it runs as or
+        as root. --json prints an object a line. Exit code 0, 1 when it could not be done (a test that failed too), 2 for a wrong
+        command line, 69 when no broker is there, 124 when it did not answer in time.
+
+        """
+
     private static let secretFiles = Loader.secretFiles.map(\.file).joined(separator: ", ")
 
     private static let meta = MetaOption.all.map { option in
@@ -137,8 +167,10 @@ extension Option {
         case .integer, .limit: "N"
         case .memory: "N|N%"
         case .numbers(_, let numbers): numbers.map(String.init).joined(separator: "|")
-        case .list, .keys, .texts: "A,B,…"
-        case .certificates: "CERTIFICATE:KEY,…"
+        case .list, .texts: "A,B,…"
+        case .objects(let list): "\(list.textForm),…"
+        case .url: "URL"
+        case .headers: ""
         case .words(_, let words, _): words.joined(separator: "|")
         }
     }
@@ -146,14 +178,13 @@ extension Option {
     /// ` (default 6001)`; nothing for empty ones.
     fileprivate func defaultNote(_ defaults: Settings) -> String {
         switch field.read(defaults) {
-        case .text(""), .list([]), .keys([]), .certificates, .networks: ""
+        case .text(""), .list([]), .objects, .networks, .url, .headers: ""
         case .text(let text): " [\(text)]"
         case .memory(let limit): " [\(limit.text)]"
         case .limit(nil): " [unlimited]"
         case .limit(let number?), .integer(let number): " [\(number)\(unit.isEmpty ? "" : " " + unit)]"
         case .boolean(let isTrue): isTrue ? " [on]" : ""
         case .list(let texts), .texts(let texts): " [\(texts.joined(separator: ","))]"
-        case .keys: ""
         }
     }
 }

@@ -20,6 +20,7 @@ enum ReferencePage {
         \(MetaOption.all.map(row).joined())
         \(sections(Option.server, ServerSettings()))
         \(sections(Option.app, AppDraft()))
+        \(elements(Option.server) + elements(Option.app, "apps[]."))
         An app of `STARLING_APP_*` variables or of flags needs a key and a secret; half an app is an error. Its id is `app-id` unless one is given.
 
         ## Secrets in files
@@ -113,6 +114,19 @@ enum ReferencePage {
         OptionGroup.sorted(options).map { section($0.group, $0.options, defaults) }.joined(separator: "\n")
     }
 
+    /// What stands in the elements of lists of objects.
+    private static func elements<Settings>(_ options: [Option<Settings>], _ prefix: String = "") -> String {
+        options.map { option in
+            guard case .objects(let list) = option.field else { return "" }
+            let rows = list.members.map { member in
+                "| `\(member.name)` | \(member.expectation)\(member.unit.isEmpty ? "" : " (\(member.unit))") "
+                    + "| `\(member.standard.json().printed())` | \(member.help) |\n"
+            }
+            return "## Elements of `\(prefix)\(option.key)`\n\n| Key | Value | Default | Meaning |\n|---|---|---|---|\n"
+                + rows.joined() + "\n"
+        }.joined()
+    }
+
     private static func row(_ option: MetaOption) -> String {
         let short = option.shortFlag.map { ", `-\($0)`" } ?? ""
         return "| `--\(option.name)`\(short) | \(option.variable.map { "`\($0)`" } ?? "") | \(option.help) |\n"
@@ -153,7 +167,10 @@ extension ForeignFamily.Effect {
         case .driver(let supported, _): supported.joined(separator: ", ") + "; anything else is an error"
         case .refused(let text): "an error: \(text)"
         case .later(let text): "a warning: \(text)"
-        case .webhooks: "a warning: \(Unsupported.webhooks)"
+        case .webhooks:
+            "`--webhooks` of that app, as a JSON array in soketi's form; hosts that seem to be of one's own network may be called"
+        case .batching(.isOn): "`batchMilliseconds` of every endpoint that does not say it"
+        case .batching(.duration): "how much that is, 50 when nothing is said"
         case .elsewhere(let text): "a warning: \(text)"
         case .wholeApp: "an app: `http://KEY:SECRET@HOST:PORT/apps/ID`"
         case .ignored: "accepted, has no effect"

@@ -73,7 +73,12 @@ struct FileSettings {
     }
 
     private mutating func server(_ option: Option<ServerSettings>, _ node: Node) {
-        if case .certificates = option.field { return certificates(option, node) }
+        if case .objects(let list) = option.field {
+            let (value, places) = objects(list, node, key: option.key, label: option.key)
+            value.map { option.field.write($0, to: &settings) }
+            origins.merge(places) { $1 }
+            return origins[option.name] = source.origin(at: node.offset)
+        }
         switch option.field.parse(node) {
         case .success(let value):
             option.field.write(value, to: &settings)
@@ -83,25 +88,15 @@ struct FileSettings {
         }
     }
 
-    /// Each member's place is kept beside that of the list: a pair is checked when all is known.
-    private mutating func certificates(_ option: Option<ServerSettings>, _ node: Node) {
-        if case .string(_, isInterpolated: true) = node.content, case .success(let value) = option.field.parse(node) {
-            option.field.write(value, to: &settings)
-            return origins[option.name] = source.origin(at: node.offset)
-        }
-        let elements = textObjects(node, option.key, ["certificate", "key", "keyPassphraseFile"])
-        let pairs = elements.map { element in
-            func text(_ name: String) -> String { element.texts[name]?.text ?? "" }
-            return TLSSettings.Pair(
-                certificate: text("certificate"), key: text("key"), keyPassphraseFile: text("keyPassphraseFile"))
-        }
-        option.field.write(.certificates(pairs), to: &settings)
-        origins[option.name] = source.origin(at: node.offset)
-        for (index, element) in elements.enumerated() {
-            let path = "\(option.key)[\(index)]"
-            origins[path] = source.origin(at: element.offset)
-            for (name, text) in element.texts { origins["\(path).\(name)"] = source.origin(at: text.offset) }
-        }
+    /// A list of objects; the places of its elements and their members are kept beside that of the list, because some of them are checked
+    /// when all is known.
+    private mutating func objects<Settings>(
+        _ list: ObjectList<Settings>, _ node: Node, key: String, label: String
+    ) -> (value: OptionValue?, places: [String: Origin]) {
+        var reader = ObjectReader(source)
+        let value = reader.read(node, list, key: key, label: label)
+        problems.append(reader.problems.all)
+        return (value, reader.origins)
     }
 
     /// Where a key belongs that is none of ours at this place. A soketi name that is spelled well is not offered again: this file is not
@@ -132,7 +127,6 @@ struct FileSettings {
                     continue
                 }
                 for limit in limits { appMember(limit, "limits." + limit.key, label, Self.limitKeys, &draft) }
-            case "keys": keys(member.value, label, &draft)
             default:
                 appMember(member, member.key, label, Self.appNames, &draft)
             }
@@ -153,6 +147,12 @@ struct FileSettings {
                     ?? problems.hint(member.key, in: names)
             return problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted) in \(owner)\(hint)")
         }
+        if case .objects(let list) = option.field {
+            let (value, places) = objects(list, member.value, key: path, label: "\(label).\(path)")
+            value.map { option.field.write($0, to: &draft) }
+            draft.origins.merge(places) { $1 }
+            return draft.origins[option.name] = source.origin(at: member.value.offset)
+        }
         switch option.field.parse(member.value) {
         case .success(let value):
             option.field.write(value, to: &draft)
@@ -166,54 +166,5 @@ struct FileSettings {
     private static func ownName(ofSoketi key: String) -> String? {
         guard case .app(let names, _)? = SoketiNames.appMember(key) else { return nil }
         return names.first.flatMap { Loader.appByName[$0]?.key }
-    }
-
-    private mutating func keys(_ node: Node, _ label: String, _ draft: inout AppDraft) {
-        guard case .array = node.content else { return _ = textObjects(node, label + ".keys", ["key", "secret"]) }
-        for element in textObjects(node, label + ".keys", ["key", "secret"]) {
-            let (key, secret) = (element.texts["key"]?.text ?? "", element.texts["secret"]?.text ?? "")
-            draft.moreKeys.append(AppSettings.Key(key: key, secret: secret))
-            draft.keyOrigins.append(source.origin(at: element.offset))
-        }
-        draft.origins["app-keys"] = source.origin(at: node.offset)
-    }
-
-    /// An object whose members are texts, each with where it stands.
-    private struct TextObject {
-        var offset: Int
-        var texts: [String: (text: String, offset: Int)] = [:]
-    }
-
-    /// The elements of a list of such objects. What cannot be one is told and left out.
-    private mutating func textObjects(_ node: Node, _ label: String, _ names: [String]) -> [TextObject] {
-        guard case .array(let elements) = node.content else {
-            problems.error(source.place(node.offset), "\(label): must be an array of objects, not \(node.kindName)")
-            return []
-        }
-        var objects: [TextObject] = []
-        for (index, element) in elements.enumerated() {
-            let path = "\(label)[\(index)]"
-            guard case .object(let members) = element.content else {
-                problems.error(source.place(element.offset), "\(path): must be an object, not \(element.kindName)")
-                continue
-            }
-            var object = TextObject(offset: element.offset)
-            for member in members {
-                guard names.contains(member.key) else {
-                    let hint = problems.hint(member.key, in: names)
-                    problems.error(source.place(member.keyOffset), "unknown key \(member.key.quoted) in \(path)\(hint)")
-                    continue
-                }
-                guard case .string(let text, _) = member.value.content else {
-                    problems.error(
-                        source.place(member.value.offset),
-                        "\(path).\(member.key): must be text, not \(member.value.kindName)")
-                    continue
-                }
-                object.texts[member.key] = (text, member.value.offset)
-            }
-            objects.append(object)
-        }
-        return objects
     }
 }

@@ -81,6 +81,7 @@ enum NativeFile {
             } else {
                 draft.moreKeys = app.keys
             }
+            draft.webhooks = app.webhooks.map(WebhookDraft.init)
             return draft
         }
     }

@@ -31,7 +31,10 @@ struct ForeignFamily: Sendable {
         case refused(String)
         /// A feature of a later release: one warning when it is set, or set to true.
         case later(String)
+        /// The family's own app is told of in this form (`SoketiWebhooks`).
         case webhooks
+        /// How soketi puts events of all apps together.
+        case batching(SoketiBatching.Part)
         /// One warning that says where this is set here.
         case elsewhere(String)
         /// A URL that is an app of its own; read apart from the rest.
@@ -155,7 +158,6 @@ struct ForeignFamily: Sendable {
 
 /// What we say about features of others that we lack.
 enum Unsupported {
-    static let webhooks = "webhooks come in a later release"
     static let cors =
         "the HTTP API allows every origin by CORS; which pages may connect is \"allowedOrigins\" of each app (--allowed-origins)"
     static let passphrase =

@@ -12,6 +12,7 @@ struct SoketiFile {
     let source: SourceText
     private(set) var problems = ProblemList()
     private(set) var everyApp: [EveryApp] = []
+    private(set) var batching = SoketiBatching()
     /// Where a key or a secret stands alone in a place that nobody reads; an error when nothing else names an app.
     private(set) var misnamed: [Origin] = []
     private var server: [Node.Member] = []
@@ -26,13 +27,16 @@ struct SoketiFile {
             && members.contains { SoketiNames.marks.contains(String($0.key.prefix { $0 != "." })) || isSoketis($0) }
     }
 
-    /// A section of ours that soketi has too (`metrics`) is its own when its name is dotted, or something in it is none of ours.
+    /// A section of ours that soketi has too (`metrics`) is its own when its name is dotted, or something in it is soketi's and none of ours.
     private static func isSoketis(_ member: Node.Member) -> Bool {
         let head = String(member.key.prefix { $0 != "." })
         guard SoketiNames.sections.contains(head) else { return false }
         guard head == member.key, case .object(let inner) = member.value.content else { return head != member.key }
         let ours = Option.server.map(\.key)
-        return inner.contains { !ours.contains("\(head).\($0.key)") }
+        return inner.contains { member in
+            let path = "\(head).\(member.key)"
+            return !ours.contains(path) && (SoketiNames.leaves.contains(path) || SoketiNames.sections.contains(path))
+        }
     }
 
     init(_ node: Node, _ source: SourceText) {
@@ -196,6 +200,10 @@ struct SoketiFile {
             if Boolean.parse(text) != false { problems.error(source.place(member.value.offset), "\(path): \(why)") }
         case .later(let why):
             if Boolean.parse(text) != false { problems.warning(source.place(member.value.offset), "\(path): \(why)") }
+        case .batching(let part):
+            if let fault = batching.set(part, text, source.origin(at: member.value.offset)) {
+                problems.error(source.place(member.value.offset), "\(path): \(fault)")
+            }
         case .app, .size, .webhooks, .wholeApp, .ignored, .elsewhere: break
         }
     }
@@ -260,7 +268,10 @@ struct SoketiFile {
                     guard let option = appOption(name, conversion, path, member) else { break }
                     if option.key.hasPrefix("limits.") { limits.append(option) } else { plain.append(option) }
                 }
-            case .webhooks?: webhooks(member.value, path)
+            case .webhooks?:
+                SoketiWebhooks.native(member.value, source, path, &problems).map {
+                    plain.append(Node.Member(key: "webhooks", keyOffset: member.keyOffset, value: $0))
+                }
             default:
                 let hint = problems.hint(member.key, in: SoketiNames.appMemberSpellings)
                 problems.warning(
@@ -286,12 +297,6 @@ struct SoketiFile {
         }
         return convert(text, conversion, path, member.value).map {
             Node.Member(key: option.key, keyOffset: member.keyOffset, value: $0)
-        }
-    }
-
-    private mutating func webhooks(_ node: Node, _ path: String) {
-        if !["", "[]"].contains(node.plainText), node.content != .array([]), node.content != .null {
-            problems.warning(source.place(node.offset), "\(path): \(Unsupported.webhooks); none is sent")
         }
     }
 }

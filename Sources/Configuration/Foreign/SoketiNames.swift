@@ -34,7 +34,8 @@ enum SoketiNames {
         "metrics.host": .server("metrics-host"),
         "metrics.port": .server("metrics-port"),
         "metrics.prometheus.prefix": .server("metrics-prefix"),
-        "webhooks.batching.enabled": .later(Unsupported.webhooks),
+        "webhooks.batching.enabled": .batching(.isOn),
+        "webhooks.batching.duration": .batching(.duration),
         "cors.credentials": .elsewhere(Unsupported.cors),
         "cors.origin": .elsewhere(Unsupported.cors),
         "cors.methods": .elsewhere(Unsupported.cors),
@@ -70,7 +71,6 @@ enum SoketiNames {
         "queue.redis": ["concurrency", "clusterMode"],
         "queue.sqs": ["region", "queueUrl", "endpoint", "processBatch", "batchSize", "pollingWaitTimeMs"],
         "rateLimiter.redis": ["clusterMode"],
-        "webhooks.batching": ["duration"],
     ]
 
     /// Options that soketi hands to a library of its own: any name may stand in them, and none has an effect here.

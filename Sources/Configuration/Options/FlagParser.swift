@@ -9,6 +9,13 @@ enum FlagParser {
         var positionals: [String] = []
         var problems = ProblemList()
 
+        /// The text of an option of the tables, of which this is one flag: where several count, all of them. nil: it says nothing.
+        func text(of field: Field<some Sendable>, _ flag: Given) -> String? {
+            guard field.isRepeatable else { return flag.value.isEmpty ? nil : flag.value }
+            let all = given.filter { $0.name == flag.name && !$0.value.isEmpty }
+            return all.isEmpty ? nil : all.map(\.value).joined(separator: ",")
+        }
+
         /// The last value of an option; later flags win.
         func value(_ name: String) -> Given? { given.last { $0.name == name } }
     }

@@ -8,6 +8,18 @@ public enum AttemptOutcome: Sendable, Equatable {
     public var isSuccess: Bool {
         if case .answered(let status, _) = self { status / 100 == 2 } else { false }
     }
+
+    /// For people.
+    public var sentence: String {
+        switch self {
+        case .failed(let failure): failure.text
+        case .answered(let status, _) where status / 100 == 3:
+            "The server redirects (\(status)), and webhooks follow nobody: configure the URL that it points to"
+        case .answered(let status, let seconds?) where !isSuccess:
+            "The server answered \(status) and asks for \(seconds) s of patience"
+        case .answered(let status, _): "The server answered \(status)"
+        }
+    }
 }
 
 /// Why no answer came.

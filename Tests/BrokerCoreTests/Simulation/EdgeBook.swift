@@ -38,7 +38,7 @@ struct EdgeBook {
             guard online.remove(place) != nil else { return "offline twice" }
         case .clientEvent, .cacheMiss, .subscriptionCount:
             guard members[place] != nil else { return "\(edge.kind) of a vacated channel" }
-        case .published: break
+        case .published, .connectionRefused, .slowConsumer: break
         }
         return nil
     }

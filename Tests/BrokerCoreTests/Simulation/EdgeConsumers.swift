@@ -69,7 +69,7 @@ struct EdgeConsumersUnderTest {
         guard
             let all = shared.registerConsumer(
                 queueBytesMax: 1 << 30, wake: { wakes.count.wrappingAdd(1, ordering: .relaxed) })
-        else { preconditionFailure("six consumers can register") }
+        else { preconditionFailure("five consumers can register") }
         for app in shared.apps { all.setInterest(Self.everything, in: app) }
         self.all = all
         for bytesMax in [1 << 30, random.int(0..<12) * 256, 1 << 30] {
@@ -77,7 +77,7 @@ struct EdgeConsumersUnderTest {
             guard
                 let consumer = shared.registerConsumer(
                     queueBytesMax: bytesMax, wake: { wakes.count.wrappingAdd(1, ordering: .relaxed) })
-            else { preconditionFailure("six consumers can register") }
+            else { preconditionFailure("five consumers can register") }
             for app in shared.apps { consumer.setInterest(Self.everything, in: app) }
             taps.append(
                 Tap(

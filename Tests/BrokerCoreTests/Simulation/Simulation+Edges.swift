@@ -63,6 +63,7 @@ extension Simulation {
         case .userOnline(let userID): "online \(text(userID))"
         case .userOffline(let userID): "offline \(text(userID))"
         case .published(let event): text("published", event)
+        case .connectionRefused, .slowConsumer: "\(edge.change)"
         }
     }
 }

@@ -32,7 +32,7 @@ final class EdgeListener: @unchecked Sendable {
         loopsRunning = Atomic(loops)
         ears = [64 << 20, 64 << 20, 8 << 10].map { bytesMax in
             guard let consumer = shared.registerConsumer(queueBytesMax: bytesMax, wake: {}) else {
-                preconditionFailure("six consumers can register")
+                preconditionFailure("five consumers can register")
             }
             for app in shared.apps { consumer.setInterest(Set(ChannelEdge.Kind.allCases), in: app) }
             return Ear(consumer: consumer)

@@ -220,11 +220,47 @@ private final class WakeCount: Sendable {
             (.memberRemoved(userID: bytes("ab"), .disconnected), 2),
             (.userOnline(userID: bytes("abc")), 3), (.userOffline(userID: bytes("abc")), 3),
             (.clientEvent(event), 8), (.published(event), 8),
+            (.connectionRefused(.init(code: 4004, reason: "full", address: "::1")), 7),
+            (
+                .slowConsumer(
+                    .init(socketID: SocketID(high: 1, low: 2), reason: "slow", address: "unix", backlogBytes: 9)), 8
+            ),
         ]
         for (change, texts) in changes {
             let edge = ChannelEdge(app: 0, channel: bytes("name"), change: change, number: 1, milliseconds: 0)
             #expect(edge.queueBytes == EdgeQueue.nodeBytes + 4 + texts, "\(edge.kind)")
         }
+    }
+
+    @Test func whatIsForOperatorsIsToldToWhoAskedAndAtOnce() throws {
+        let fixture = BrokerFixture()
+        let wakes = WakeCount()
+        let registered = fixture.shared.registerConsumer(
+            queueBytesMax: 1 << 20, wake: { wakes.count.wrappingAdd(1, ordering: .relaxed) })
+        let consumer = try #require(registered)
+        let refusal = ChannelEdge.Change.connectionRefused(.init(code: 4004, reason: "full", address: "192.0.2.1"))
+        #expect(!fixture.brokers[0].isAsked(for: .connectionRefused, in: fixture.app))
+        fixture.brokers[0].report(refusal, in: fixture.app)
+        consumer.setInterest([.connectionRefused], in: fixture.app)
+        #expect(fixture.brokers[0].isAsked(for: .connectionRefused, in: fixture.app))
+        #expect(!fixture.brokers[0].isAsked(for: .slowConsumer, in: fixture.app))
+        for _ in 0..<2 { fixture.brokers[0].report(refusal, in: fixture.app) }
+        #expect(wakes.count.load(ordering: .relaxed) == 1)
+        var edges: [ChannelEdge] = []
+        consumer.take { edge, _ in edges.append(edge) }
+        #expect(edges.map(\.change) == [refusal, refusal] && edges.allSatisfy { $0.channel.isEmpty })
+    }
+
+    @Test func whatIsForOperatorsFillsHalfAQueueAndIsMissedByNobody() throws {
+        let refusal = ChannelEdge(
+            app: 0, channel: [], change: .connectionRefused(.init(code: 4004, reason: "", address: "")), number: 1,
+            milliseconds: 0)
+        let occupied = ChannelEdge(app: 0, channel: [], change: .occupied, number: 2, milliseconds: 0)
+        let queue = EdgeQueue(bytesMax: 4 * refusal.queueBytes)
+        #expect((0..<3).map { _ in queue.push(refusal) } == [.wasEmpty, .added, .dropped])
+        #expect(queue.dropped(.connectionRefused) == 1 && queue.dropped == 0)
+        #expect((0..<3).map { _ in queue.push(occupied) } == [.added, .added, .dropped])
+        #expect(queue.dropped(.occupied) == 1 && queue.dropped == 1)
     }
 
     @Test(arguments: [ChannelEdge.Origin.local, .remote(node: 3)])
@@ -249,10 +285,10 @@ private final class WakeCount: Sendable {
         #expect(listeners[0].take().isEmpty)
     }
 
-    @Test func noMoreThanSixConsumersRegister() {
+    @Test func noMoreThanFiveConsumersRegister() {
         let fixture = BrokerFixture()
-        let consumers = (0..<7).map { _ in fixture.shared.registerConsumer(queueBytesMax: 0, wake: {}) }
-        #expect(consumers.map { $0?.number } == [0, 1, 2, 3, 4, 5, nil])
+        let consumers = (0..<6).map { _ in fixture.shared.registerConsumer(queueBytesMax: 0, wake: {}) }
+        #expect(consumers.map { $0?.number } == [0, 1, 2, 3, 4, nil])
     }
 
     /// A mask of kinds and consumers in one word: neighbours must not touch each other.

@@ -1,13 +1,13 @@
 internal import Glibc
 
 /// Lets threads wait until something has happened a number of times.
-final class CountDownLatch: @unchecked Sendable {
+public final class CountDownLatch: @unchecked Sendable {
     // SAFETY: `left` is touched only with `mutex` held.
     private var left: Int
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let condition: UnsafeMutablePointer<pthread_cond_t>
 
-    init(_ count: Int) {
+    public init(_ count: Int) {
         left = count
         mutex = .allocate(capacity: 1)
         condition = .allocate(capacity: 1)
@@ -29,7 +29,7 @@ final class CountDownLatch: @unchecked Sendable {
     }
 
     /// It has happened once more.
-    func open() {
+    public func open() {
         pthread_mutex_lock(mutex)
         left -= 1
         pthread_cond_broadcast(condition)
@@ -37,14 +37,14 @@ final class CountDownLatch: @unchecked Sendable {
     }
 
     /// Blocks until it has happened as often as said.
-    func wait() {
+    public func wait() {
         pthread_mutex_lock(mutex)
         while left > 0 { pthread_cond_wait(condition, mutex) }
         pthread_mutex_unlock(mutex)
     }
 
     /// - Returns: whether it has happened as often as said, after so long at most.
-    func wait(milliseconds: Int) -> Bool {
+    public func wait(milliseconds: Int) -> Bool {
         var end = timespec()
         clock_gettime(CLOCK_MONOTONIC, &end)
         let nanoseconds = end.tv_nsec + milliseconds % 1_000 * 1_000_000

@@ -1,0 +1,42 @@
+/// Those who lost their connection and may come back, in the order in which they left.
+///
+/// All wait equally long, so that the first is always the next whose time is over. Who came back, or was told of otherwise, stays in the
+/// list until its turn, and is recognised by its `Standing`.
+struct Waits {
+    /// Somebody who left.
+    struct Entry {
+        let app: AppStory
+        let channel: ChannelStory
+        /// A member of the channel; nil: the channel, or the user, itself.
+        let user: NameKey?
+        /// Milliseconds of the edges' clock.
+        let since: UInt64
+    }
+
+    /// 48 MiB of entries: a million who lose their connection within the wait.
+    static let entriesMax = 1 << 20
+
+    private var entries: [Entry] = []
+    /// Those before it are gone.
+    private var first = 0
+
+    var count: Int { entries.count - first }
+
+    var oldest: Entry? { first < entries.count ? entries[first] : nil }
+
+    mutating func add(_ entry: Entry) { entries.append(entry) }
+
+    mutating func takeOldest() -> Entry? {
+        guard first < entries.count else { return nil }
+        let entry = entries[first]
+        first += 1
+        if first == entries.count {
+            if entries.capacity > 4_096 { entries = [] } else { entries.removeAll(keepingCapacity: true) }
+            first = 0
+        } else if first >= 1_024, first * 2 >= entries.count {
+            entries.removeFirst(first)
+            first = 0
+        }
+        return entry
+    }
+}

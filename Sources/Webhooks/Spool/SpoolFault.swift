@@ -1,0 +1,17 @@
+internal import Glibc
+internal import Reactor
+
+/// A disk that did not do what it was asked.
+struct SpoolFault: Error {
+    enum Stage { case write, sync }
+
+    static let noSpace = ENOSPC
+
+    var stage: Stage
+    var error: IOError
+
+    init(_ stage: Stage, _ error: IOError) { (self.stage, self.error) = (stage, error) }
+
+    /// What was written is as good as before: there was no room for more.
+    var isShortage: Bool { stage == .write && [ENOSPC, EDQUOT, EFBIG].contains(error.code) }
+}

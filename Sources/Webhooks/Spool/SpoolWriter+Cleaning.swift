@@ -1,0 +1,204 @@
+internal import BrokerCore
+internal import Glibc
+internal import Reactor
+internal import Telemetry
+
+extension SpoolWriter {
+    /// So many files are always all right.
+    static let segmentsMax = 64
+
+    // MARK: Segments
+
+    /// Begins a segment: who is how far comes first, so that those before it may go.
+    func begin() throws(SpoolFault) {
+        let number = nextSegment
+        let name = SpoolFormat.name(of: number)
+        ledger.forgetCursors(below: segments.map(\.firstNumber).min() ?? .max)
+        let head = head(of: number)
+        let file: CInt
+        do throws(IOError) {
+            file = try disk.create(name)
+        } catch {
+            if error.code == EEXIST { nextSegment += 1 }
+            throw SpoolFault(.write, error)
+        }
+        do throws(SpoolFault) {
+            try write(head, to: file)
+            try force { () throws(IOError) in
+                try disk.sync(file)
+                try disk.syncDirectory()
+            }
+        } catch {
+            disk.close(file)
+            try? disk.remove(name)
+            throw error
+        }
+        nextSegment += 1
+        segments.append(SpoolSegment(number: number, name: name, bytes: UInt64(head.count)))
+        current = Current(file: file, number: number)
+        mayBeTooMany = true
+    }
+
+    private func head(of number: UInt64) -> [UInt8] {
+        var bytes = SpoolHeader.bytes(of: number)
+        var rest = ledger.cursors.map { SpoolCursor(endpoint: $0.key, through: $0.value) }[...]
+        repeat {
+            let record = SpoolRecord.checkpoint(next: ledger.nextNumber, Array(rest.prefix(SpoolRecord.cursorsMax)))
+            let isWritten = record.append(to: &bytes, segment: number)
+            precondition(isWritten, "so many cursors are a record")
+            rest = rest.dropFirst(SpoolRecord.cursorsMax)
+        } while !rest.isEmpty
+        return bytes
+    }
+
+    private func write(_ bytes: [UInt8], to file: CInt) throws(SpoolFault) {
+        var done = 0
+        while done < bytes.count {
+            do throws(IOError) {
+                let answer = bytes.withUnsafeBytes { bytes in
+                    let rest = UnsafeRawBufferPointer(rebasing: bytes[done...])
+                    return Result { () throws(IOError) in try disk.write(file, rest, at: UInt64(done)) }
+                }
+                let count = try answer.get()
+                guard count > 0 else { throw IOError(call: "write", code: SpoolFault.noSpace) }
+                done += count
+            } catch {
+                throw SpoolFault(.write, error)
+            }
+        }
+    }
+
+    /// What was written is on the disk when it returns.
+    func sync() throws(SpoolFault) {
+        guard let current, syncDue != nil else { return }
+        let start = MonotonicTime.now()
+        try force { () throws(IOError) in try disk.sync(current.file) }
+        facts.syncs.add(nanoseconds: MonotonicTime.now().nanosecondsSince(start))
+        (unsynced, syncDue) = ([], nil)
+    }
+
+    private func force(_ body: () throws(IOError) -> Void) throws(SpoolFault) {
+        do throws(IOError) { try body() } catch { throw SpoolFault(.sync, error) }
+    }
+
+    func close() {
+        if let current { disk.close(current.file) }
+        current = nil
+    }
+
+    // MARK: What may go
+
+    /// Segments go from the oldest on: when nothing in them lives, or when they are too many or too large.
+    func clean() throws(SpoolFault) {
+        var isRemoved = false
+        while let oldest = segments.first, oldest.number != current?.number {
+            guard ledger.use(of: oldest.number).count > 0 else {
+                try sync()  // what ended it, and what of it was written again, is on the disk before it goes
+                do throws(IOError) { try disk.remove(oldest.name) } catch  where error.code != ENOENT {
+                    throw SpoolFault(.write, error)
+                } catch {}
+                segments.removeFirst()
+                (isRemoved, mayBeTooMany) = (true, true)
+                continue
+            }
+            guard mayBeTooMany, rewriting != oldest.number else { break }
+            switch fate(of: oldest) {
+            case .keep: mayBeTooMany = false
+            case .rewrite: rewrite(oldest)
+            case .drop: drop(oldest)
+            }
+            if rewriting == oldest.number || !mayBeTooMany { break }
+        }
+        if isRemoved { try force { () throws(IOError) in try disk.syncDirectory() } }
+    }
+
+    private enum Fate { case keep, rewrite, drop }
+
+    /// Writing again what lives costs no more than half of what it frees, or it makes one of many small files.
+    private func fate(of oldest: SpoolSegment) -> Fate {
+        let total = segments.reduce(0) { $0 + Int($1.bytes) }
+        let closed = total - Int(current == nil ? 0 : segments.last?.bytes ?? 0)
+        let living = segments.reduce(0) { sum, segment in
+            segment.number == current?.number ? sum : sum + ledger.use(of: segment.number).bytes
+        }
+        if total > options.bytesMax - options.segmentBytes {
+            return ledger.use(of: oldest.number).bytes * 2 <= Int(oldest.bytes) ? .rewrite : .drop
+        }
+        return closed - living > 2 * living || segments.count > Self.segmentsMax ? .rewrite : .keep
+    }
+
+    private func rewrite(_ segment: SpoolSegment) {
+        for ticket in ledger.tickets(in: segment.number) { unwritten.append(.event(ticket)) }
+        rewriteLetters(of: segment)
+    }
+
+    private func rewriteLetters(of segment: SpoolSegment) {
+        for key in ledger.letters.keys(in: segment.number) { unwritten.append(.letter(key)) }
+        rewriting = segment.number
+    }
+
+    /// Its events are in memory only from now on; dead letters have a bound of their own and stay.
+    private func drop(_ segment: SpoolSegment) {
+        let tickets = ledger.tickets(in: segment.number)
+        for ticket in tickets { ledger.place(ticket, .nowhere) }
+        facts.eventsDropped += UInt64(tickets.count)
+        rewriteLetters(of: segment)
+        guard !tickets.isEmpty else { return }
+        Log.logOncePer(
+            seconds: 60, .warning, "the webhook spool is full: its oldest events are in memory only",
+            ("events", tickets.count))
+    }
+
+    // MARK: What fails
+
+    /// - Returns: whether it is worth another try at once.
+    func fail(_ fault: SpoolFault, _ now: UInt64) -> Bool {
+        note(fault)
+        if fault.isShortage {
+            do throws(SpoolFault) { try sync() } catch {
+                note(error)
+                giveUp()
+            }
+        } else {
+            giveUp()
+        }
+        // A disk that lost something may have the next segment whole; one that is full is full.
+        if fault.stage == .sync, !facts.isFailing {
+            facts.isFailing = true
+            return true
+        }
+        facts.isFailing = true
+        retryDue = now + SpoolOptions.retryNanoseconds
+        Log.logOncePer(
+            seconds: 60, .warning, "webhook events are in memory only: the disk does not take them",
+            ("reason", fault.error.description))
+        return false
+    }
+
+    private func note(_ fault: SpoolFault) {
+        if fault.stage == .sync { facts.syncErrors += 1 } else { facts.writeErrors += 1 }
+        facts.lastError = fault.error.description
+    }
+
+    /// What the disk says of this segment is not believed any more, not even that it now has it all.
+    private func giveUp() {
+        close()
+        requeueUnsynced()
+    }
+
+    /// All is on the disk, or on its way.
+    func recovered() {
+        guard facts.isFailing else { return }
+        facts.isFailing = false
+        guard retryDue != nil else { return }
+        retryDue = nil
+        Log.info("webhook events are kept on the disk again", ("events", ledger.count))
+    }
+
+    func tellFacts() {
+        facts.bytes = segments.reduce(0) { $0 + Int($1.bytes) }
+        facts.segments = segments.count
+        facts.notDurable = ledger.nowhereCount
+        facts.deadLetters = ledger.letters.count
+    }
+}
