@@ -22,12 +22,12 @@ struct PlainSink: ByteSink {
 }
 
 extension EventLoop {
-    /// Entries flushed before it is looked how many bytes that were.
-    private static let entriesPerLook = 32
-    /// Entries, or bytes, after which it is looked at the clock.
-    private static let (entriesPerClock, bytesPerClock) = (128, 512 << 10)
-    /// Bytes after which a slice ends; to copy them takes about a millisecond.
-    private static let sliceBytesMax = 4 << 20
+    /// Entries flushed before it is looked how many bytes that were; at first, and more if they were few.
+    private static let (entriesPerLook, entriesPerLookMax) = (8, 32)
+    /// Entries, or copied bytes, after which it is looked at the clock.
+    private static let (entriesPerClock, bytesPerClock) = (128, 1 << 20)
+    /// Copied bytes after which a slice ends: 4 MiB sent, which take some milliseconds.
+    private static let sliceBytesMax = 8 << 20
 
     /// Whether `flushOutbox` has something to do.
     var mustFlush: Bool { outbox.frameCount > 0 || table.backlogs.ledger.isPressed || !table.overflowing.isEmpty }
@@ -37,7 +37,7 @@ extension EventLoop {
     func flushOutbox(_ handler: any LoopHandler, sends: Int) {
         if outbox.frameCount > 0 {
             var sink = SocketSink(handler: handler)
-            if !outbox.isFlushing, outbox.entryCount <= min(sends, Self.entriesPerLook) {
+            if !outbox.isFlushing, outbox.entryCount <= min(sends, Self.entriesPerLookMax) {
                 flush(0..<outbox.entryCount, &sink)
                 outbox.reset()
             } else {
@@ -64,10 +64,13 @@ extension EventLoop {
         let start = copiedBytes
         var next = slice.lowerBound
         var (copied, clockEntry, clockBytes) = (start, next + Self.entriesPerClock, start + Self.bytesPerClock)
+        var step = Self.entriesPerLook
         while next < slice.upperBound, copied - start <= bytesMax {
-            let until = min(slice.upperBound, next + Self.entriesPerLook)
+            let until = min(slice.upperBound, next + step)
             flush(next..<until, &sink)
+            let few = copied + Self.bytesPerClock / 2
             (next, copied) = (until, copiedBytes)
+            step = copied <= few ? min(Self.entriesPerLookMax, step * 2) : max(1, step / 2)
             guard next >= clockEntry || copied >= clockBytes else { continue }
             if bytesMax < .max, isLong { break }
             (clockEntry, clockBytes) = (next + Self.entriesPerClock, copied + Self.bytesPerClock)
@@ -75,7 +78,10 @@ extension EventLoop {
         outbox.progress.advance(to: next)
     }
 
-    private var copiedBytes: Int { Int(truncatingIfNeeded: table.statistics.bytesOut) + table.statistics.backlogBytes }
+    /// What is sent straight counts twice, what joins a backlog or leaves it by being sent, once.
+    private var copiedBytes: Int {
+        2 * Int(truncatingIfNeeded: table.statistics.bytesOut) + table.statistics.backlogBytes
+    }
 
     @inline(never)
     private func flush(_ entries: Range<Int>, _ sink: inout SocketSink) {

@@ -223,8 +223,10 @@ public final class EventLoop {
         (index + table.options.eventsPerLook, movedBytes &+ table.options.bytesPerLook)
     }
 
-    /// Read and written so far.
-    private var movedBytes: UInt64 { table.statistics.bytesIn &+ table.statistics.bytesOut }
+    /// Read, answered and written so far.
+    private var movedBytes: UInt64 {
+        table.statistics.bytesIn &+ table.statistics.bytesOut &+ UInt64(truncatingIfNeeded: outbox.arenaCount)
+    }
 
     /// Whether this turn has served its peers long enough. Looks at the clock.
     var isServedEnough: Bool {
