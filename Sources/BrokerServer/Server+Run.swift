@@ -45,7 +45,7 @@ extension Server {
                 state.isReplaced = true
                 carryOut(lifecycle.replaced(milliseconds: now, times))
             }
-            carryOut(lifecycle.advance(milliseconds: now, times, left))
+            carryOut(lifecycle.advance(milliseconds: now, times, left(isEnding: lifecycle.isEnding)))
             guarding?.advance(milliseconds: now, self)
             if !lifecycle.hasEnded, pace.take(milliseconds: now) {
                 runReload()
@@ -61,9 +61,10 @@ extension Server {
 
     private var now: UInt64 { MonotonicTime.now().nanoseconds / 1_000_000 }
 
-    private var left: Lifecycle.Left {
+    private func left(isEnding: Bool) -> Lifecycle.Left {
         Lifecycle.Left(
-            clients: state.webSocketCount, unanswered: state.lastAnswers.waiting(), untold: webhooks.untold())
+            clients: state.webSocketCount, unanswered: state.lastAnswers.waiting(),
+            untold: isEnding ? webhooks.untold() : 0)
     }
 
     private var times: Lifecycle.Times {

@@ -22,10 +22,12 @@ struct PlainSink: ByteSink {
 }
 
 extension EventLoop {
-    /// Entries flushed before it is looked how many bytes that were.
-    private static let entriesPerLook = 32
-    /// Bytes after which a slice ends; to copy them takes about a millisecond.
-    private static let sliceBytesMax = 4 << 20
+    /// Entries flushed before it is looked how many bytes that were; at first, and more if they were few.
+    private static let (entriesPerLook, entriesPerLookMax) = (8, 32)
+    /// Entries, or copied bytes, after which it is looked at the clock.
+    private static let (entriesPerClock, bytesPerClock) = (128, 1 << 20)
+    /// Copied bytes after which a slice ends: 4 MiB sent, which take some milliseconds.
+    private static let sliceBytesMax = 8 << 20
 
     /// Whether `flushOutbox` has something to do.
     var mustFlush: Bool { outbox.frameCount > 0 || table.backlogs.ledger.isPressed || !table.overflowing.isEmpty }
@@ -35,7 +37,7 @@ extension EventLoop {
     func flushOutbox(_ handler: any LoopHandler, sends: Int) {
         if outbox.frameCount > 0 {
             var sink = SocketSink(handler: handler)
-            if !outbox.isFlushing, outbox.entryCount <= min(sends, Self.entriesPerLook) {
+            if !outbox.isFlushing, outbox.entryCount <= min(sends, Self.entriesPerLookMax) {
                 flush(0..<outbox.entryCount, &sink)
                 outbox.reset()
             } else {
@@ -61,29 +63,40 @@ extension EventLoop {
     private func flush(_ slice: Range<Int>, bytesMax: Int, _ sink: inout SocketSink) {
         let start = copiedBytes
         var next = slice.lowerBound
-        while next < slice.upperBound, copiedBytes - start <= bytesMax {
-            let until = min(slice.upperBound, next + Self.entriesPerLook)
+        var (copied, clockEntry, clockBytes) = (start, next + Self.entriesPerClock, start + Self.bytesPerClock)
+        var step = Self.entriesPerLook
+        while next < slice.upperBound, copied - start <= bytesMax {
+            let until = min(slice.upperBound, next + step)
             flush(next..<until, &sink)
-            next = until
+            let few = copied + Self.bytesPerClock / 2
+            (next, copied) = (until, copiedBytes)
+            step = copied <= few ? min(Self.entriesPerLookMax, step * 2) : max(1, step / 2)
+            guard next >= clockEntry || copied >= clockBytes else { continue }
             if bytesMax < .max, isLong { break }
+            (clockEntry, clockBytes) = (next + Self.entriesPerClock, copied + Self.bytesPerClock)
         }
         outbox.progress.advance(to: next)
     }
 
-    private var copiedBytes: Int { Int(truncatingIfNeeded: table.statistics.bytesOut) + table.statistics.backlogBytes }
+    /// What is sent straight counts twice, what joins a backlog or leaves it by being sent, once.
+    private var copiedBytes: Int {
+        2 * Int(truncatingIfNeeded: table.statistics.bytesOut) + table.statistics.backlogBytes
+    }
 
     @inline(never)
     private func flush(_ entries: Range<Int>, _ sink: inout SocketSink) {
         for index in entries {
-            let outcome = table.flush(entry: index, outbox, &sink)
-            if outcome != .skipped { settle(outbox.entries[index].slot, outcome) }
+            switch table.flush(entry: index, outbox, &sink) {
+            case .skipped, .done: continue
+            case let outcome: settle(outbox.entries[index].slot, outcome)
+            }
         }
     }
 
     @inline(__always)
     private func settle(_ slot: UInt32, _ outcome: FlushOutcome) {
         switch outcome {
-        case .skipped: return
+        case .skipped, .done: return
         case .sent: if table[slot].flags.contains(.finishing) { allSent(slot) }
         case .backlogged, .overflowed, .refused, .cut: updateInterest(slot)
         case .failed(let code): failed(slot, code)
@@ -100,7 +113,7 @@ extension EventLoop {
             if isFinishing && !table[slot].flags.contains(.sealed) { allSent(slot) }
         case .failed(let code): failed(slot, code)
         case .backlogged: if table[slot].flags.contains(.secured) { updateInterest(slot) }
-        case .skipped, .overflowed, .refused, .cut: return
+        case .skipped, .done, .overflowed, .refused, .cut: return
         }
     }
 

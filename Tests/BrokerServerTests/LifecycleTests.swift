@@ -7,7 +7,7 @@
         /// A step: what happens at which millisecond, and what is done about it.
         enum Step {
             case hear(ProcessSignal, at: UInt64, [Lifecycle.Action])
-            case pass(to: UInt64, clients: Int, unanswered: Int? = 0, [Lifecycle.Action])
+            case pass(to: UInt64, clients: Int, unanswered: Int? = 0, untold: Int = 0, [Lifecycle.Action])
             case replaced(at: UInt64, [Lifecycle.Action])
         }
 
@@ -26,6 +26,22 @@
                     .hear(.interrupt, at: 0, [.failReadiness]),
                     .pass(to: 0, clients: 2, [.sendClientsAway, .closeListeners]), .pass(to: 9_999, clients: 1, []),
                     .pass(to: 9_999, clients: 0, [.end(now: false)]),
+                ]
+            ),
+            (
+                "webhooks that only memory holds are tried as long as clients have", 0,
+                [
+                    .hear(.terminate, at: 0, [.failReadiness]),
+                    .pass(to: 0, clients: 0, untold: 2, [.sendClientsAway, .closeListeners]),
+                    .pass(to: 5_000, clients: 0, untold: 1, []), .pass(to: 5_020, clients: 0, [.end(now: false)]),
+                ]
+            ),
+            (
+                "and no longer", 0,
+                [
+                    .hear(.terminate, at: 0, [.failReadiness]),
+                    .pass(to: 0, clients: 0, untold: 2, [.sendClientsAway, .closeListeners]),
+                    .pass(to: 10_000, clients: 0, untold: 2, [.end(now: false)]),
                 ]
             ),
             (
@@ -148,8 +164,8 @@
                 switch step {
                 case .hear(let signal, let now, let actions):
                     (done, wanted) = (lifecycle.hear(signal, milliseconds: now, times), actions)
-                case .pass(let now, let clients, let unanswered, let actions):
-                    let left = Lifecycle.Left(clients: clients, unanswered: unanswered)
+                case .pass(let now, let clients, let unanswered, let untold, let actions):
+                    let left = Lifecycle.Left(clients: clients, unanswered: unanswered, untold: untold)
                     (done, wanted) = (lifecycle.advance(milliseconds: now, times, left), actions)
                 case .replaced(let now, let actions):
                     (done, wanted) = (lifecycle.replaced(milliseconds: now, times), actions)

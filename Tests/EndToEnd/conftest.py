@@ -14,7 +14,7 @@ resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 # Files whose tests mostly wait for time to pass: a sanitizer learns nothing more from them (Tests/run --long runs them all).
 WAITING = {
     "test_authorized_connections.py", "test_bench.py", "test_limits.py", "test_liveness.py", "test_subscription_count.py",
-    "test_deadlines.py",
+    "test_deadlines.py", "test_webhook_clocks.py", "test_webhook_troubles.py",
 }
 # Files about what one loop reads, or about no broker at all: AddressSanitizer watches them, ThreadSanitizer would have nothing to see.
 ONE_THREAD = {

@@ -157,7 +157,7 @@ def test_which_app_must_be_said_where_there_are_several(broker, hooks, command):
     done = command.run("test", hooks.url("/whose"))
     assert done.returncode == 1 and "--app" in done.stderr, done
     done = command.run("test", hooks.url("/whose"), "--app", "shpo")
-    assert done.returncode == 1 and '"shpo"' in done.stderr, done
+    assert done.returncode == 1 and 'no app "shpo"' in done.stderr, done
     assert hooks.at("/whose") == []
 
 
@@ -188,8 +188,8 @@ def test_dead_letters_can_be_forgotten(hooks, tmp_path):
     (["retry", "0000000000000000"], 1, "0000000000000000"),
     (["purge", "0000000000000000-1"], 1, "0000000000000000-1"),
     (["show", "12"], 2, '"12" is no ID'),
-    (["list", "--app", "shpo"], 1, '"shpo"'),
-    (["attempts", "--app", "shpo"], 1, '"shpo"'),
+    (["list", "--app", "shpo"], 1, 'no app "shpo"'),
+    (["attempts", "--app", "shpo"], 1, 'no app "shpo"'),
     (["show"], 2, "needs an ID"),
     (["retry"], 2, "needs an ID, or --all"),
     (["purge", "0000000000000000", "--all"], 2, "an ID or --all"),
@@ -250,7 +250,13 @@ def test_another_user_is_told_to_be_the_right_one(broker, state, command):
         if "cannot execute" in done.stderr or done.returncode == 126:
             pytest.skip("nobody may not run the binary")
         assert done.returncode == 1 and "the user that the broker runs as, or as root" in done.stderr, done
+        # Whatever becomes of the file: the kernel says who is at the other end.
+        (state / "control").chmod(0o666)
+        done = command.run("list", user=65534, cwd="/")
+        assert done.returncode == 1 and "hung up" in done.stderr and done.stdout == "", done
+        assert "another user asks at the control socket" in broker.log()
     finally:
+        (state / "control").chmod(0o600)
         for parent, mode in zip(parents, modes):
             parent.chmod(mode)
     assert stat.S_IMODE(state.stat().st_mode) == before

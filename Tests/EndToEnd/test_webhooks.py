@@ -13,6 +13,7 @@ from harness import Broker, app, named_app, wait_until
 from logfmt import lines
 from rawclient import RawClient
 from receiver import Answer, Receiver
+from session import DEADLINE
 from test_reload import reload
 from webhook_tools import Command, broker_with, check_officially, endpoint, now_ms, told, wait_told
 
@@ -75,7 +76,8 @@ def test_the_first_subscriber_occupies_a_channel(client, broker, hooks):
         wait_told(hooks, "first-end", 1, "/all")
     one, = answered(hooks, "/all", "first")[:1]
     assert one.events == [{"name": "channel_occupied", "channel": "first"}]
-    assert type(one.json["time_ms"]) is int and before <= one.json["time_ms"] <= one.unix_ms
+    # Whole milliseconds of two clocks.
+    assert type(one.json["time_ms"]) is int and before - 2 <= one.json["time_ms"] <= one.unix_ms + 2
     names = [event["name"] for event in told(hooks, "first", "/all")]
     assert names.count("channel_occupied") == 1, names
     # Batching is off: each request has one event.
@@ -117,6 +119,8 @@ def departures(broker, hooks):
     present = broker.client()
     present.join("presence-busy", "stays")
     brief, gone, double, again = (broker.client() for _ in range(4))
+    for one in (gone, brief):
+        one.sign_in("user-7")
     for one, user in ((brief, "brief"), (gone, "gone"), (double, "double"), (again, "double")):
         one.join("presence-busy", user)
     subscribe(brief, "back-soon")
@@ -149,7 +153,7 @@ def departures(broker, hooks):
 
 def test_a_disconnect_vacates_a_channel_when_nobody_came_back(departures, hooks):
     """PW-169: within 3.5 s; not before 3, which is what hosted Pusher waits"""
-    assert 2.8 <= departures <= 6, departures
+    assert 2.8 <= departures <= 3.5 + DEADLINE / 4, departures
     names = [event["name"] for event in told(hooks, "gone-for-good", "/all") if event["name"] != "subscription_count"]
     assert names == ["channel_occupied", "channel_vacated"]
 
@@ -182,7 +186,8 @@ def test_client_events_tell_who_said_what(broker, hooks):
     with broker.client() as one, broker.client() as two:
         for channel in ("private-talk", "presence-talk"):
             for client, user in ((one, "ann"), (two, "bob")):
-                client.subscribe(channel, **({"user": user} if channel.startswith("presence") else {}))
+                client.send_subscribe(channel, **({"user": user} if channel.startswith("presence") else {}))
+                client.frames_until_pong()
         one.send("client-typing", {"a": [1, "ü"]}, channel="private-talk")
         one.send("client-said", "plain \"text\"", channel="presence-talk")
 
@@ -230,13 +235,8 @@ def test_counts_are_told_as_they_change(broker, hooks):
         assert all(event["name"] != "subscription_count" for event in told(hooks, "presence-counted", "/all"))
 
 
-def test_our_own_events_are_told_to_who_asked(client, broker, hooks):
-    with broker.client() as second:
-        for one in (client, second):
-            one.sign_in("user-7")
-        events = hooks.wait_events(1, "/ours")
-    assert events[0] == {"name": "user_online", "user_id": "user-7"}, events
-    client.close()
+def test_our_own_events_are_told_to_who_asked(departures, hooks):
+    """A user's second connection is no news; its last one is, when it does not come back"""
     events = hooks.wait_events(2, "/ours")
     assert events == [{"name": "user_online", "user_id": "user-7"}, {"name": "user_offline", "user_id": "user-7"}]
 
@@ -299,6 +299,7 @@ def test_batches_are_of_one_app_in_order_and_no_larger_than_said(broker, hooks):
 def test_a_connection_is_used_again(client, hooks):
     subscribe(client, *[f"kept-{number}" for number in range(20)])
     wait_told(hooks, "kept-19", 1, "/all")
+    client.frames_until_pong()
     of_these = {one.connection for one in hooks.at("/all") if one.events[0].get("channel", "").startswith("kept-")}
     assert len(of_these) == 1, "a new connection for each request"
 
@@ -306,13 +307,21 @@ def test_a_connection_is_used_again(client, hooks):
 # When it does not work
 
 
-def test_a_request_that_failed_is_repeated_byte_for_byte(client, hooks, state):
+@pytest.fixture(scope="module")
+def refused(broker, hooks):
+    """Two endpoints refuse twice, at the same time."""
+    hooks.answer(Answer(500), Answer(503), path="/fails?token=s3cret")
+    hooks.answer(Answer.redirect(hooks.url("/elsewhere")), Answer.redirect("/elsewhere", 308), path="/redirects")
+    with broker.client() as client:
+        subscribe(client, "fails-a", "fails-b", "redirects-a")
+        yield
+
+
+def test_a_request_that_failed_is_repeated_byte_for_byte(refused, hooks, state):
     """PW-175: with growing delay; what happened meanwhile comes after it"""
-    path = "/fails?token=s3cret"
-    hooks.answer(Answer(500), Answer(503), path=path)
-    subscribe(client, "fails-a", "fails-b")
     requests = hooks.wait_until(
-        lambda all: len([one for one in all if one.events[0]["channel"] == "fails-b"]) > 0 and all, "the second", path)
+        lambda all: len([one for one in all if one.events[0]["channel"] == "fails-b"]) > 0 and all, "the second",
+        "/fails?token=s3cret")
     requests = [one for one in requests if one.events[0]["name"] == "channel_occupied"]
     channels = [one.events[0]["channel"] for one in requests]
     assert channels == ["fails-a", "fails-a", "fails-a", "fails-b"], "in order, each once more than it failed"
@@ -320,14 +329,11 @@ def test_a_request_that_failed_is_repeated_byte_for_byte(client, hooks, state):
     assert first.raw == second.raw == third.raw, "head and body, signature and ids among them"
     first_wait, second_wait = second.at - first.at, third.at - second.at
     assert 0.85 <= first_wait and 1.7 <= second_wait and second_wait > first_wait * 1.3, (first_wait, second_wait)
-    shown = Command(state).text("attempts")
-    assert "s3cret" not in shown + Command(state).text("list")
+    assert "s3cret" not in Command(state).text("attempts") + Command(state).text("list")
 
 
-def test_a_redirect_is_a_failure(client, hooks):
+def test_a_redirect_is_a_failure(refused, hooks):
     """PW-178: nobody is asked at its place"""
-    hooks.answer(Answer.redirect(hooks.url("/elsewhere")), Answer.redirect("/elsewhere", 308), path="/redirects")
-    subscribe(client, "redirects-a")
     requests = hooks.wait_until(lambda all: len([one for one in all if "channel_occupied" in one.names]) >= 3 and all,
                                 "two failures and a success", "/redirects")
     assert requests[0].raw == requests[1].raw == requests[2].raw
@@ -342,6 +348,7 @@ def latencies(client, hooks, prefix: str, count: int) -> list[float]:
         subscribe(client, f"{prefix}-{number}")
         request = wait_for(hooks, "/all", f"{prefix}-{number}")
         took.append(request.at - start)
+    client.frames_until_pong()
     return sorted(took)
 
 
@@ -353,7 +360,7 @@ def test_one_that_hangs_delays_no_other(client, hooks):
     wait_for(hooks, "/hangs", "hangs-a")
     beside = latencies(client, hooks, "beside", 60)
     first = wait_until(lambda: (one := answered(hooks, "/hangs", "hangs-a"))[0].left_at and one[0], "it gives up", timeout=20)
-    assert 3.8 <= first.left_at - first.at <= 8, "an answer may take 4 s"
+    assert 3.8 <= first.left_at - first.at <= 4 + DEADLINE / 4, "an answer may take 4 s"
     again = hooks.wait_until(lambda all: len(all) >= 2 and all, "it is tried again", "/hangs")[1]
     assert again.raw == first.raw
     p99 = [values[int(len(values) * 0.99)] * 1_000 for values in (alone, beside)]
@@ -421,7 +428,7 @@ def test_a_reload_adds_removes_and_changes_endpoints_and_loses_nothing(hooks, tm
         wait_until(lambda: taken("/kept") == [*before, "after"], "all of what waited, in order, once", timeout=20)
         wait_until(lambda: taken("/removed") == before, "what waited there, and no more", timeout=20)
         assert wait_for(hooks, "/kept", "after").field("X-New") == "1"
-        wait_until(lambda: [one["url"] for one in command.json("list")] == [hooks.url("/kept"), hooks.url("/added")],
+        wait_until(lambda: {one["url"] for one in command.json("list")} == {hooks.url("/kept"), hooks.url("/added")},
                    "a removed endpoint is forgotten when nothing waits any more")
 
 

@@ -111,6 +111,12 @@ private func readResponses(_ input: UnsafeBufferPointer<UInt8>, answersHead: Boo
                 case .head(let head):
                     precondition(head.range.upperBound == out.consumed && head.range.count <= limits.headBytesMax)
                     precondition(100...999 ~= head.status && (200... ~= head.status || head.status == 101))
+                    let wishes = HTTPText.values(of: "retry-after", inHead: input.span.extracting(head.range))
+                    for range in wishes {
+                        let place = head.range.lowerBound + range.lowerBound
+                        let seconds = RetryAfter.seconds(input[place..<place + range.count], now: 1_795_996_800)
+                        precondition(0...RetryAfter.secondsMax ~= seconds ?? 0, "a wish passed its bounds")
+                    }
                     out.statuses.append(head.status)
                     out.framings.append(head.body)
                 case .body(let range):

@@ -113,8 +113,9 @@ import Testing
     }
 
     @Test(
-        "a turn that has served long enough leaves the rest of its events", arguments: [(8, 1_000, 8), (1_000, 10, 3)])
-    func events(eventsPerLook: Int, bytesPerLook: UInt64, served: Int) throws {
+        "a turn that has served long enough leaves the rest of its events",
+        arguments: [(8, 1_000, 0, 8), (1_000, 10, 0, 3), (1_000, 1_000, 400, 3)])
+    func events(eventsPerLook: Int, bytesPerLook: UInt64, answerBytes: Int, served: Int) throws {
         let script = Script()
         let (loop, slots, peers) = try hurried(50, script) {
             ($0.eventsPerLook, $0.bytesPerLook) = (eventsPerLook, bytesPerLook)
@@ -122,6 +123,7 @@ import Testing
         var heard: [UInt32] = []
         script.onReceived = { slot, bytes in
             heard.append(slot)
+            if answerBytes > 0 { loop.outbox.send([UInt8](repeating: 1, count: answerBytes), to: slot) }
             return bytes.count
         }
         for peer in peers { _ = peer.send([1, 2, 3, 4]) }

@@ -138,6 +138,15 @@ struct ControlServerTests {
         #expect(try stream.receive() != nil)
     }
 
+    @Test("Who does not say all of it is cut off after five seconds")
+    func dribble() throws {
+        let server = try ControlServer(in: directory.path, duties)
+        defer { server.stop() }
+        let stream = try UnixStream(path: server.path, patienceMilliseconds: 60_000)
+        try stream.send("GET /webhooks HTT")
+        #expect(try stream.receive() == nil)
+    }
+
     @Test("The socket is this user's alone, and goes with its server")
     func file() throws {
         let server = try ControlServer(in: directory.path, duties)

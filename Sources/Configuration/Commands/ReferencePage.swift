@@ -89,9 +89,24 @@ enum ReferencePage {
         | `cause`, `lifetime_seconds` | Of a disconnection; `cause` also of `tls` and `proxy`: what failed |
         | `address`, `apps`, `connections`, `loops`, `version`, `pid` | Of the start: what is listened on, and how many connections fit |
         | `used_bytes`, `limit_bytes`, `backlog_bytes`, `refused_connections`, `refused_calls` | Of `memory is short` and `memory suffices again` (`memory.limit`): what is used, the limit, and who was refused since the last such line |
-        | `pid`, `from`, `listeners`, `user` | Of a takeover: the other process, how many sockets go over; whose process it is |
+        | `pid`, `from`, `listeners`, `user` | Of a takeover: the other process, how many sockets go over; whose process it is. `pid` and `user` also of another user who asks at the control socket |
+        | `app`, `url`, `events`, `failures`, `endpoint` | Of `a webhook endpoint fails`, `a webhook endpoint takes events again`, `webhook events are dead letters` and `webhook events dropped`: the URL without its query, how many events are meant, failed attempts in a row, the ID of one that is not configured any more |
         | `place` | What a warning is about: a file and line, a variable, a flag |
         | `dropped_lines` | Lines lost before this one, because standard error did not take them |
+
+        ## The control socket
+
+        With a state directory, the socket `control` in it (mode 0600) answers the user that the broker runs as, and root, with HTTP and JSON:
+        `starling webhooks` asks there, and so does `curl --unix-socket DIR/control http://control/webhooks`. Times are milliseconds since 1970;
+        whatever is refused has a status from 400 on and `{"error": …}`.
+
+        | Request | Answer |
+        |---|---|
+        | `GET /webhooks[?app=ID]` | `{"endpoints": […]}`: `id`, `app`, `url`, `waiting`, `oldestMilliseconds`, `deadLetters`, `failures`, `retryMilliseconds`, `removed` |
+        | `GET /webhooks/ID` | Of an endpoint: `{"endpoint": {…}, "settings": {…}, "deadLetters": […], "attempts": […]}`. Of an event: `{"event": {…}, "places": […]}` |
+        | `GET /webhooks/attempts[?app=ID][&limit=N]` | `{"attempts": […]}`, the newest last: `time`, `app`, `endpoint`, `event` (the first), `events`, `attempt`, `milliseconds`, `result` (`delivered`, `refused`, `failed`), `status`, `retryAfterSeconds`, `failure`, `text` |
+        | `POST /webhooks/retry`, `POST /webhooks/purge` with `{"id": ID}` or `{"all": true}` | `{"events": N, "endpoints": N}` |
+        | `POST /webhooks/test` with `{"url": URL, "app": ID, "allowPrivate": true}` | `{"url": …, "attempt": {…}}` |
         """
 
     private static let foreign = ForeignFamily.all.flatMap(\.variables)

@@ -68,7 +68,11 @@ struct AnswerReader {
     private static func failure(_ failure: HTTPResponseFailure) -> AttemptFailure {
         switch failure.kind {
         case .malformed: AttemptFailure(.answer, "What the server sent is no answer: \(failure.text)")
-        case .tooLarge: AttemptFailure(.answer, "The answer is too large: \(failure.text)")
+        case .tooLarge:
+            AttemptFailure(
+                .answer,
+                "The answer is too large (its head may have \(limits.headBytesMax) bytes, its body \(limits.bodyBytesMax)): \(failure.text)"
+            )
         case .incomplete: AttemptFailure(.closed, "The server closed the connection in the middle of its answer")
         }
     }

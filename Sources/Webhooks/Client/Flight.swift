@@ -25,8 +25,6 @@ struct Flight {
     var addressDeadline: MonotonicTime
     /// What the last address said.
     var refusal: AttemptFailure?
-    /// It has met a dead connection.
-    var isRepeated = false
 
     init(_ request: OutgoingRequest, deadline: MonotonicTime, _ done: @escaping (AttemptOutcome) -> Void) {
         (self.request, self.deadline, self.done, addressDeadline) = (request, deadline, done, deadline)

@@ -113,10 +113,10 @@ extension WebhookClient {
     private func ended(_ flight: Flight, _ connection: ClientConnection?, _ how: String) {
         let endpoint = flight.request.endpoint.id
         let isUntouched = connection?.reader.isUntouched != false
-        if isUntouched, let connection, connection.answers > 0, !flight.isRepeated {
-            // The server had closed it while it was idle, and our request crossed that on its way.
+        if isUntouched, let connection, connection.answers > 0 {
+            // The server had closed it while it was idle, and our request crossed that on its way. The next one has carried no answer yet, so
+            // that this happens once.
             counted.repeated += 1
-            flights[endpoint]?.isRepeated = true
             flights[endpoint]?.stage = .beginning
             return begin(endpoint)
         }

@@ -27,7 +27,7 @@ public struct EdgeStory: ~Copyable {
     public struct Counts: Sendable, Equatable {
         /// Times that somebody was back in time, so that a "gone" and a "here" were not told.
         public var suppressed: UInt64 = 0
-        /// Waits that ended early because `Waits.entriesMax` were waiting.
+        /// Waits that ended early because a million were waiting.
         public var releasedEarly: UInt64 = 0
         /// Edges that were lost.
         public var lost: UInt64 = 0
@@ -40,7 +40,7 @@ public struct EdgeStory: ~Copyable {
     public private(set) var counts = Counts()
     /// By number.
     private var apps: [AppStory?] = []
-    private var waits = Waits()
+    private var waits: Waits
     private var misses = CacheMisses()
     private var rates = OperatorRates()
     private var reading = RegistryReading()
@@ -50,7 +50,15 @@ public struct EdgeStory: ~Copyable {
     /// Waits that one `advance` ends.
     private static let releasesMax = 4_096
 
-    public init(returnMilliseconds: Int) { self.returnMilliseconds = returnMilliseconds }
+    public init(returnMilliseconds: Int) {
+        self.init(returnMilliseconds: returnMilliseconds, waitsMax: Waits.entriesMaxDefault)
+    }
+
+    /// For tests, which do not let a million wait.
+    init(returnMilliseconds: Int, waitsMax: Int) {
+        self.returnMilliseconds = returnMilliseconds
+        waits = Waits(entriesMax: waitsMax)
+    }
 
     public var suppressed: UInt64 { counts.suppressed }
 
@@ -242,7 +250,7 @@ public struct EdgeStory: ~Copyable {
 
     private mutating func wait(_ entry: Waits.Entry) {
         waits.add(entry)
-        while waits.count > Waits.entriesMax, let oldest = waits.takeOldest() {
+        while waits.isTooLong, let oldest = waits.takeOldest() {
             if release(oldest) { counts.releasedEarly += 1 }
         }
     }

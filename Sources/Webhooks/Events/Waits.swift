@@ -13,14 +13,20 @@ struct Waits {
         let since: UInt64
     }
 
-    /// 48 MiB of entries: a million who lose their connection within the wait.
-    static let entriesMax = 1 << 20
+    /// 32 MiB of entries: a million who lose their connection within the wait.
+    static let entriesMaxDefault = 1 << 20
 
+    /// When more wait, the first is told early.
+    let entriesMax: Int
     private var entries: [Entry] = []
     /// Those before it are gone.
     private var first = 0
 
+    init(entriesMax: Int = entriesMaxDefault) { self.entriesMax = entriesMax }
+
     var count: Int { entries.count - first }
+
+    var isTooLong: Bool { count > entriesMax }
 
     var oldest: Entry? { first < entries.count ? entries[first] : nil }
 

@@ -78,6 +78,8 @@ struct EndpointQueue {
     private var streak = Streak()
     /// When it is to be looked at, as far as somebody has noted it; `.max`: nobody has.
     var notedMilliseconds = UInt64.max
+    /// It is on the list of those that are looked at next.
+    var isListed = false
 
     /// Failures without a success between.
     private struct Streak {

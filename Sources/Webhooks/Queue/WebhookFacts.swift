@@ -1,8 +1,6 @@
 public import Telemetry
 
 /// What the metrics say of webhooks: counts since the start, and how it is now.
-///
-/// Large, because it has a field for each thing that the page says of webhooks.
 public struct WebhookFacts: Sendable {
     /// Of one app that has, or had, webhooks.
     public struct App: Sendable, Equatable {

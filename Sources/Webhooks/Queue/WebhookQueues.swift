@@ -103,7 +103,11 @@ struct WebhookQueues {
         return entries.values.sorted { $0.event.id < $1.event.id }
     }
 
-    private mutating func look(_ endpoint: WebhookEndpointID) { ready.append(endpoint) }
+    private mutating func look(_ endpoint: WebhookEndpointID) {
+        guard queues[endpoint]?.isListed == false else { return }
+        queues[endpoint]?.isListed = true
+        ready.append(endpoint)
+    }
 
     /// Changes a queue, and keeps the sums.
     private mutating func change<Result>(
@@ -163,7 +167,7 @@ struct WebhookQueues {
     mutating func setDurable(_ number: UInt64) {
         guard number != durable else { return }
         durable = number
-        ready += undurable
+        for endpoint in undurable { look(endpoint) }
         undurable.removeAll(keepingCapacity: true)
     }
 
@@ -181,6 +185,7 @@ struct WebhookQueues {
             switch change(
                 endpoint,
                 { queue in
+                    queue.isListed = false
                     if queue.notedMilliseconds <= now.milliseconds { queue.notedMilliseconds = .max }
                     return queue.next(now: now.milliseconds, durable: allowed, make)
                 })

@@ -33,6 +33,8 @@ struct EventSource: ~Copyable {
     var suppressed: UInt64 { story.suppressed }
     /// What happened and was lost because too much waited.
     var lost: UInt64 { story.counts.lost }
+    /// Those who may still come back.
+    var waitingCount: Int { story.waiting }
     /// Whether `take` has something to do.
     func hasWork(_ now: UInt64) -> Bool {
         consumer.queuedBytes > 0 || story.mustRead || story.nextDue.map { $0 <= now } ?? false

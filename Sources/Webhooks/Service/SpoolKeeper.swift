@@ -57,8 +57,19 @@ struct SpoolKeeper {
         return contents
     }
 
-    mutating func close() {
+    /// Of so many events that wait, those that would be lost if the process ended now.
+    func losable(of waiting: Int) -> Int { spool?.losable ?? waiting }
+
+    /// Writes what it can, and says what of so many events is lost.
+    mutating func close(waiting: Int) {
         spool?.close()
+        let lost = spool.map { min(waiting, $0.facts.notDurable) } ?? waiting
+        let reason =
+            if spool != nil { "the disk did not take them" } else if isWanted { "another process has the spool" } else {
+                "there is no state directory"
+            }
         spool = nil
+        guard lost > 0 else { return }
+        Log.warning("webhook events are lost with the process", ("events", lost), ("reason", reason))
     }
 }

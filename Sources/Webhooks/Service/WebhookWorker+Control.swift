@@ -33,10 +33,14 @@ extension WebhookWorker {
 
     // MARK: Looking
 
+    /// As they are configured; those that are not any more come last.
     private func reports(_ app: String?) -> [EndpointReport] {
         let id = app.flatMap { self.app($0)?.settings.id }
-        return queues.all.filter { app == nil || $0.target.app == id }.map(report)
-            .sorted { ($0.app, $0.url, $0.id) < ($1.app, $1.url, $1.id) }
+        var places: [WebhookEndpointID: Int] = [:]
+        for endpoint in directory.apps.flatMap(\.settings.webhooks) { places[endpoint.id] = places.count }
+        return queues.all.filter { app == nil || $0.target.app == id }
+            .map { (place: places[$0.target.endpoint.id] ?? .max, report: report($0)) }
+            .sorted { ($0.place, $0.report.id) < ($1.place, $1.report.id) }.map(\.report)
     }
 
     private func report(_ queue: EndpointQueue) -> EndpointReport {

@@ -85,7 +85,7 @@ final class WebhookWorker: LoopDuties {
         queues.setDurable(spool.durableNumber)
         while !isStopping, let due = queues.popDue(now, Self.request) { send(due, now) }
         passOnNews(now)
-        door.tell(unsent: spool.spool == nil ? queues.count : 0)
+        door.tell(unsent: spool.losable(of: queues.count + source.waitingCount))
     }
 
     // MARK: Delivery
@@ -196,13 +196,8 @@ final class WebhookWorker: LoopDuties {
         source.end()
         isStopping = true
         advance()
-        if spool.spool == nil, queues.count > 0 {
-            Log.warning(
-                "webhook events are lost with the process", ("events", queues.count),
-                ("reason", spool.isWanted ? "another process has the spool" : "there is no state directory"))
-        }
         log.tick(now: now.milliseconds, isLast: true)
-        spool.close()
+        spool.close(waiting: queues.count)
         client?.stop()
         client = nil
         loop.stop()

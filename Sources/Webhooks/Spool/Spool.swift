@@ -59,6 +59,9 @@ public final class Spool: Sendable {
 
     public var facts: SpoolFacts { told.withLock { $0 } }
 
+    /// Events that wait and are on no disk because it takes nothing: they would be lost with the process.
+    public var losable: Int { told.withLock { $0.isFailing ? $0.notDurable : 0 } }
+
     /// Writes what was given, as far as the disk takes it, and gives the directory up. Waits for it. Nothing may be called afterwards.
     public func close() {
         inbox.close()

@@ -4,7 +4,8 @@ public struct SpoolContents: Sendable, Equatable {
     public var waiting: [SpoolEntry] = []
     /// Oldest first.
     public var deadLetters: [DeadLetter] = []
-    /// Of the next event.
+    /// Of the next event: higher than any in the spool. Who must begin without the spool, because another process still has it, had better
+    /// number from the clock in microseconds than from 1, or what he finishes later is finished already by its number.
     public var nextNumber: UInt64 = 1
     /// What was found damaged or left out, a sentence each.
     public var notes: [String] = []

@@ -5,35 +5,45 @@ internal import Reactor
 /// The directory of a spool, locked for this process: two descriptors.
 final class SpoolDirectory: SpoolDisk {
     private let path: String
-    private let directory: Descriptor
+    private var directory: Descriptor
     /// Closing it gives the directory up, and so does the process's end, however it comes.
-    private let lock: Descriptor
+    private var lock: Descriptor
 
     /// Makes it when it is missing, and takes it.
     init(_ path: String) throws(SpoolProblem) {
-        try Self.make(path)
-        let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
-        let raw = Glibc.open(path, flags)
-        guard raw >= 0 else { throw .unusable(Self.sentence("use", path, errno)) }
-        directory = Descriptor(owning: raw)
         self.path = path
-        try Self.checkOwner(directory.raw, path)
-        let lockRaw = openat(directory.raw, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
-        guard lockRaw >= 0 else { throw .unusable(Self.sentence("lock", path, errno)) }
-        lock = Descriptor(owning: lockRaw)
+        directory = try Self.take(path)
+        lock = try Self.lock(directory.raw, path)
+    }
+
+    private static func take(_ path: String) throws(SpoolProblem) -> Descriptor {
+        try make(path)
+        let raw = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard raw >= 0 else { throw .unusable(sentence("use", path, errno)) }
+        let directory = Descriptor(owning: raw)
+        try checkOwner(directory.raw, path)
+        return directory
+    }
+
+    private static func lock(_ directory: CInt, _ path: String) throws(SpoolProblem) -> Descriptor {
+        let raw = openat(directory, "lock", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        guard raw >= 0 else { throw .unusable(sentence("lock", path, errno)) }
+        let lock = Descriptor(owning: raw)
         while flock(lock.raw, LOCK_EX | LOCK_NB) != 0 {
             if errno == EINTR { continue }
-            throw errno == EWOULDBLOCK ? .locked(directory: path) : .unusable(Self.sentence("lock", path, errno))
+            throw errno == EWOULDBLOCK ? .locked(directory: path) : .unusable(sentence("lock", path, errno))
         }
+        return lock
     }
 
     /// Each part that is missing, for this user alone.
     private static func make(_ path: String) throws(SpoolProblem) {
+        var parentFault: CInt = 0
         for end in path.utf8.indices.dropFirst() where path.utf8[end] == UInt8(ascii: "/") {
-            _ = mkdir(String(path[..<end]), 0o700)  // that it cannot be made shows below
+            if mkdir(String(path[..<end]), 0o700) != 0, errno != EEXIST, parentFault == 0 { parentFault = errno }
         }
         guard mkdir(path, 0o700) != 0, errno != EEXIST else { return }
-        throw .unusable(sentence("make", path, errno))
+        throw .unusable(sentence("make", path, errno == ENOENT && parentFault != 0 ? parentFault : errno))
     }
 
     private static func checkOwner(_ directory: CInt, _ path: String) throws(SpoolProblem) {
@@ -50,7 +60,8 @@ final class SpoolDirectory: SpoolDisk {
     private static func sentence(_ verb: String, _ path: String, _ code: CInt) -> String {
         let cause =
             switch code {
-            case ENOTDIR, ELOOP: "it is not a directory"
+            case ENOTDIR: "it is not a directory"
+            case ELOOP: "a symbolic link is in its place"
             case EACCES, EPERM: "starling's user may not write there"
             case EROFS: "the file system is read-only"
             default: IOError.text(code)
@@ -69,6 +80,24 @@ final class SpoolDirectory: SpoolDisk {
     }
 
     func create(_ name: String) throws(IOError) -> CInt {
+        do throws(IOError) { return try createHere(name) } catch {
+            guard error.code == ENOENT else { throw error }
+            try takeAgain()
+            return try createHere(name)
+        }
+    }
+
+    /// Somebody has removed the directory under way.
+    private func takeAgain() throws(IOError) {
+        do throws(SpoolProblem) {
+            // Both or none: nothing is written where another process has the lock.
+            let taken = try Self.take(path)
+            lock = try Self.lock(taken.raw, path)
+            directory = taken
+        } catch { throw IOError(call: "open", code: ENOENT) }
+    }
+
+    private func createHere(_ name: String) throws(IOError) -> CInt {
         try answer("open") {
             openat(directory.raw, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         }
@@ -98,7 +127,11 @@ final class SpoolDirectory: SpoolDisk {
 
     func truncate(_ file: CInt, to bytes: UInt64) { _ = ftruncate(file, Int(clamping: bytes)) }
 
-    func sync(_ file: CInt) throws(IOError) { _ = try answer("fdatasync") { fdatasync(file) } }
+    func sync(_ file: CInt) throws(IOError) {
+        _ = try answer("fdatasync") { fdatasync(file) }
+        var found = stat()
+        guard fstat(file, &found) == 0, found.st_nlink > 0 else { throw IOError(call: "fdatasync", code: ENOENT) }
+    }
 
     func close(_ file: CInt) { clinux_close(file) }
 

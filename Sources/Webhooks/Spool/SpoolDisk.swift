@@ -14,7 +14,7 @@ protocol SpoolDisk: AnyObject {
     func write(_ file: CInt, _ bytes: UnsafeRawBufferPointer, at offset: UInt64) throws(IOError) -> Int
     /// Cuts off what stands behind that; that it cannot be done does no harm.
     func truncate(_ file: CInt, to bytes: UInt64)
-    /// What was written is on the disk, or it throws, and then nobody knows what is.
+    /// What was written is on the disk, or it throws, and then nobody knows what is; with ENOENT: somebody has removed the file.
     func sync(_ file: CInt) throws(IOError)
     func close(_ file: CInt)
     func remove(_ name: String) throws(IOError)

@@ -12,6 +12,9 @@ struct SpoolFault: Error {
 
     init(_ stage: Stage, _ error: IOError) { (self.stage, self.error) = (stage, error) }
 
+    /// The file has no name any more, and so probably none of them has.
+    var isRemoval: Bool { stage == .sync && error.code == ENOENT }
+
     /// What was written is as good as before: there was no room for more.
-    var isShortage: Bool { stage == .write && [ENOSPC, EDQUOT, EFBIG].contains(error.code) }
+    var isShortage: Bool { stage == .write && [ENOSPC, EDQUOT].contains(error.code) }
 }

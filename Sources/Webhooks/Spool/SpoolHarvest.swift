@@ -92,6 +92,8 @@ struct SpoolHarvest {
     /// With the endpoints that are not done with it; nil: there is none.
     private func stillWaiting(_ one: Waiting) -> Waiting? {
         let id = one.entry.event.id
+        // Nearly all: an array for each would be most of what a start costs.
+        if settled.isEmpty, one.entry.endpoints.allSatisfy({ (cursors[$0] ?? 0) < id.number }) { return one }
         var rest = one
         rest.entry.endpoints = one.entry.endpoints.filter { endpoint in
             (cursors[endpoint] ?? 0) < id.number
@@ -132,6 +134,7 @@ struct SpoolHarvest {
 extension SpoolHarvest.Waiting {
     /// No endpoint twice.
     fileprivate func unique() -> Self {
+        guard entry.endpoints.count > 1 else { return self }
         var one = self
         var known: Set<WebhookEndpointID> = []
         one.entry.endpoints = entry.endpoints.filter { known.insert($0).inserted }

@@ -40,6 +40,8 @@ struct SpoolLedger {
     }
 
     var count: Int { slots.count - free.count }
+    /// Of the events that somebody waits for.
+    var lowestNumber: UInt64? { queues.values.compactMap { $0.first?.number }.min() }
 
     /// What lives in a segment.
     func use(of segment: UInt64) -> SpoolUse { uses[segment] }
@@ -122,13 +124,17 @@ struct SpoolLedger {
 
     // MARK: Dead letters
 
-    /// The endpoint no longer waits for the event, when that is its oldest.
-    mutating func bury(_ letter: DeadLetter) -> SpoolLetterKey {
-        let first = queues[letter.endpoint]?.first
-        if let first, slots[first.slot].entry?.event.id == letter.event.id { leave(letter.endpoint) }
+    /// The endpoint is done with the event, and with all before it, when that is the oldest for which it waits.
+    ///
+    /// - Returns: its name; and whether the endpoint has come further by it.
+    mutating func bury(_ letter: DeadLetter) -> (SpoolLetterKey, isFurther: Bool) {
         let key = letters.insert(letter)
         place(key, .nowhere)
-        return key
+        let id = letter.event.id
+        guard let first = queues[letter.endpoint]?.first, slots[first.slot].entry?.event.id == id else {
+            return (key, false)
+        }
+        return (key, finish(letter.endpoint, through: id.number))
     }
 
     /// - Returns: whether there was such a letter that is on the disk.

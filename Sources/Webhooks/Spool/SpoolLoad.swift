@@ -83,6 +83,7 @@ struct SpoolLoad {
             )
             return []
         case .damaged:
+            if header.isEmpty { notes.add("\(name): it is empty; what was in it, if anything, is lost.") }
             return [Found(segment: SpoolSegment(number: number, name: name), isHeaderDamaged: true)]
         }
     }

@@ -19,7 +19,9 @@ public struct SpoolOptions: Sendable, Equatable {
     public init() {}
 
     /// A file is closed when it has so much.
-    var segmentBytes: Int { min(max(bytesMax / 32, 65_536), 8_388_608) }
+    var segmentBytes: Int { segmentBytesWanted ?? min(max(bytesMax / 32, 32_768), 8_388_608) }
+    /// For tests.
+    var segmentBytesWanted: Int?
     /// What dead letters may take, and how many there may be; the oldest is forgotten for one that comes.
     var letterBytesMax: Int { min(16_777_216, bytesMax / 4) }
     static let lettersMax = 10_000

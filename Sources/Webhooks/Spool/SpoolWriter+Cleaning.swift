@@ -13,7 +13,7 @@ extension SpoolWriter {
     func begin() throws(SpoolFault) {
         let number = nextSegment
         let name = SpoolFormat.name(of: number)
-        ledger.forgetCursors(below: segments.map(\.firstNumber).min() ?? .max)
+        ledger.forgetCursors(below: min(segments.map(\.firstNumber).min() ?? .max, ledger.lowestNumber ?? .max))
         let head = head(of: number)
         let file: CInt
         do throws(IOError) {
@@ -154,7 +154,9 @@ extension SpoolWriter {
     /// - Returns: whether it is worth another try at once.
     func fail(_ fault: SpoolFault, _ now: UInt64) -> Bool {
         note(fault)
-        if fault.isShortage {
+        if fault.isRemoval {
+            beginAnew()
+        } else if fault.isShortage {
             do throws(SpoolFault) { try sync() } catch {
                 note(error)
                 giveUp()
@@ -162,8 +164,8 @@ extension SpoolWriter {
         } else {
             giveUp()
         }
-        // A disk that lost something may have the next segment whole; one that is full is full.
-        if fault.stage == .sync, !facts.isFailing {
+        // A disk that lost something may have the next segment whole, and a file that may not grow is not the last one; full is full.
+        if fault.stage == .sync || fault.error.code == EFBIG, !facts.isFailing {
             facts.isFailing = true
             return true
         }
@@ -184,6 +186,25 @@ extension SpoolWriter {
     private func giveUp() {
         close()
         requeueUnsynced()
+    }
+
+    /// The files are gone: all that lives is to be written again.
+    private func beginAnew() {
+        giveUp()
+        var again: [Item] = []
+        for segment in segments {
+            for ticket in ledger.tickets(in: segment.number) {
+                ledger.place(ticket, .nowhere)
+                again.append(.event(ticket))
+            }
+            for key in ledger.letters.keys(in: segment.number) {
+                ledger.place(key, .nowhere)
+                again.append(.letter(key))
+            }
+        }
+        unwritten.putBack(again)
+        (segments, rewriting) = ([], 0)
+        Log.warning("the files of the webhook spool were removed, and are written anew", ("events", ledger.count))
     }
 
     /// All is on the disk, or on its way.

@@ -13,7 +13,7 @@ extension SpoolWriter {
             ledger.place(ticket, SpoolPlace(segment: one.segment, bytes: one.bytes))
         }
         for one in load.takeLetters() {
-            let key = ledger.bury(one.letter)
+            let key = ledger.bury(one.letter).0
             ledger.place(key, SpoolPlace(segment: one.segment, bytes: one.bytes))
         }
         let writer = SpoolWriter(

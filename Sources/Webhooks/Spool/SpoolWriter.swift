@@ -107,7 +107,10 @@ final class SpoolWriter {
     }
 
     private func bury(_ letter: DeadLetter) {
-        unwritten.append(.letter(ledger.bury(letter)))
+        let (key, isFurther) = ledger.bury(letter)
+        unwritten.append(.letter(key))
+        // Or a letter that is forgotten before it was written would leave its event waiting on the disk.
+        if isFurther { writeCursor(of: letter.endpoint) }
         boundLetters()
     }
 

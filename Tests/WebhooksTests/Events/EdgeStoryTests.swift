@@ -249,15 +249,30 @@ import Testing
 
     /// The first to have left is told early, so that what waits is bounded.
     @Test func whenTooManyWaitTheFirstIsToldEarly() {
-        let stage = StoryStage()
-        for number in 0...Waits.entriesMax {
-            let name = "open-\(number)"
-            stage.at(0, name, .occupied)
-            let told = stage.at(0, name, .vacated(.disconnected))
-            if number == Waits.entriesMax { #expect(told == ["channel_vacated open-0"]) }
+        let stage = StoryStage(waitsMax: 3_000)
+        let told = (0...3_000).flatMap { number in
+            stage.at(0, "open-\(number)", .occupied).filter { _ in false }
+                + stage.at(0, "open-\(number)", .vacated(.disconnected))
         }
-        #expect(stage.story.waiting == Waits.entriesMax && stage.story.counts.releasedEarly == 1)
+        #expect(told == ["channel_vacated open-0"])
+        #expect(stage.story.waiting == 3_000 && stage.story.counts.releasedEarly == 1)
         #expect(stage.at(1, "open-0", .occupied) == ["channel_occupied open-0"])
+        // Who is back makes room all the same: his wait is told to nobody.
+        stage.at(2, "open-1", .occupied)
+        #expect(stage.at(3, "open-0", .vacated(.disconnected)).isEmpty && stage.story.counts.releasedEarly == 1)
+        #expect(stage.wait(until: 3_000).count == 2_999 && stage.wait(until: 9_000) == ["channel_vacated open-0"])
+        #expect(stage.story.waiting == 0)
+    }
+
+    @Test func aBoundedNumberOfWaitsEndsAtOnce() {
+        let stage = StoryStage(waitsMax: 10_000)
+        for number in 0..<5_000 {
+            stage.at(0, "open-\(number)", .occupied)
+            stage.at(0, "open-\(number)", .vacated(.disconnected))
+        }
+        let first = stage.wait(until: 4_000)
+        #expect(first.count == 4_096 && stage.story.nextDue == 3_000, "there are more")
+        #expect(stage.wait(until: 4_000).count == 904 && stage.story.nextDue == nil)
     }
 
     /// What one lost edge would say is said when the next one proves it.

@@ -1,6 +1,7 @@
 import BrokerCore
 import PusherProtocol
-import Webhooks
+
+@testable import Webhooks
 
 /// An `EdgeStory` and hand-made edges, in milliseconds since the stage was set.
 final class StoryStage {
@@ -10,7 +11,7 @@ final class StoryStage {
     private var number: UInt64 = 0
 
     /// - Parameter kinds: what is followed of each of two apps.
-    init(_ kinds: WebhookKinds = StoryStage.everything, returnMilliseconds: Int = 3_000) {
+    init(_ kinds: WebhookKinds = StoryStage.everything, returnMilliseconds: Int = 3_000, waitsMax: Int = 1_000) {
         let settings = ["a", "b"].map { AppSettings(id: $0, keys: [.init(key: "key-\($0)", secret: "secret")]) }
         shared = SharedBroker(
             settings: settings, loopCount: 1,
@@ -19,7 +20,7 @@ final class StoryStage {
             preconditionFailure("five consumers can register")
         }
         self.consumer = consumer
-        story = EdgeStory(returnMilliseconds: returnMilliseconds)
+        story = EdgeStory(returnMilliseconds: returnMilliseconds, waitsMax: waitsMax)
         for app in shared.apps { story.follow(kinds, of: app, by: consumer) }
         read()
     }

@@ -170,6 +170,8 @@ private struct QueueSimulation {
     private mutating func adopt() {
         guard !hasAdopted else { return }
         hasAdopted = true
+        // There was no spool before that could have been told anything.
+        for name in names { models[name]?.through = 0 }
         let entries = (1...random.int(1...20)).map { number in
             SpoolEntry(
                 event: QueueParts.event(UInt64(number), unix: now.unixMilliseconds - 400_000),
@@ -242,15 +244,14 @@ private struct QueueSimulation {
             model.expected.removeFirst(model.batch)
             (model.batch, model.request, model.attempts, model.window) = (0, [], 0, nil)
         } else {
-            let base = min(60_000, 1_000 << UInt64(min(model.attempts - 1, 6)))
+            let base = min(60_000, UInt64(1_000) << UInt64(min(model.attempts - 1, 6)))
             var asked: UInt64 = 0
             if case .answered(_, let seconds?) = outcome { asked = UInt64(min(60, seconds)) * 1_000 }
             // The last attempt comes when the time is over, which may be sooner.
-            let soonest = min(base, max(oldest + retry, now.milliseconds) - now.milliseconds)
-            model.window = (
-                now.milliseconds + max(asked, outcome == .failed(AttemptFailure(.cancelled, "off")) ? 1_000 : soonest),
-                now.milliseconds + max(asked, base * 11 / 10)
-            )
+            var soonest = min(base, max(oldest + retry, now.milliseconds) - now.milliseconds)
+            if outcome == .failed(AttemptFailure(.cancelled, "off")) { soonest = 1_000 }
+            let latest: UInt64 = base * 11 / 10
+            model.window = (now.milliseconds + max(asked, soonest), now.milliseconds + max(asked, latest))
         }
         models[name] = model
         queues.finished(name, outcome, now, jitter: random.next())
@@ -270,15 +271,13 @@ private struct QueueSimulation {
             if let earliest = model.window?.earliest, now.milliseconds < earliest {
                 faults.append("\(due.endpoint) at \(now.milliseconds), before \(earliest)")
             }
-            if numbers.contains(where: { number in
-                number > durable && number >= 1_000_000
-                    && !model.expected.contains { $0.number == number && $0.isAgain }
-            }), due.attempt == 1 {
+            if due.attempt == 1, !areDurable(numbers, model) {
                 faults.append("what is not durable is sent")
             }
             if due.attempt > 1, due.request.bytes != model.request { faults.append("a retry is another request") }
             if due.attempt != model.attempts + 1 { faults.append("attempt \(due.attempt) after \(model.attempts)") }
-            if numbers.count > max(1, model.settings.batchMilliseconds == 0 && due.attempt == 1 ? 1 : 12) {
+            let isAlone = model.settings.batchMilliseconds == 0 && due.attempt == 1
+            if numbers.count > (isAlone ? 1 : 12) {
                 faults.append("\(numbers.count) events in a request")
             }
             (model.isUnderWay, model.batch, model.request) = (true, numbers.count, due.request.bytes)
@@ -288,12 +287,17 @@ private struct QueueSimulation {
         }
     }
 
+    private func areDurable(_ numbers: [UInt64], _ model: Model) -> Bool {
+        let again = Set(model.expected.filter(\.isAgain).map(\.number))
+        return numbers.allSatisfy { $0 <= durable || $0 < 1_000_000 || again.contains($0) }
+    }
+
     /// What the spool and the log are told.
     private mutating func hear() {
         for one in queues.news {
             switch one {
             case .finished(let name, let through):
-                models[name]?.through = max(models[name]?.through ?? 0, through)
+                if through > models[name]?.through ?? .max { models[name]?.through = through }
             case .buried(let letters): for letter in letters { bury(letter) }
             case .dropped(let target, let count):
                 let name = target.endpoint.id

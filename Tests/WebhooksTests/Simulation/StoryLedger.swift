@@ -44,7 +44,9 @@ struct StoryLedger {
             let user = String(decoding: id, as: UTF8.self)
             if state.members[place] == nil, before.members[place] != nil { state.members[place] = [] }
             guard before.members[place]?.contains(user) != true else { return "\(user) added, and was there before" }
-            guard state.members[place]?.insert(user).inserted == true else { return "\(user) added twice, or to nothing" }
+            guard state.members[place]?.insert(user).inserted == true else {
+                return "\(user) added twice, or to nothing"
+            }
         case (.memberRemoved, .user(let id)):
             let user = String(decoding: id, as: UTF8.self)
             let isKnown = state.members[place]?.remove(user) != nil

@@ -37,7 +37,7 @@ final class StorySimulation {
         var random = SeededRandom(seed: seed)
         let world = StoryWorld(loops: 1 + seed % 4, random: &random)
         let wait = random.pick([0, 1_000, 3_000, 3_000])
-        let bytesMax = isLossy ? random.int(3...40) * 256 : 64 << 20
+        let bytesMax = isLossy ? random.int(1...6) * 256 : 64 << 20
         guard let oracle = world.shared.registerConsumer(queueBytesMax: 1 << 30, wake: {}),
             let consumer = world.shared.registerConsumer(queueBytesMax: bytesMax, wake: {})
         else { preconditionFailure("five consumers can register") }

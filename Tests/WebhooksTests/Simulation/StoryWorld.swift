@@ -68,6 +68,20 @@ final class StoryWorld {
         finish(loop)
     }
 
+    /// A client of the first app, on the first loop, who subscribes to one channel.
+    func come(_ channel: String, _ user: String?) -> Int {
+        let slot = freeSlots[0].popLast() ?? slotsMade[0]
+        if slot == slotsMade[0] { slotsMade[0] += 1 }
+        _ = brokers[0].acquireConnectionQuota(of: shared.apps[0])
+        brokers[0].open(slot: slot, app: shared.apps[0], random: 7)
+        let id = nextID
+        nextID += 1
+        clients[id] = Client(loop: 0, slot: slot, app: 0)
+        finish(0)
+        subscribe(id, to: channel, user)
+        return id
+    }
+
     func close(_ id: Int) {
         guard let client = clients.removeValue(forKey: id) else { return }
         brokers[client.loop].close(slot: client.slot)
@@ -84,7 +98,11 @@ final class StoryWorld {
         guard let client = clients[id] else { return }
         let channel = random.pick(Self.channels)
         guard !client.memberships.contains(where: { $0.channel == channel }) else { return }
-        let user = channel.hasPrefix("presence-") ? random.pick(Self.users) : nil
+        subscribe(id, to: channel, channel.hasPrefix("presence-") ? random.pick(Self.users) : nil)
+    }
+
+    private func subscribe(_ id: Int, to channel: String, _ user: String?) {
+        guard let client = clients[id] else { return }
         let data = user.map { "{\"user_id\":\(Self.literal($0))}" }
         let auth = data.map { sign(client, ":\(channel):\($0)") } ?? ""
         let member = data.map { ",\"channel_data\":" + Self.literal($0) } ?? ""
