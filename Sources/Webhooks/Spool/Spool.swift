@@ -14,7 +14,7 @@ public final class Spool: Sendable {
 
     /// Opens the spool in `directory`, which is its own and is made when it is missing, reads what it has, and begins to write.
     ///
-    /// Blocks while it reads: some milliseconds, and about a second for a million events.
+    /// Blocks while it reads: some milliseconds, and a few seconds for a million events.
     ///
     /// - Parameter wake: called on the writing thread whenever `durableNumber` has moved or the disk has begun or ceased to fail.
     public static func open(

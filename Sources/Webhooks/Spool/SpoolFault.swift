@@ -15,6 +15,9 @@ struct SpoolFault: Error {
     /// The file has no name any more, and so probably none of them has.
     var isRemoval: Bool { stage == .sync && error.code == ENOENT }
 
+    /// This file may not grow any more; another may.
+    var isFileLimit: Bool { stage == .write && error.code == EFBIG }
+
     /// What was written is as good as before: there was no room for more.
-    var isShortage: Bool { stage == .write && [ENOSPC, EDQUOT].contains(error.code) }
+    var isShortage: Bool { stage == .write && [ENOSPC, EDQUOT, EFBIG].contains(error.code) }
 }

@@ -90,6 +90,8 @@ extension SpoolWriter {
 
     /// Segments go from the oldest on: when nothing in them lives, or when they are too many or too large.
     func clean() throws(SpoolFault) {
+        guard !hasRequeued || unwritten.isEmpty else { return }
+        hasRequeued = false
         var isRemoved = false
         while let oldest = segments.first, oldest.number != current?.number {
             guard ledger.use(of: oldest.number).count > 0 else {
@@ -157,7 +159,11 @@ extension SpoolWriter {
         if fault.isRemoval {
             beginAnew()
         } else if fault.isShortage {
-            do throws(SpoolFault) { try sync() } catch {
+            do throws(SpoolFault) {
+                try sync()
+                // One that has nothing yet stays, or there would be one more each second.
+                if fault.isFileLimit, segments.last?.firstNumber != .max { close() }
+            } catch {
                 note(error)
                 giveUp()
             }
@@ -165,7 +171,7 @@ extension SpoolWriter {
             giveUp()
         }
         // A disk that lost something may have the next segment whole, and a file that may not grow is not the last one; full is full.
-        if fault.stage == .sync || fault.error.code == EFBIG, !facts.isFailing {
+        if fault.stage == .sync || fault.isFileLimit, !facts.isFailing {
             facts.isFailing = true
             return true
         }

@@ -46,6 +46,8 @@ final class SpoolWriter {
     var retryDue: UInt64?
     /// The oldest segment whose living parts are among `unwritten`, so that it may go.
     var rewriting: UInt64 = 0
+    /// Some of what is unwritten was written before, perhaps into a newer segment than its own: until it is written again no segment goes.
+    var hasRequeued = false
     /// There are more segments than when it was last looked whether some should go.
     var mayBeTooMany = true
     var facts = SpoolFacts()
@@ -135,10 +137,11 @@ final class SpoolWriter {
     private func purge() {
         guard unwritten.count > 4_096 + 2 * (ledger.count + ledger.letters.count + cursorsToWrite.count) else { return }
         let (ledger, letters) = (ledger, ledger.letters)
+        var known: Set<SpoolLetterKey> = []
         unwritten.keep { item in
             switch item {
             case .event(let ticket): ledger.isLiving(ticket)
-            case .letter(let key): letters.place(of: key)?.isNowhere == true
+            case .letter(let key): letters[key] != nil && known.insert(key).inserted
             case .forgotten(let key): letters[key] == nil
             case .finished: true
             }
@@ -186,9 +189,9 @@ final class SpoolWriter {
         guard let current, let last = segments.last else { return [] }
         var batch: [(item: Item, bytes: Int)] = []
         for item in unwritten.waiting {
-            guard buffer.count < Self.batchBytes, last.bytes + UInt64(buffer.count) < options.segmentBytes else {
-                break
-            }
+            let hasRoom = buffer.count < Self.batchBytes && last.bytes + UInt64(buffer.count) < options.segmentBytes
+            // One always goes, or a segment whose cursors fill it would be followed by others like it for ever.
+            guard hasRoom || batch.isEmpty else { break }
             let before = buffer.count
             if let record = record(for: item), !record.append(to: &buffer, segment: current.number) { refuse(item) }
             batch.append((item, buffer.count - before))
@@ -266,7 +269,7 @@ final class SpoolWriter {
             }
             again.append(item)
         }
-        (unsynced, syncDue) = ([], nil)
+        (unsynced, syncDue, hasRequeued) = ([], nil, true)
         unwritten.putBack(again)
     }
 }
