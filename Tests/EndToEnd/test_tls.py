@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import pathlib
 import re
 import socket
 import ssl
@@ -160,6 +161,23 @@ def test_health_asks_over_tls(authority, tmp_path):
         assert health("--config", file, "--host", "127.0.0.1", "--port", str(broker.port)) == (0, "")
         broker.begin_drain()
         wait_until(lambda: health("--tls-insecure", where)[0] != 0, "one that drains is not ready")
+
+
+def test_the_machines_authorities_are_where_the_environment_says(authority, tmp_path):
+    """As for whoever uses OpenSSL; a static executable on another distribution needs it most."""
+    (tmp_path / "ca.pem").write_text(pathlib.Path(authority.ca).read_text())
+    subprocess.run(["openssl", "rehash", str(tmp_path)], check=True, capture_output=True)
+    config = {"tls": {**authority.leaf("server", "localhost"), "only": True}, "apps": [app()]}
+    with Broker(config) as broker:
+        def health(**environment: str) -> tuple[int, str]:
+            done = subprocess.run([BINARY, "health", f"https://localhost:{broker.port}/up"], capture_output=True, text=True,
+                                  timeout=DEADLINE * 3, env={**daemon_environment(), **environment})
+            return done.returncode, done.stderr
+        assert health(SSL_CERT_FILE=authority.ca) == (0, "")
+        assert health(SSL_CERT_DIR=f"/nowhere:{tmp_path}") == (0, "")
+        for nobody in ({}, {"SSL_CERT_FILE": "/nowhere", "SSL_CERT_DIR": "/nowhere"}):
+            code, said = health(**nobody)
+            assert code == 1 and said.startswith("starling health: TLS: the server's certificate is not trusted: "), said
 
 
 @pytest.mark.parametrize("stalls", [b"", b"\x16\x03\x03\x00\x40"])
