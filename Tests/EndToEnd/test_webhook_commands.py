@@ -8,7 +8,6 @@ import pathlib
 import pty
 import re
 import select
-import signal
 import socket
 import stat
 import subprocess
@@ -286,15 +285,35 @@ def test_a_terminal_gets_colours_unless_it_says_no(waiting, state):
     assert "\x1b" not in plain and "STATE" in plain
 
 
-def test_whoever_takes_over_answers(hooks, tmp_path):
-    """The socket is the one's who serves, and goes with the last"""
+def test_the_socket_goes_with_its_broker(hooks, tmp_path):
     config = {"apps": [app(webhooks=[endpoint(hooks, "/over")])], "stateDirectory": str(tmp_path)}
     with Broker(config) as broker:
         wait_until((tmp_path / "control").exists, "the socket")
         assert Command(tmp_path).endpoint(hooks.url("/over"))["waiting"] == 0
-        broker.process.send_signal(signal.SIGTERM)
+        broker.begin_drain()
         assert broker.wait_ended() == 0
         assert not (tmp_path / "control").exists() and run("list", "--state-directory", str(tmp_path)).returncode == 69
         broker.start()
         wait_until((tmp_path / "control").exists, "the socket")
         assert Command(tmp_path).endpoint(hooks.url("/over"))["waiting"] == 0
+
+
+def test_whoever_takes_over_answers(hooks, tmp_path):
+    """The socket is the one's who serves now, and does not go with who served before"""
+    place, state = tmp_path / "takeover.sock", tmp_path / "state"
+    state.mkdir()
+
+    def serving(path: str, **options) -> Broker:
+        config = {"apps": [app(webhooks=[endpoint(hooks, path)])], "stateDirectory": str(state), "shutdownGraceSeconds": 1}
+        flags = ("--takeover-socket", str(place), *(("--takeover",) if options else ()))
+        return Broker(config, flags=flags, **options)
+
+    def shown() -> list[str]:
+        return [one["url"] for one in Command(state).json("list")]
+    with serving("/before") as old:
+        wait_until((state / "control").exists, "the socket")
+        assert shown() == [hooks.url("/before")]
+        with serving("/after", port=old.port):
+            wait_until(lambda: shown() == [hooks.url("/after")], "the successor answers")
+            assert old.wait_ended() == 0
+            assert shown() == [hooks.url("/after")]
