@@ -13,6 +13,8 @@ protocol ByteSink {
 enum FlushOutcome: Equatable {
     /// The slot's entry was void (closed meanwhile).
     case skipped
+    /// Everything is with the kernel, and nothing follows: no answer was among it, and it is not the connection's last.
+    case done
     /// Everything is with the kernel.
     case sent
     /// A backlog remains: ask for EPOLLOUT.

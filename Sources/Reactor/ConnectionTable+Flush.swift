@@ -38,7 +38,7 @@ extension ConnectionTable {
         let outcome =
             flags.isDisjoint(with: [.backlogged, .secured])
             ? sendEntry(entry, outbox, &sink) : flushSlowly(entry, outbox, &sink)
-        if outcome == .sent, flags.isDisjoint(with: [.sealed, .answered]) { return .sent }
+        if outcome == .sent, flags.isDisjoint(with: [.sealed, .answered]) { return .done }
         return settle(entry.slot, outcome, outbox)
     }
 
@@ -51,7 +51,7 @@ extension ConnectionTable {
         case .overflowed: overflow(slot, .connection, outbox)
         case .refused: overflow(slot, .backlogs, outbox)
         case .cut: overflow(slot, .backlogs, isCut: true, outbox)
-        case .skipped, .sent, .backlogged, .failed: break
+        case .skipped, .done, .sent, .backlogged, .failed: break
         }
         if !self[slot].flags.isDisjoint(with: [.sealed, .answered]) { endOfTurn(slot, isLate: outbox.progress.isLate) }
         return outcome
@@ -192,7 +192,7 @@ extension ConnectionTable {
             switch drainBacklog(entry.slot, &sink) {
             case .sent: return sendEntry(entry, outbox, &sink)
             case .failed(let code): return .failed(code)
-            case .backlogged, .skipped, .overflowed, .refused, .cut: break
+            case .backlogged, .skipped, .done, .overflowed, .refused, .cut: break
             }
         }
         // A finishing connection's last words (bounded by one turn) are taken: it ends by its linger time anyhow.

@@ -24,6 +24,8 @@ struct PlainSink: ByteSink {
 extension EventLoop {
     /// Entries flushed before it is looked how many bytes that were.
     private static let entriesPerLook = 32
+    /// Entries, or bytes, after which it is looked at the clock.
+    private static let (entriesPerClock, bytesPerClock) = (128, 512 << 10)
     /// Bytes after which a slice ends; to copy them takes about a millisecond.
     private static let sliceBytesMax = 4 << 20
 
@@ -61,11 +63,14 @@ extension EventLoop {
     private func flush(_ slice: Range<Int>, bytesMax: Int, _ sink: inout SocketSink) {
         let start = copiedBytes
         var next = slice.lowerBound
-        while next < slice.upperBound, copiedBytes - start <= bytesMax {
+        var (copied, clockEntry, clockBytes) = (start, next + Self.entriesPerClock, start + Self.bytesPerClock)
+        while next < slice.upperBound, copied - start <= bytesMax {
             let until = min(slice.upperBound, next + Self.entriesPerLook)
             flush(next..<until, &sink)
-            next = until
+            (next, copied) = (until, copiedBytes)
+            guard next >= clockEntry || copied >= clockBytes else { continue }
             if bytesMax < .max, isLong { break }
+            (clockEntry, clockBytes) = (next + Self.entriesPerClock, copied + Self.bytesPerClock)
         }
         outbox.progress.advance(to: next)
     }
@@ -75,15 +80,17 @@ extension EventLoop {
     @inline(never)
     private func flush(_ entries: Range<Int>, _ sink: inout SocketSink) {
         for index in entries {
-            let outcome = table.flush(entry: index, outbox, &sink)
-            if outcome != .skipped { settle(outbox.entries[index].slot, outcome) }
+            switch table.flush(entry: index, outbox, &sink) {
+            case .skipped, .done: continue
+            case let outcome: settle(outbox.entries[index].slot, outcome)
+            }
         }
     }
 
     @inline(__always)
     private func settle(_ slot: UInt32, _ outcome: FlushOutcome) {
         switch outcome {
-        case .skipped: return
+        case .skipped, .done: return
         case .sent: if table[slot].flags.contains(.finishing) { allSent(slot) }
         case .backlogged, .overflowed, .refused, .cut: updateInterest(slot)
         case .failed(let code): failed(slot, code)
@@ -100,7 +107,7 @@ extension EventLoop {
             if isFinishing && !table[slot].flags.contains(.sealed) { allSent(slot) }
         case .failed(let code): failed(slot, code)
         case .backlogged: if table[slot].flags.contains(.secured) { updateInterest(slot) }
-        case .skipped, .overflowed, .refused, .cut: return
+        case .skipped, .done, .overflowed, .refused, .cut: return
         }
     }
 

@@ -44,7 +44,8 @@ class Daemon:
         commands_in, self.commands = os.pipe()
         self.answers, answers_out = os.pipe()
         command = ["valgrind", "--tool=callgrind", "--quiet", "--vgdb=no", "--dump-line=no", "--compress-pos=no",
-                   f"--callgrind-out-file={self.home}/costs", f"--log-file={self.home}/valgrind.log", *self.options,
+                   # Only the loop's thread counts: the main one looks at signals and memory whatever the loop does.
+                   "--separate-threads=yes", f"--callgrind-out-file={self.home}/costs", f"--log-file={self.home}/valgrind.log", *self.options,
                    str(stripped), "serve", "--config", str(file), "--ready-file", str(ready)]
         # The page of metrics has a loop of its own, and only one loop can be led; what the loops count for it they count all the same.
         environment = {"STARLING_METRICS_ENABLED": "0", "PATH": os.environ["PATH"], "HOME": str(self.home), "LD_PRELOAD": str(library),
@@ -93,10 +94,11 @@ class Daemon:
         self._tell(b"t")
 
     def dump(self) -> pathlib.Path:
-        """Where the costs since the last dump are."""
+        """Where the costs of the loop's thread since the last dump are."""
         self._tell(b"d")
         self.dumps += 1
-        return self.home / f"costs.{self.dumps}"
+        [dumped] = self.home.glob(f"costs.{self.dumps}-*")
+        return dumped
 
     def connect(self) -> socket.socket:
         """A connection that has been accepted."""

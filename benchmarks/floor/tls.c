@@ -3,9 +3,9 @@
 //   serve PORT CERTIFICATE KEY      accepts, shakes hands, answers one request, closes; one after the other, blocking, one ticket
 //   connect PORT COUNT CLIENTS      COUNT full handshakes, a request and its answer on each; by CLIENTS at once, each one after the other
 //   hold PORT COUNT PID             opens COUNT WebSockets on channel `idle`, then prints how much PID's memory grew for each
-//   fanout CERTIFICATE KEY COUNT BYTES ROUNDS
-//                                   COUNT sockets, half of them TLS's, get a message of BYTES at once, ROUNDS times, 20 times a second: what one
-//                                   costs, as bare `send` and as `SSL_write` into the server's own buffer and then one `send`
+//   fanout CERTIFICATE KEY COUNT BYTES ROUNDS MILLISECONDS
+//                                   COUNT sockets, half of them TLS's, get a message of BYTES at once, ROUNDS times, with a pause before each: what
+//                                   one costs, as bare `send` and as `SSL_write` into the server's own buffer and then one `send`
 // cc -O2 -o tls tls.c -lssl -lcrypto
 #include <arpa/inet.h>
 #include <errno.h>
@@ -198,7 +198,7 @@ static double processor(void) {
 }
 
 static void send_whole(int fd, const char *bytes, size_t count) {
-    // The reader has a twentieth of a second; who does not keep up is waited for, and that is no part of the figure.
+    // Who does not keep up is waited for, and that is no part of the figure.
     while (count > 0) {
         ssize_t taken = send(fd, bytes, count, MSG_NOSIGNAL);
         if (taken < 0) die("send");
@@ -211,7 +211,7 @@ static int by_size(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void fan_out(const char *certificate, const char *key, int count, size_t bytes, int rounds) {
+static void fan_out(const char *certificate, const char *key, int count, size_t bytes, int rounds, int milliseconds) {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
     if (SSL_CTX_use_certificate_chain_file(context, certificate) != 1 ||
         SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1)
@@ -250,7 +250,7 @@ static void fan_out(const char *certificate, const char *key, int count, size_t 
     double *costs[2] = {calloc((size_t)rounds, sizeof(double)), calloc((size_t)rounds, sizeof(double))};
     for (int round = -3; round < rounds; round++)
         for (int secure = 0; secure < 2; secure++) {
-            usleep(50000);
+            usleep((unsigned)milliseconds * 1000);
             double start = processor();
             for (int i = secure; i < count; i += 2) {
                 if (!secure) {
@@ -274,11 +274,12 @@ static void fan_out(const char *certificate, const char *key, int count, size_t 
 int main(int count, char **words) {
     struct rlimit files = {65536, 65536};
     setrlimit(RLIMIT_NOFILE, &files);
-    if (count == 7 && !strcmp(words[1], "fanout")) return fan_out(words[2], words[3], atoi(words[4]), (size_t)atol(words[5]), atoi(words[6])), 0;
+    if (count == 8 && !strcmp(words[1], "fanout"))
+        return fan_out(words[2], words[3], atoi(words[4]), (size_t)atol(words[5]), atoi(words[6]), atoi(words[7])), 0;
     if (count == 5 && !strcmp(words[1], "serve")) serve(words[2], words[3], words[4]);
     SSL_CTX *context = SSL_CTX_new(TLS_client_method());
     SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
     if (count == 5 && !strcmp(words[1], "connect")) ask_at_once(context, words[2], atoi(words[3]), atoi(words[4]));
     else if (count == 5 && !strcmp(words[1], "hold")) hold(context, words[2], atoi(words[3]), words[4]);
-    else return fprintf(stderr, "usage: tls serve PORT CERTIFICATE KEY | connect PORT COUNT CLIENTS | hold PORT COUNT PID | fanout CERTIFICATE KEY COUNT BYTES ROUNDS\n"), 64;
+    else return fprintf(stderr, "usage: tls serve PORT CERTIFICATE KEY | connect PORT COUNT CLIENTS | hold PORT COUNT PID | fanout CERTIFICATE KEY COUNT BYTES ROUNDS MILLISECONDS\n"), 64;
 }
