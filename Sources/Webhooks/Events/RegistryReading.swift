@@ -88,13 +88,14 @@ struct RegistryReading {
     mutating func next(of shared: SharedBroker, _ apps: [AppStory?], _ now: UInt64) -> Step? {
         guard mustRead(now), begin(shared, apps, now), var reading = current else { return nil }
         var step = Step(app: reading.app, isAdopting: reading.isAdopting)
-        if let unseen = reading.unseen {
+        // So that its list is not copied when it gets shorter.
+        current = nil
+        if reading.unseen != nil {
             let app = shared.apps[reading.app.number]
-            for channel in unseen.suffix(Self.locksMax) {
+            while step.findings.count < Self.locksMax, let channel = reading.unseen?.popLast() {
                 let (found, number) = app.occupancy(of: channel.name.bytes)
                 step.findings.append(Finding(name: channel.name, found: found, number: number))
             }
-            reading.unseen = unseen.dropLast(Self.locksMax)
             current = reading.unseen?.isEmpty == true ? nil : reading
             return step
         }
