@@ -130,7 +130,7 @@ struct SpoolWriterTests {
         let writer = try disk.open().0
         writer.step(SpoolOrders(), now: 1)
         let before = disk.calls[.sync] ?? 0
-        for step in 0..<50 {
+        for step in 0..<30 {
             let number = UInt64(step + 1)
             writer.step(Self.events(number...number), now: 1_000_000 * number)
         }
