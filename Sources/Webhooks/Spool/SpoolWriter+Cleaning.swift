@@ -19,7 +19,10 @@ extension SpoolWriter {
         do throws(IOError) {
             file = try disk.create(name)
         } catch {
-            if error.code == EEXIST { nextSegment += 1 }
+            guard error.code != EEXIST else {
+                nextSegment += 1  // one that could be neither written nor removed
+                return try begin()
+            }
             throw SpoolFault(.write, error)
         }
         do throws(SpoolFault) {
