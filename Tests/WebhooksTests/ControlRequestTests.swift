@@ -104,6 +104,12 @@ struct ControlRequestTests {
         #expect(throws: ControlReply.failure(fault.status, fault.text)) { try Self.parse(Array(message.utf8)) }
     }
 
+    @Test("A plus in a query is a blank")
+    func plus() throws {
+        let message = "GET /webhooks?app=a+b HTTP/1.1\r\nHost: x\r\n\r\n"
+        #expect(try Self.parse(Array(message.utf8)) == .endpoints(app: "a b"))
+    }
+
     private static func parse(_ message: [UInt8]) throws -> ControlRequest {
         let head = try #require(try HTTPRequestParser.parse(message.span, limits: HTTPLimits()))
         return try ControlRequest.parse(
