@@ -23,7 +23,8 @@ extension WebURL {
         let authority = rest.prefix { !isEndOfAuthority($0) }
         guard !authority.contains(UInt8(ascii: "@")) else {
             throw Fault(
-                "has a user name or password in it; give them as a header: \"headers\": {\"Authorization\": \"Basic …\"}")
+                "has a user name or password in it; give them as a header: \"headers\": {\"Authorization\": \"Basic …\"}"
+            )
         }
         let target = rest[authority.endIndex...]
         try check(target: target)
@@ -77,10 +78,13 @@ extension WebURL {
         case 0..<0x20, 0x7F...0x9F:
             return Fault("has a control character at character \(place); leave it out, or write it as \(written)")
         case 0xA0... where isInHost:
-            return Fault("has a host that is not ASCII; write it as DNS has it, in the form that begins with xn-- (punycode)")
-        case 0xA0...: return Fault("has a character that is not ASCII (character \(place)); a URL writes it as \(written)")
+            return Fault(
+                "has a host that is not ASCII; write it as DNS has it, in the form that begins with xn-- (punycode)")
+        case 0xA0...:
+            return Fault("has a character that is not ASCII (character \(place)); a URL writes it as \(written)")
         case UInt32(UInt8(ascii: "\\")):
-            return Fault("has a backslash at character \(place); write / between parts, or \(written) for the character")
+            return Fault(
+                "has a backslash at character \(place); write / between parts, or \(written) for the character")
         default: return Fault("has \(scalar) at character \(place), which a URL writes as \(written)")
         }
     }
@@ -177,7 +181,8 @@ extension WebURL {
             }
         guard isName else {
             throw Fault(
-                "has a host that is none: a name has letters, digits, - and _ between its dots, and IPv6 stands in brackets")
+                "has a host that is none: a name has letters, digits, - and _ between its dots, and IPv6 stands in brackets"
+            )
         }
         // Resolvers take `127.1`, `2130706433` and `0x7f.1` for addresses (inet_aton), so that they would be another host than they look.
         guard let last = labels.last, !isNumber(last) else {
@@ -196,7 +201,8 @@ extension WebURL {
 
     private static func isNumber(_ label: ArraySlice<UInt8>) -> Bool {
         if label.allSatisfy({ (Byte.zero...Byte.nine).contains($0) }) { return true }
-        guard label.first == Byte.zero, label.count > 1, lowered(label[label.startIndex + 1]) == UInt8(ascii: "x") else {
+        guard label.first == Byte.zero, label.count > 1, lowered(label[label.startIndex + 1]) == UInt8(ascii: "x")
+        else {
             return false
         }
         return label.dropFirst(2).allSatisfy { Hex.value($0) != nil }

@@ -136,7 +136,8 @@ extension Commands {
         let request = RecordedRequest(bytes)
         guard let signature = flags.value("signature")?.value ?? request?["x-pusher-signature"] else {
             return .usage(
-                "webhooks verify needs --signature, what stood in X-Pusher-Signature, or a recorded request with its head")
+                "webhooks verify needs --signature, what stood in X-Pusher-Signature, or a recorded request with its head"
+            )
         }
         flags.given.removeAll { own[$0.name] != nil }
         let verification = WebhookVerification(
@@ -159,7 +160,9 @@ extension Commands {
     }
 
     private func verify(_ verification: WebhookVerification, secret: String) -> CommandOutput {
-        func signers(_ secret: String) -> [Signer] { [Signer(key: AppKey(key: "", secret: secret), name: "the secret")] }
+        func signers(_ secret: String) -> [Signer] {
+            [Signer(key: AppKey(key: "", secret: secret), name: "the secret")]
+        }
         let given = signers(secret)
         if verification.signer(among: given) != nil { return .success("the signature matches\n") }
         if secret != secret.trimmed, verification.signer(among: signers(secret.trimmed)) != nil {
@@ -185,7 +188,8 @@ extension Commands {
         func signers(_ app: AppSettings) -> [Signer] {
             app.keys.map { pair in
                 Signer(
-                    key: AppKey(key: pair.key, secret: pair.secret), name: "key \(pair.key.quoted) of app \(app.id.quoted)")
+                    key: AppKey(key: pair.key, secret: pair.secret),
+                    name: "key \(pair.key.quoted) of app \(app.id.quoted)")
             }
         }
         let own = signers(app)

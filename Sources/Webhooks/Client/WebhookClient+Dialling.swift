@@ -77,7 +77,8 @@ extension WebhookClient {
     }
 
     private func dial(_ endpoint: WebhookEndpointID, _ address: IPAddress, _ target: WebhookEndpoint) {
-        let peer = PeerAddress(address, port: target.url.port)
+        let peer = PeerAddress(
+            family: address.family == .ipv4 ? .ipv4 : .ipv6, port: target.url.port, high: address.high, low: address.low)
         let layer: TLSLayer?
         switch makeLayer(for: target) {
         case .success(let made): layer = made
@@ -170,12 +171,5 @@ extension WebhookClient {
         if hasUnsent { return "\(url.authority) did not take the whole request" }
         return connection?.reader.isUntouched == false
             ? "The answer of \(url.authority) was not whole" : "\(url.authority) did not answer"
-    }
-}
-
-extension PeerAddress {
-    init(_ address: IPAddress, port: UInt16) {
-        self.init(
-            family: address.family == .ipv4 ? .ipv4 : .ipv6, port: port, high: address.high, low: address.low)
     }
 }
