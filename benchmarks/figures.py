@@ -7,10 +7,9 @@ import statistics
 import rows
 
 NAMES = {"socketify": "uWebSockets under Python", "starling-2": "2 loops", "starling-static": "static", "starling-tls": "TLS", "tls-floor": "TLS floor", "starling": "Starling",
-         "starling-webhooks": "webhooks", "webhooks-floor": "webhooks' floor", "starling-webhooks-batched": "webhooks, batched",
-         "webhooks-floor-batched": "their floor, batched"}
+         "starling-webhooks": "webhooks", "webhooks-floor": "webhooks' floor", "starling-webhooks-batched": "webhooks, batched"}
 ORDER = ["starling", "starling-2", "starling-static", "starling-tls", "tls-floor", "floor", "nchan", "socketify", "mosquitto", "redis",
-         "starling-webhooks", "webhooks-floor", "starling-webhooks-batched", "webhooks-floor-batched"]
+         "starling-webhooks", "webhooks-floor", "starling-webhooks-batched"]
 
 # What a publish costs, which nobody hears.
 PUBLISH = rows.Line("rest", "", "server_cpu_per_10000_events", "CPU-s per 10,000", 3)

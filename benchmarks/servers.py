@@ -16,7 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 NCHAN_MODULE = "/usr/lib/nginx/modules/ngx_nchan_module.so"
 DEADLINE = 15
 # Each needs the receiver of floor/webhooks.c.
-WITH_WEBHOOKS = ("starling-webhooks", "starling-webhooks-batched", "webhooks-floor", "webhooks-floor-batched")
+WITH_WEBHOOKS = ("starling-webhooks", "starling-webhooks-batched", "webhooks-floor")
 APP = {
     "id": "app-id",
     "key": "app-key",

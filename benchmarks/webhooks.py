@@ -17,7 +17,7 @@ BATCHING = {
     "starling-webhooks": {},
     "starling-webhooks-batched": {"batchMilliseconds": 20, "batchEvents": 100},
 }
-FLOORS = {"webhooks-floor": "starling-webhooks", "webhooks-floor-batched": "starling-webhooks-batched"}
+FLOORS = {"webhooks-floor": "starling-webhooks"}
 FLOOR_REQUESTS = 20_000
 
 
