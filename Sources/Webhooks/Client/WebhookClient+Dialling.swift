@@ -78,7 +78,8 @@ extension WebhookClient {
 
     private func dial(_ endpoint: WebhookEndpointID, _ address: IPAddress, _ target: WebhookEndpoint) {
         let peer = PeerAddress(
-            family: address.family == .ipv4 ? .ipv4 : .ipv6, port: target.url.port, high: address.high, low: address.low)
+            family: address.family == .ipv4 ? .ipv4 : .ipv6, port: target.url.port, high: address.high, low: address.low
+        )
         let layer: TLSLayer?
         switch makeLayer(for: target) {
         case .success(let made): layer = made
