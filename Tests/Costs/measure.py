@@ -25,7 +25,7 @@ import sys
 import costs_profile
 from callgrind import ALLOCATORS, SYSTEM_CALLS, Costs
 from daemon import COMPILER, Daemon
-from scenarios import CONFIG, Scenarios
+from scenarios import CONFIG, CONFIG_WITH_WEBHOOKS, Scenarios
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIGURES = HERE / "figures.json"
@@ -45,7 +45,9 @@ def figures(operations: int, costs: Costs) -> dict[str, float]:
 
 def measured(binary: pathlib.Path, valgrind_options: tuple = ()) -> list:
     with Daemon(binary, CONFIG, valgrind_options) as daemon:
-        return list(Scenarios(daemon, OPERATIONS).rows())
+        rows = list(Scenarios(daemon, OPERATIONS).rows())
+    with Daemon(binary, CONFIG_WITH_WEBHOOKS, valgrind_options) as daemon:
+        return rows + list(Scenarios(daemon, OPERATIONS).rows_with_webhooks())
 
 
 def swift_version() -> str:

@@ -19,6 +19,9 @@ CONFIG = {
     "apps": [{"id": "app-id", "key": KEY, "secret": SECRET, "clientEvents": True,
               "limits": {"batchEvents": 100, "clientEventsPerSecond": 1_000_000}}],
 }
+# The same with webhooks of all of Pusher's kinds. Nobody listens there, and nothing is sent (steady.c).
+CONFIG_WITH_WEBHOOKS = CONFIG | {
+    "apps": [app | {"webhooks": [{"url": "http://127.0.0.1:9/hook", "allowPrivate": True}]} for app in CONFIG["apps"]]}
 # What steady.c's wall clock says.
 NOW = 1_700_001_000
 PAYLOAD = json.dumps({"order": 4711, "state": "paid", "text": "a" * 128})[:126] + '"}'
@@ -114,6 +117,13 @@ class Scenarios:
         yield from self.client_events()
         yield from self.connections()
         yield from self.subscriptions()
+
+    def rows_with_webhooks(self) -> Iterator[Row]:
+        """What somebody pays for webhooks who causes some; a delivery causes none."""
+        self.api = self.daemon.connect()
+        for source in self.connections(), self.subscriptions(), self.fanout(), self.client_events():
+            for name, operations, costs in source:
+                yield f"{name}, with webhooks", operations, costs
 
     def idle(self) -> Iterator[Row]:
         yield "tick of an idle loop", self.operations, self.measured(self.daemon.tick, self.operations)

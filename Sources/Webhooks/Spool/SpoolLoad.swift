@@ -7,6 +7,8 @@ struct SpoolSegment: Equatable {
     var number: UInt64
     var name: String
     var bytes: UInt64 = 0
+    /// Of its checkpoints and what is before them.
+    var headBytes: UInt64 = 0
     /// The lowest number of an event in it, finished or not.
     var firstNumber: UInt64 = .max
 
@@ -124,6 +126,7 @@ struct SpoolLoad {
             switch item {
             case .record(let record, _, let bytes):
                 if case .event(let entry) = record { segment.noteEvent(entry.event.id.number) }
+                if case .checkpoint = record { segment.headBytes += UInt64(bytes) }
                 harvest.take(record, bytes: bytes)
             case .damage(let damage): notes.add(damage, in: segment.name)
             }

@@ -37,7 +37,8 @@ extension SpoolWriter {
             throw error
         }
         nextSegment += 1
-        segments.append(SpoolSegment(number: number, name: name, bytes: UInt64(head.count)))
+        let headBytes = UInt64(head.count)
+        segments.append(SpoolSegment(number: number, name: name, bytes: headBytes, headBytes: headBytes))
         current = Current(file: file, number: number)
         mayBeTooMany = true
     }
@@ -106,7 +107,7 @@ extension SpoolWriter {
                 (isRemoved, mayBeTooMany) = (true, true)
                 continue
             }
-            guard mayBeTooMany, rewriting != oldest.number else { break }
+            guard mayBeTooMany, rewriting != oldest.number, rewritesLeft > 0 else { break }
             switch fate(of: oldest) {
             case .keep: mayBeTooMany = false
             case .rewrite: rewrite(oldest)
@@ -119,17 +120,21 @@ extension SpoolWriter {
 
     private enum Fate { case keep, rewrite, drop }
 
-    /// Writing again what lives costs no more than half of what it frees, or it makes one of many small files.
+    /// Writing again what lives costs no more than half of what it frees, or it makes one of many small files. Where cursors alone fill much
+    /// of a segment it would free nothing, for each new one begins with them.
     private func fate(of oldest: SpoolSegment) -> Fate {
-        let total = segments.reduce(0) { $0 + Int($1.bytes) }
-        let closed = total - Int(current == nil ? 0 : segments.last?.bytes ?? 0)
-        let living = segments.reduce(0) { sum, segment in
-            segment.number == current?.number ? sum : sum + ledger.use(of: segment.number).bytes
+        let isWorthIt = (segments.last?.headBytes ?? 0) * 8 < UInt64(options.segmentBytes)
+        let use = ledger.use(of: oldest.number)
+        if segments.reduce(0, { $0 + Int($1.bytes) }) > options.bytesMax - options.segmentBytes {
+            return isWorthIt && use.bytes * 2 <= Int(oldest.bytes) ? .rewrite : .drop
         }
-        if total > options.bytesMax - options.segmentBytes {
-            return ledger.use(of: oldest.number).bytes * 2 <= Int(oldest.bytes) ? .rewrite : .drop
+        var (living, dead) = (0, 0)
+        for segment in segments where segment.number != current?.number {
+            let bytes = ledger.use(of: segment.number).bytes
+            living += bytes
+            dead += max(0, Int(segment.bytes) - Int(segment.headBytes) - bytes)
         }
-        return closed - living > 2 * living || segments.count > Self.segmentsMax ? .rewrite : .keep
+        return isWorthIt && (dead > 2 * living || segments.count > Self.segmentsMax) ? .rewrite : .keep
     }
 
     private func rewrite(_ segment: SpoolSegment) {
@@ -140,6 +145,7 @@ extension SpoolWriter {
     private func rewriteLetters(of segment: SpoolSegment) {
         for key in ledger.letters.keys(in: segment.number) { unwritten.append(.letter(key)) }
         rewriting = segment.number
+        rewritesLeft -= 1
     }
 
     /// Its events are in memory only from now on; dead letters have a bound of their own and stay.

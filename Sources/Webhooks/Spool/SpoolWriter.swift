@@ -48,6 +48,8 @@ final class SpoolWriter {
     var rewriting: UInt64 = 0
     /// Some of what is unwritten was written before, perhaps into a newer segment than its own: until it is written again no segment goes.
     var hasRequeued = false
+    /// So many segments may yet be written again in this step, so that it ends whatever the files look like.
+    var rewritesLeft = 0
     /// There are more segments than when it was last looked whether some should go.
     var mayBeTooMany = true
     var facts = SpoolFacts()
@@ -67,6 +69,7 @@ final class SpoolWriter {
     /// Carries out all; when it returns, what was given may be sent.
     func step(_ orders: SpoolOrders, now: UInt64) {
         note(orders)
+        rewritesLeft = segments.count + 1
         guard retryDue ?? 0 <= now else { return tellFacts() }
         attempt(now, isLast: orders.isLast)
         tellFacts()
