@@ -27,7 +27,7 @@ extension Server {
                 lifecycle.wait(milliseconds: now), pace.wait(milliseconds: now), guarding?.wait(milliseconds: now),
                 memory.wait(milliseconds: now),
                 watch.map { _ in UInt64(CertificateWatch.intervalMilliseconds) },
-                succession.wait(milliseconds: now),
+                succession.wait(milliseconds: now), webhooks.openAwaitedControl(),
             ]
             let heard = signals.waitAll(
                 milliseconds: due.compactMap { $0 }.min().map { Int32(clamping: $0) } ?? -1,

@@ -115,7 +115,7 @@ public final class Server {
         metrics = try Self.metrics(metricsListener, state) { [port = Int(listening.port), backlogs, webhooks] in
             MetricsFacts(build: BuildFacts(build: build), backlogs: backlogs, webhooks: webhooks, port: port)
         }
-        webhooks.openControl(settings.stateDirectory)
+        webhooks.openControl(settings.stateDirectory, isTakingOver: succession.predecessor != nil)
     }
 
     private static func certificates(_ settings: TLSSettings) throws(StartFailure) -> TLSKeeper? {

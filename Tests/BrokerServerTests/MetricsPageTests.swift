@@ -5,6 +5,7 @@
     @testable import Reactor
     import Telemetry
     import Testing
+    import Webhooks
 
     @Suite("The metrics page") struct MetricsPageTests {
         private func lines(_ page: MetricsPage) -> [Substring] {
@@ -35,6 +36,7 @@
             full.total.counts.http.add(.events, status: 200)
             full.total.counts.closes.add(.closed(code: 4201))
             full.certificates = [("/etc/tls/leaf.pem", 1_900_000_000)]
+            full.webhooks.apps = [.init(id: "app-0")]
             full.server.build = [("version", "1"), ("commit", "c"), ("swift", "6"), ("openssl", "3")]
             let byName = Dictionary(
                 uniqueKeysWithValues: Metric.allCases.map { (($0.isSoketi ? "soketi_" : "") + $0.rawValue, $0) })

@@ -38,7 +38,7 @@
             let (bench, consumer) = try bench { $0.allowedOrigins = ["shop.example"] }
             bench.send(
                 Array(
-                    ("GET /app/app-key?protocol=7 HTTP/1.1\r\nHost: x\r\nOrigin: http://app-secret.example\r\n"
+                    ("GET /app/app-key?protocol=7 HTTP/1.1\r\nHost: x\r\nOrigin: http://app-secret\r\n"
                         + "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
                         + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n").utf8))
             bench.turn(3)

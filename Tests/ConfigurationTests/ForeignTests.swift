@@ -184,7 +184,8 @@ import Testing
         let lines = result.lines.filter { !$0.contains("uses the well-known") && !$0.contains("is never reached") }
         #expect(lines.first == row.says)
         guard case .success(let configuration) = result else { return }
-        let draft = AppDraft(app: try #require(configuration.settings.apps.first))
+        let app = try #require(configuration.settings.apps.first)
+        let draft = AppDraft(app: app, webhooks: app.webhooks.map(WebhookDraft.init))
         for (name, expected) in row.effects {
             let value =
                 Loader.serverByName[name]?.field.read(configuration.settings)

@@ -36,11 +36,12 @@ import Testing
             "by index", "{\"debug\": true, \"appManager.array.apps.0.key\": \"k\"}",
             misplaced("appManager.array.apps.0.key")),
         Row(
-            "in a section of another thing", "{\"metrics\": {\"things\": {\"x\": [\(app)]}}}",
-            misplaced("metrics.things")),
+            "in a section of another thing", "{\"database\": {\"things\": {\"x\": [\(app)]}}}",
+            misplaced("database.things")),
         Row(
             "a key and its secret without an id",
-            "{\"metrics\": {\"things\": {\"x\": [{\"key\": \"k\", \"secret\": \"s\"}]}}}", misplaced("metrics.things")),
+            "{\"database\": {\"things\": {\"x\": [{\"key\": \"k\", \"secret\": \"s\"}]}}}", misplaced("database.things")
+        ),
         Row(
             "a list instead of the section", "{\"appManager\": {\"array\": [\(app)]}}",
             "appManager.array: must be an object, not an array"),

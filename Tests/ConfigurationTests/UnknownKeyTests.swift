@@ -89,7 +89,10 @@ import Testing
     static let unknown = [
         NothingVanishesTests.Row(
             "in a section", "{\"metrics\": {\"prefx\": 1}}",
-            "warning: unknown soketi option \"metrics.prefx\"; not taken over"),
+            "unknown key \"prefx\" in metrics — did you mean \"prefix\"?"),
+        NothingVanishesTests.Row(
+            "in a section that we do not have", "{\"database\": {\"prefx\": 1}}",
+            "warning: unknown soketi option \"database.prefx\"; not taken over"),
         NothingVanishesTests.Row(
             "deep down", "{\"metrics\": {\"prometheus\": {\"prefx\": 1}}}",
             "warning: unknown soketi option \"metrics.prometheus.prefx\"; not taken over — did you mean \"metrics.prometheus.prefix\"?"

@@ -292,7 +292,7 @@ import Wire
         let text = "[{\"url\": \"http://a.example\", \"authority\": \"c.pem\"}]"
         #expect(
             load(file: Self.file(text), others: Self.named).lines == [
-                "config.json:2:44: warning: apps[0].webhooks[0].authority: has no effect, because the URL is http and not https"
+                "config.json:2:43: warning: apps[0].webhooks[0].authority: has no effect, because the URL is http and not https"
             ])
     }
 

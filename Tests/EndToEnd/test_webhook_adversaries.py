@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 import time
 import zlib
 
@@ -157,10 +158,16 @@ def test_an_answer_that_nobody_asked_for_is_none_to_the_next_request():
     """It comes with the first one's, or a moment later; the second request is not answered at all."""
     for pause in (0.0, 0.1):
         with Receiver() as hooks:
-            def act(connection: Connection, pause=pause) -> None:
-                connection.send(OK)
-                connection.pause(pause)
-                connection.send(OK)
+            is_sent = threading.Event()
+
+            def act(connection: Connection, pause=pause, is_sent=is_sent) -> None:
+                if pause:
+                    connection.send(OK)
+                    connection.pause(pause)
+                    connection.send(OK)
+                else:
+                    connection.send(OK + OK)
+                is_sent.set()
                 connection.wait_for_end(None)
 
             hooks.answer(Answer(act=act), Answer.hang())
@@ -168,7 +175,7 @@ def test_an_answer_that_nobody_asked_for_is_none_to_the_next_request():
             with Broker({"apps": [app(webhooks=[target])]}) as broker, broker.client() as client:
                 client.subscribe("one")
                 hooks.wait(1)
-                time.sleep(pause * 2)  # it has come when the next request is made
+                assert is_sent.wait(DEADLINE), "it has come when the next request is made"
                 client.subscribe("two")
                 posts = hooks.wait(3, timeout=DEADLINE * 2)
                 assert [post.events[0]["channel"] for post in posts[:3]] == ["one", "two", "two"]

@@ -84,7 +84,7 @@ def test_urls_are_read_as_by_another_reader(tmp_path):
     refused = {int(number) for number in re.findall(rb"apps\[(\d+)\]\.webhooks\[0\]\.url: ", run(tmp_path, "config", "check", "ours.json").stderr)}
     differ = [(text, form) for i, (text, form) in enumerate(zip(texts, expected)) if (form is None) != (i in refused)]
     assert not differ, (seed, differ[:10])
-    assert 100 < len(refused) < 1_900, "the texts are of both kinds"
+    assert 20 < len(refused) < 1_980, (seed, "the texts are of both kinds")
     (tmp_path / "soketi.json").write_text(json.dumps({"appManager.array.apps": apps(lambda text: {"url": text})}))
     done = run(tmp_path, "config", "import", "--from", "soketi", "soketi.json")
     made = json.loads("\n".join(line for line in done.stdout.decode().splitlines() if not line.startswith("//")))
@@ -114,7 +114,8 @@ def test_a_state_directory_that_cannot_be_used_is_an_error_of_the_configuration(
     (tmp_path / "file").write_text("")
     if path == "/sys/kernel" and os.access(path, os.W_OK):
         pytest.skip("whoever runs this may write everywhere")
-    done = run(tmp_path, "serve", "--port", "0", "--state-directory", path.format(home=tmp_path))
+    (tmp_path / "here.json").write_text(json.dumps({"stateDirectory": path.format(home=tmp_path)}))
+    done = run(tmp_path, "serve", "--port", "0", "--config", "here.json")
     assert done.returncode == BAD_CONFIG and says in done.stderr.decode(), done
     assert "stateDirectory: " in done.stderr.decode() and not (tmp_path / "none").exists()
 

@@ -53,6 +53,11 @@ def test_who_has_not_the_spool_sends_from_memory_and_takes_what_the_other_left(h
             Command(tmp_path).wait_endpoint(hooks.url("/left"), lambda one: one["waiting"] == 3, "three wait")
             with broker_with(tmp_path, second_app) as second, second.client() as other:
                 assert "memory" in wait_said(second, "webhooks wait in memory only")["msg"]
+                # It does not answer in the other's place, and leaves it alone when it ends.
+                assert "another process has this state directory" in wait_said(second, "no control socket")["reason"]
+                with broker_with(tmp_path, second_app):
+                    pass
+                Command(tmp_path).wait_endpoint(hooks.url("/left"), lambda one: one["waiting"] == 3, "the first one answers")
                 other.subscribe("own-0")
                 other.subscribe("own-1")
                 wait_told(hooks, "own-1", 1, "/now")
@@ -60,6 +65,7 @@ def test_who_has_not_the_spool_sends_from_memory_and_takes_what_the_other_left(h
                 first.wait_ended()
                 assert wait_said(second, "webhooks are spooled")["events"] == "3"
                 hooks.always(Answer(), "/left")
+                wait_until(lambda: Command(tmp_path).run("list").returncode == 0, "now it answers there", timeout=20)
                 Command(tmp_path).text("retry", "--all")
                 wait_until(lambda: len(delivered(hooks, "/left")) == 5, "all of it", timeout=20)
                 # The one that was under way is first, then what is older.

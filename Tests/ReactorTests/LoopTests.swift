@@ -141,7 +141,7 @@ import Testing
         arguments: [(1, 100_000), (20, 100_000), (26, 104_000), (60, 240_000), (120, 400_000)] as [(Int, UInt64)])
     func serving(hearers: Int, nanoseconds: UInt64) throws {
         let script = Script()
-        let (loop, slots, _) = try hurried(hearers, script) { $0.serveNanoseconds = 100_000 }
+        let (loop, slots, peers) = try hurried(hearers, script) { $0.serveNanoseconds = 100_000 }
         #expect(loop.serveNanoseconds == 100_000)
         for slot in slots { loop.outbox.send([1, 2, 3], to: slot) }
         loop.turns(1, script)
@@ -149,6 +149,7 @@ import Testing
         loop.outbox.send([1, 2, 3], to: slots[0])
         loop.turns(1, script)
         #expect(loop.serveNanoseconds == 100_000)
+        for peer in peers { peer.close() }
     }
 
     @Test func inputsThatWereLeftAreHandedOverInSeveralTurns() throws {

@@ -11,6 +11,8 @@ final class WebhookKeeper: Sendable {
     private struct State {
         var service: WebhookService?
         var control: ControlServer?
+        /// Where it is opened as soon as the spool is ours.
+        var awaitedControl: String?
         /// What was told last, for the case that nobody answers.
         var facts = WebhookFacts()
     }
@@ -36,15 +38,34 @@ final class WebhookKeeper: Sendable {
         state.withLock { $0.service = service }
     }
 
-    /// Answers on the control socket, in place of a process that was there before: when nothing keeps the server from serving any more.
-    func openControl(_ directory: String) {
+    /// Answers on the control socket: when nothing keeps the server from serving any more. Where another process has the state directory, only when
+    /// that has ended, so that each is asked where it is thought to be; but who takes over has the place of the one before at once.
+    func openControl(_ directory: String, isTakingOver: Bool) {
         guard !directory.isEmpty, let service else { return }
+        if isTakingOver || service.hasSpool { return openControl(directory, service) }
+        state.withLock { $0.awaitedControl = directory }
+        Log.warning(
+            "no control socket", ("place", directory),
+            ("reason", "another process has this state directory; each broker needs one of its own"))
+    }
+
+    private func openControl(_ directory: String, _ service: WebhookService) {
         do throws(IOError) {
             let control = try ControlServer(in: directory, service)
             state.withLock { $0.control = control }
         } catch {
             Log.warning("no control socket", ("place", directory), ("reason", error.description))
         }
+    }
+
+    /// Opens it if it has been waited for and may be opened now.
+    /// - Returns: after how many milliseconds to ask again; nil: never.
+    func openAwaitedControl() -> UInt64? {
+        guard let directory = state.withLock({ $0.awaitedControl }), let service else { return nil }
+        guard service.hasSpool else { return 1_000 }
+        state.withLock { $0.awaitedControl = nil }
+        openControl(directory, service)
+        return nil
     }
 
     private var service: WebhookService? { state.withLock { $0.service } }
@@ -70,7 +91,7 @@ final class WebhookKeeper: Sendable {
     /// When the loops have ended. Once.
     func stop() {
         let (service, control) = state.withLock { state in
-            defer { (state.service, state.control) = (nil, nil) }
+            defer { (state.service, state.control, state.awaitedControl) = (nil, nil, nil) }
             return (state.service, state.control)
         }
         control?.stop()

@@ -160,6 +160,7 @@ extension Commands {
     }
 
     private func verify(_ verification: WebhookVerification, secret: String) -> CommandOutput {
+        guard !secret.trimmed.isEmpty else { return .usage("the secret is empty: anybody can sign with that") }
         func signers(_ secret: String) -> [Signer] {
             [Signer(key: AppKey(key: "", secret: secret), name: "the secret")]
         }

@@ -7,7 +7,7 @@ internal import Wire
 extension Envelope {
     /// Field names that we write ourselves, or that say how a message is framed and a connection used; in lower case.
     private static let ownFields: Set<String> = [
-        "host", "content-type", "content-length", "user-agent", "x-pusher-key", "x-pusher-signature",
+        "host", "content-type", "content-length", "x-pusher-key", "x-pusher-signature",
         "x-starling-event-id", "connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "expect",
     ]
 
@@ -25,9 +25,10 @@ extension Envelope {
         var out: [UInt8] = []
         out.reserveCapacity(512 + body.count)
         out.append(contentsOf: "POST \(endpoint.url.target) HTTP/1.1\r\nHost: \(endpoint.url.authority)\r\n".utf8)
-        out.append(text: "User-Agent: Starling")
-        if !version.isEmpty { out.append(contentsOf: "/\(version)".utf8) }
-        out.append(text: "\r\nContent-Type: application/json\r\nContent-Length: ")
+        if !endpoint.headers.contains(where: { $0.name.lowercased() == "user-agent" }) {
+            out.append(contentsOf: "User-Agent: Starling\(version.isEmpty ? "" : "/")\(version)\r\n".utf8)
+        }
+        out.append(text: "Content-Type: application/json\r\nContent-Length: ")
         JSON.appendInteger(body.count, to: &out)
         out.append(text: "\r\nX-Pusher-Key: ")
         out.append(contentsOf: key.key)

@@ -20,7 +20,7 @@ struct DeliveryTarget: Sendable {
 ///      adopted ────┘ in front         └─ pausing ◀┼ 1, 2, 4 … s
 ///                                                 └ the time of its oldest is over: dead letters, and the next after a second
 ///
-/// A request is made once and kept: each attempt sends the same bytes. No other queue's state is looked at, so that one that hangs changes no
+/// A request is made once and kept: each attempt sends the same bytes, until the endpoint is configured otherwise. No other queue's state is looked at, so that one that hangs changes no
 /// other's times.
 struct EndpointQueue {
     /// What is to be done for the endpoint now.
@@ -63,6 +63,8 @@ struct EndpointQueue {
         let request: OutgoingRequest
         let bytes: Int
         var attempts = 0
+        /// The endpoint was configured otherwise since.
+        var isStale = false
         var oldest: UInt64 { events.map(\.sinceMilliseconds).min() ?? 0 }
 
         init(_ events: [WaitingEvent], _ request: OutgoingRequest) {
@@ -71,7 +73,7 @@ struct EndpointQueue {
         }
     }
 
-    var target: DeliveryTarget
+    private(set) var target: DeliveryTarget
     private var waiting = WaitingEvents()
     private var batch: Batch?
     private var phase = Phase.resting
@@ -95,7 +97,24 @@ struct EndpointQueue {
     /// endpoint refuses costs no other its attempts, and one that is gone is not asked for each of a hundred thousand.
     static let buriedInRowMax = 8
 
+    /// What the names of a request's events may take of its head: servers refuse heads of more than about 8 KiB.
+    static let namesBytesMax = 4 << 10
+
     init(_ target: DeliveryTarget) { self.target = target }
+
+    // MARK: Where it goes
+
+    /// It is configured so from now on. What is tried again is made anew, and at once: it may have failed for what has been changed.
+    mutating func retarget(_ other: DeliveryTarget) {
+        if other.endpoint != target.endpoint || !other.key.isSame(as: target.key) {
+            batch?.isStale = true
+            hasten()
+        }
+        target = other
+    }
+
+    /// It is configured no more.
+    mutating func remove() { target.isRemoved = true }
 
     // MARK: What waits
 
@@ -154,8 +173,14 @@ struct EndpointQueue {
             }
         }
         guard var sent = batch else { preconditionFailure("a batch was begun") }
+        if sent.isStale {
+            let attempts = sent.attempts
+            sent = Batch(sent.events, make(target, sent.events.map(\.event)))
+            sent.attempts = attempts
+        }
         sent.attempts += 1
         (batch, phase) = (sent, .sending)
+        recount()
         return .send(sent.request, attempt: sent.attempts)
     }
 
@@ -169,12 +194,13 @@ struct EndpointQueue {
         let endpoint = target.endpoint
         let isAlone = endpoint.batchMilliseconds <= 0
         let countMax = isAlone ? 1 : max(1, endpoint.batchEventsMax)
-        var (count, bytes) = (0, 0)
+        var (count, bytes, names) = (0, 0, 0)
         while count < min(countMax, waiting.count) {
             let one = waiting[count]
             guard one.isAgain || one.event.id.number <= durable else { break }
             bytes += one.event.json.count + 1
-            if count > 0, bytes > Self.bodyBytesMax { return .now(count) }
+            names += one.event.id.description.utf8.count + 2
+            if count > 0, bytes > Self.bodyBytesMax || names > Self.namesBytesMax { return .now(count) }
             count += 1
         }
         guard count > 0 else { return .later(nil) }

@@ -70,13 +70,13 @@ struct WebhookQueues {
     mutating func configure(_ targets: [DeliveryTarget]) {
         let names = Set(targets.map(\.endpoint.id))
         for name in queues.keys where !names.contains(name) {
-            if queues[name]?.isEmpty ?? true { queues[name] = nil } else { queues[name]?.target.isRemoved = true }
+            if queues[name]?.isEmpty ?? true { queues[name] = nil } else { queues[name]?.remove() }
         }
         for target in targets {
             if queues[target.endpoint.id] == nil {
                 queues[target.endpoint.id] = EndpointQueue(target)
             } else {
-                queues[target.endpoint.id]?.target = target
+                _ = change(target.endpoint.id) { $0.retarget(target) }
                 look(target.endpoint.id)
             }
         }

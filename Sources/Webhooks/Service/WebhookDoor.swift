@@ -18,6 +18,7 @@ final class WebhookDoor: Sendable {
     private let commands = Mutex<[WebhookCommand]>([])
     private let areWaiting = Atomic<Bool>(false)
     private let unsentCount = Atomic<Int>(0)
+    private let isSpooled = Atomic<Bool>(false)
     private let handle: LoopHandle
     private let consumer: EdgeConsumer
 
@@ -43,7 +44,13 @@ final class WebhookDoor: Sendable {
     }
 
     /// Told in each turn.
-    func tell(unsent: Int) { unsentCount.store(unsent, ordering: .relaxed) }
+    func tell(unsent: Int, hasSpool: Bool) {
+        unsentCount.store(unsent, ordering: .relaxed)
+        isSpooled.store(hasSpool, ordering: .relaxed)
+    }
+
+    /// The spool is ours.
+    var hasSpool: Bool { isSpooled.load(ordering: .relaxed) }
 
     /// Events that would be lost if the process ended now, and something that happened and was not looked at.
     var unsent: Int { unsentCount.load(ordering: .relaxed) + (consumer.queuedBytes > 0 ? 1 : 0) }

@@ -52,6 +52,9 @@ public final class WebhookService: Sendable {
     /// Events that would be lost, or not told, if the process ended now.
     public var unsent: Int { door.unsent }
 
+    /// What waits is in the spool; false: there is none, or another process has it.
+    public var hasSpool: Bool { door.hasSpool }
+
     /// Takes what has happened, leaves what waits in the spool, and ends the thread. Once, after the loops have ended.
     public func stop() {
         door.post(.stop)

@@ -48,6 +48,7 @@ final class WebhookWorker: LoopDuties {
         self.client = client
         configure(directory, options)
         if let found { adopt(found) }
+        tellDoor()
     }
 
     var now: Moment {
@@ -85,7 +86,11 @@ final class WebhookWorker: LoopDuties {
         queues.setDurable(spool.durableNumber)
         while !isStopping, let due = queues.popDue(now, Self.request) { send(due, now) }
         passOnNews(now)
-        door.tell(unsent: spool.losable(of: queues.count + source.waitingCount))
+        tellDoor()
+    }
+
+    private func tellDoor() {
+        door.tell(unsent: spool.losable(of: queues.count + source.waitingCount), hasSpool: spool.spool != nil)
     }
 
     // MARK: Delivery

@@ -1,4 +1,5 @@
 import BrokerCore
+import PusherProtocol
 import TestSupport
 import Testing
 
@@ -53,6 +54,40 @@ import Testing
             #expect(sent(next(&queue, 1)) == expected)
             _ = queue.finished(QueueParts.ok, now: 1, retryMilliseconds: Self.retry, jitter: 0)
         }
+    }
+
+    @Test func theNamesOfARequestsEventsAreFourKilobytesAtMost() {
+        var queue = EndpointQueue(
+            QueueParts.target(QueueParts.endpoint(1, batchMilliseconds: 1, batchEventsMax: 1_000)))
+        // Numbers such as a process has that does not know the last one: 16 + 1 + 13 digits, a comma and a blank.
+        for number: UInt64 in 0..<300 { queue.append(QueueParts.waiting(1_796_022_728_303_000 + number, at: 0)) }
+        for count in [128, 128, 44] {
+            #expect(sent(next(&queue, 1))?.count == count)
+            _ = queue.finished(QueueParts.ok, now: 1, retryMilliseconds: Self.retry, jitter: 0)
+        }
+    }
+
+    @Test func whatIsTriedAgainIsMadeAnewWhenTheEndpointIsConfiguredOtherwise() {
+        var endpoint = QueueParts.endpoint(1)
+        var queue = queue(endpoint, events: 2)
+        #expect(sent(next(&queue, 0)) == [1])
+        _ = queue.finished(QueueParts.no, now: 0, retryMilliseconds: Self.retry, jitter: 0)
+        queue.retarget(QueueParts.target(endpoint))
+        #expect(next(&queue, 10) == .wait(until: 1_000) && maker.made == 1, "nothing has changed")
+        endpoint.allowsPrivate = true
+        queue.retarget(QueueParts.target(endpoint))
+        guard case .send(let request, let attempt) = next(&queue, 10) else {
+            Issue.record("it is tried at once")
+            return
+        }
+        #expect(request.endpoint == endpoint && attempt == 2 && QueueParts.numbers(request) == [1] && maker.made == 2)
+        queue.retarget(
+            DeliveryTarget(endpoint: endpoint, app: "shop", key: AppKey(key: "k", secret: "another secret")))
+        _ = queue.finished(QueueParts.no, now: 20, retryMilliseconds: Self.retry, jitter: 0)
+        #expect(next(&queue, 20) == .wait(until: 2_020), "it was under way")
+        #expect(sent(next(&queue, 2_020)) == [1] && maker.made == 3)
+        _ = queue.finished(QueueParts.ok, now: 2_030, retryMilliseconds: Self.retry, jitter: 0)
+        #expect(sent(next(&queue, 2_030)) == [2])
     }
 
     @Test func whatIsNotDurableIsNotSent() {

@@ -162,7 +162,13 @@ private struct QueueSimulation {
         let name = random.pick(names)
         models[name]?.isConfigured.toggle()
         if models[name]?.isConfigured == true {
+            let before = models[name]?.settings
             models[name]?.settings.batchMilliseconds = random.pick([0, 100, 2_000])
+            if models[name]?.settings != before {
+                // What is tried again is made anew, and at once.
+                models[name]?.request = []
+                if models[name]?.window != nil { models[name]?.window = (0, now.milliseconds) }
+            }
         }
         configure()
     }
@@ -274,7 +280,9 @@ private struct QueueSimulation {
             if due.attempt == 1, !areDurable(numbers, model) {
                 faults.append("what is not durable is sent")
             }
-            if due.attempt > 1, due.request.bytes != model.request { faults.append("a retry is another request") }
+            if due.attempt > 1, !model.request.isEmpty, due.request.bytes != model.request {
+                faults.append("a retry is another request")
+            }
             if due.attempt != model.attempts + 1 { faults.append("attempt \(due.attempt) after \(model.attempts)") }
             let isAlone = model.settings.batchMilliseconds == 0 && due.attempt == 1
             if numbers.count > (isAlone ? 1 : 12) {

@@ -142,7 +142,11 @@ struct SpoolReaderTests {
         if random.oneIn(3) { noise = [UInt8](repeating: SpoolFormat.recordFirstByte, count: 100) }
         let filled = Array(bytes[..<place]) + noise + Array(bytes[place...])
         var expected = records
-        if !starts.contains(place), let hit = starts.lastIndex(where: { $0 <= place }) { expected.remove(at: hit) }
+        if !starts.contains(place), let hit = starts.lastIndex(where: { $0 <= place }) {
+            // The noise may be such that the record stands there whole all the same, a little later.
+            let record = bytes[starts[hit]..<starts[hit + 1]]
+            if !filled.indices.contains(where: { filled[$0...].starts(with: record) }) { expected.remove(at: hit) }
+        }
         #expect(readSpool(filled, segment: 3).records == expected, "seed \(seed)")
         #expect(readSpool(filled, segment: 3, piecesOf: 100, random) == readSpool(filled, segment: 3), "seed \(seed)")
 
