@@ -27,11 +27,12 @@ extension WebhookEndpointID: CustomStringConvertible {
 }
 
 extension WebhookEndpointID {
-    /// The first eight bytes of the SHA-256 of `APP \0 URL \0 ORDINAL`, the ordinal in decimal: nothing but what makes an endpoint another
-    /// one, so that it keeps its queue when its filters, headers or times are changed.
-    /// - Parameter ordinal: how many endpoints of the app before it have the same URL.
-    public init(app: String, url: WebURL, ordinal: Int) {
-        let text = Array("\(app)\0\(url.text)\0\(ordinal)".utf8)
+    /// The first eight bytes of the SHA-256 of `APP \0 URL \0 ORDINAL`, the ordinal in decimal, and, if it is for some channels only, of
+    /// `\0 PREFIX \0 SUFFIX`: nothing but what makes an endpoint another one, so that it keeps its queue when its headers or times are changed.
+    /// - Parameter ordinal: how many endpoints of the app before it have the same URL and the same channels.
+    public init(app: String, url: WebURL, prefix: [UInt8] = [], suffix: [UInt8] = [], ordinal: Int) {
+        var text = Array("\(app)\0\(url.text)\0\(ordinal)".utf8)
+        if !prefix.isEmpty || !suffix.isEmpty { text += [0] + prefix + [0] + suffix }
         let digest = Digest.sha256(text.span)
         value = (0..<8).reduce(0) { $0 << 8 | UInt64(digest.bytes[$1]) }
     }
@@ -41,7 +42,7 @@ extension WebhookEndpointID {
 ///
 /// Large, because it has a field for each option of an endpoint.
 public struct WebhookEndpoint: Sendable, Equatable {
-    /// From the app's id, the URL, and how many endpoints of the app before it have the same URL.
+    /// From the app's id, the URL, the channels, and how many endpoints of the app before it have the same of both.
     public var id: WebhookEndpointID
     public var url: WebURL
     public var kinds = WebhookKinds.pusher

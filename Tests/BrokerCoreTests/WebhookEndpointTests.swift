@@ -19,6 +19,8 @@ import Wire
             WebhookEndpointID(app: "a", url: Self.url, ordinal: 0),
             WebhookEndpointID(app: "b", url: Self.url, ordinal: 0),
             WebhookEndpointID(app: "a", url: other, ordinal: 0), WebhookEndpointID(app: "a", url: Self.url, ordinal: 1),
+            WebhookEndpointID(app: "a", url: Self.url, prefix: [0x61], ordinal: 0),
+            WebhookEndpointID(app: "a", url: Self.url, suffix: [0x61], ordinal: 0),
         ]
         #expect(Set(names).count == names.count)
     }

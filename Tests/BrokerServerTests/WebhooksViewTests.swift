@@ -36,6 +36,34 @@ struct WebhooksViewTests {
         WebhooksView(question: question, reply: try #require(ControlAnswer(reply.json)), isColored: isColored)
     }
 
+    @Test(
+        "What a client wrote is shown and not obeyed",
+        arguments: [
+            ("a\u{9B}31mred", #"a\u009b31mred"#), ("\u{1B}]0;title\u{7}", #"\u001b]0;title\u0007"#),
+            ("\u{202E}txt.exe", #"\u202etxt.exe"#), ("\u{7F}\u{85}\u{2028}", #"\u007f\u0085\u2028"#),
+            ("line\nbreak\t", #"line\u000abreak\u0009"#), ("ü 日本 😀", "ü 日本 😀"),
+        ])
+    func printable(text: String, shown: String) {
+        #expect(text.printable == shown)
+        var table = TextTable([.init("NAME")])
+        table.add([.init(text)])
+        #expect(table.text(isColored: false) == "NAME\n\(shown)\n")
+    }
+
+    @Test func anEventOfAHostileClientIsShownAsItIs() throws {
+        var event = Self.event
+        event.channel = Array("presence-\u{9B}".utf8)
+        event.json = Array("{\"name\":\"member_added\",\"user_id\":\"\u{9B}\u{202E}\"}".utf8)
+        for isColored in [false, true] {
+            let reply = ControlReply.event(event, [])
+            let view = try view(.show(id: event.id.description), reply, isColored: isColored)
+            for text in [view.text, view.lines] {
+                #expect(!text.unicodeScalars.contains { $0 == "\u{9B}" || $0 == "\u{202E}" })
+                #expect(text.contains(#"\u009b\u202e"#))
+            }
+        }
+    }
+
     @Test("A list has its columns below one another")
     func list() throws {
         var (fine, late, gone) = (

@@ -16,6 +16,16 @@ import Wire
         try #require(load(file: file(webhooks)).get().settings.apps.first).webhooks
     }
 
+    @Test func whoIsTakenOutOfSeveralOfOneURLLeavesTheOthersTheirQueues() throws {
+        func ids(_ prefixes: [String]) throws -> [WebhookEndpointID] {
+            let list = prefixes.map { "{\"url\": \"https://a.example/\", \"channelPrefix\": \"\($0)\"}" }
+            return try Self.endpoints("[\(list.joined(separator: ","))]").map(\.id)
+        }
+        let all = try ids(["a", "b", "c", "b"])
+        #expect(Set(all).count == 4)
+        #expect(try ids(["b", "c", "b"]) == Array(all[1...]) && ids(["c", "b"]) == [all[2], all[1]])
+    }
+
     @Test func anEndpointNeedsAURLOnly() throws {
         let endpoint = try #require(Self.endpoints("[{\"url\": \"https://a.example/w\"}]").first)
         #expect(endpoint.url.text == "https://a.example/w" && endpoint.kinds == .pusher && endpoint.headers.isEmpty)

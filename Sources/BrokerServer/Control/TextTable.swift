@@ -14,7 +14,7 @@ struct TextTable {
         var text: String
         var tone = Tone.plain
 
-        init(_ text: String, _ tone: Tone = .plain) { (self.text, self.tone) = (text, tone) }
+        init(_ text: String, _ tone: Tone = .plain) { (self.text, self.tone) = (text.printable, tone) }
     }
 
     private let columns: [Column]

@@ -23,7 +23,7 @@ struct WebhooksView {
             case .attempts: reply.objects("attempts")
             case .show, .retry, .purge, .test: [reply]
             }
-        return objects.map { String(decoding: $0.json, as: UTF8.self) + "\n" }.joined()
+        return objects.map { String(decoding: $0.json, as: UTF8.self).printable + "\n" }.joined()
     }
 
     // MARK: For people
@@ -172,7 +172,7 @@ struct WebhooksView {
     private static func list(_ facts: [(name: String, value: String)]) -> String {
         let width = facts.reduce(0) { max($0, $1.name.count) } + 2
         return facts.map { fact in
-            fact.name + String(repeating: " ", count: width - fact.name.count) + fact.value + "\n"
+            fact.name + String(repeating: " ", count: width - fact.name.count) + fact.value.printable + "\n"
         }.joined()
     }
 

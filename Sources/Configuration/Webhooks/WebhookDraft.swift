@@ -40,13 +40,19 @@ struct WebhookDraft: Sendable, Equatable {
 
     /// Of an app that has them all and no other.
     static func endpoints(_ drafts: [WebhookDraft], app: String) -> [WebhookEndpoint] {
-        var ordinals: [WebURL: Int] = [:]
+        struct Kin: Hashable {
+            let url: WebURL
+            let prefix, suffix: [UInt8]
+        }
+        var ordinals: [Kin: Int] = [:]
         return drafts.compactMap { draft in
             guard let url = draft.url else { return nil }
             var endpoint = draft.endpoint
             endpoint.url = url
-            endpoint.id = WebhookEndpointID(app: app, url: url, ordinal: ordinals[url, default: 0])
-            ordinals[url, default: 0] += 1
+            let kin = Kin(url: url, prefix: endpoint.channelPrefix, suffix: endpoint.channelSuffix)
+            endpoint.id = WebhookEndpointID(
+                app: app, url: url, prefix: kin.prefix, suffix: kin.suffix, ordinal: ordinals[kin, default: 0])
+            ordinals[kin, default: 0] += 1
             return endpoint
         }
     }

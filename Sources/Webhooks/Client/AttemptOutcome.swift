@@ -4,6 +4,9 @@ public enum AttemptOutcome: Sendable, Equatable {
     case answered(status: Int, retryAfterSeconds: Int?)
     case failed(AttemptFailure)
 
+    /// A whole answer came.
+    var isAnswered: Bool { if case .answered = self { true } else { false } }
+
     /// 2xx (Pusher protocol §7.4); a redirect is none (PW-178).
     public var isSuccess: Bool {
         if case .answered(let status, _) = self { status / 100 == 2 } else { false }

@@ -87,14 +87,14 @@ struct EndpointQueue {
     private struct Streak {
         var failures = 0
         var since: UInt64 = 0
-        /// Requests that were given up.
+        /// Requests that were given up while nobody answered.
         var buried = 0
     }
 
     /// What a request may carry; more events go with the next. One alone may be larger.
     static let bodyBytesMax = 1 << 20
-    /// After so many requests in a row were given up, what has waited too long behind them is given up without an attempt of its own: one an
-    /// endpoint refuses costs no other its attempts, and one that is gone is not asked for each of a hundred thousand.
+    /// After so many requests in a row were given up, and nobody answers, what has waited too long behind them is given up without an attempt of
+    /// its own: an endpoint that is gone is not asked for each of a hundred thousand. One that answers may refuse some and take others.
     static let buriedInRowMax = 8
 
     /// What the names of a request's events may take of its head: servers refuse heads of more than about 8 KiB.
@@ -254,7 +254,7 @@ struct EndpointQueue {
             phase = .pausing(until: max(min(now + delay, deadline), now + RetryTimes.askedMilliseconds(after)))
             return result
         }
-        bury(done, now: now, retryMilliseconds, into: &result)
+        bury(done, isAnswered: outcome.isAnswered, now: now, retryMilliseconds, into: &result)
         phase = .pausing(
             until: now + RetryTimes.delayMilliseconds(failures: 1, retryAfterSeconds: after, jitter: jitter))
         return result
@@ -270,10 +270,12 @@ struct EndpointQueue {
         return result
     }
 
-    private mutating func bury(_ done: Batch, now: UInt64, _ retryMilliseconds: UInt64, into result: inout Finished) {
+    private mutating func bury(
+        _ done: Batch, isAnswered: Bool, now: UInt64, _ retryMilliseconds: UInt64, into result: inout Finished
+    ) {
         result.buried = done.events
         batch = nil
-        streak.buried += 1
+        streak.buried = isAnswered ? 0 : streak.buried + 1
         if streak.buried >= Self.buriedInRowMax, now >= streak.since + retryMilliseconds {
             while let next = waiting.first, now >= next.sinceMilliseconds + retryMilliseconds {
                 if let taken = waiting.popFirst() { result.buried.append(taken) }

@@ -90,6 +90,26 @@ import Testing
         #expect(sent(next(&queue, 2_030)) == [2])
     }
 
+    @Test("Who is refused costs no other its attempt, unless nobody answers", arguments: [true, false])
+    func inARow(isAnswered: Bool) {
+        let bad = EndpointQueue.buriedInRowMax + 1
+        var queue = queue(events: bad + 5)
+        var (now, attempted, buried, taken): (UInt64, Set<UInt64>, Int, Int) = (0, [], 0, 0)
+        while !queue.isEmpty, now < 4_000_000 {
+            guard case .send(let request, _) = next(&queue, now), let number = QueueParts.numbers(request).first else {
+                now += 1_000
+                continue
+            }
+            attempted.insert(number)
+            let no = isAnswered ? QueueParts.no : .failed(AttemptFailure(.connect, "nobody listens"))
+            let outcome = isAnswered && number > UInt64(bad) ? QueueParts.ok : no
+            let ended = queue.finished(outcome, now: now, retryMilliseconds: Self.retry, jitter: 0)
+            (buried, taken) = (buried + ended.buried.count, taken + ended.sent)
+        }
+        #expect(buried == (isAnswered ? bad : bad + 5) && taken == (isAnswered ? 5 : 0))
+        #expect(attempted.count == (isAnswered ? bad + 5 : EndpointQueue.buriedInRowMax))
+    }
+
     @Test func whatIsNotDurableIsNotSent() {
         var queue = queue(QueueParts.endpoint(1, batchMilliseconds: 10, batchEventsMax: 10), events: 4)
         #expect(next(&queue, 50, durable: 0) == .nothing)
@@ -187,7 +207,8 @@ import Testing
         while !queue.isEmpty {
             if case .send = next(&queue, now) {
                 attempts += 1
-                _ = queue.finished(QueueParts.no, now: now, retryMilliseconds: Self.retry, jitter: 0)
+                let gone = AttemptOutcome.failed(AttemptFailure(.connect, "nobody listens"))
+                _ = queue.finished(gone, now: now, retryMilliseconds: Self.retry, jitter: 0)
             }
             now = queue.retryAt ?? now
         }
