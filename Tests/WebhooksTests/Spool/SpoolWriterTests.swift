@@ -33,7 +33,7 @@ struct SpoolWriterTests {
         let options = SpoolOptions.tiny(seed % 2 == 0 ? .batch : .each)
         let writer = try disk.open(options).0
         let codes: [CInt] = [ENOSPC, EIO, EROFS, EDQUOT, EFBIG]
-        disk.fault = { call in
+        disk.fault = { [unowned disk] call in
             guard call != .read, chance.oneIn(5) else { return nil }
             if call == .sync { for name in disk.files.keys { disk.forgetUnsynced(name) } }
             return chance.pick(codes)
@@ -109,7 +109,7 @@ struct SpoolWriterTests {
         let writer = try disk.open(.tiny(.each)).0
         writer.step(Self.events(1...2), now: 1)
         var failures = 1
-        disk.fault = { call in
+        disk.fault = { [unowned disk] call in
             guard call == .sync, failures > 0 else { return nil }
             failures -= 1
             for name in disk.files.keys { disk.forgetUnsynced(name) }
