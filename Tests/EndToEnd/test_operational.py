@@ -92,6 +92,8 @@ def test_pw_185_ready_turns_5xx_while_draining_and_new_clients_are_sent_away():
             waiting.send(plain()).reply()
             running.process.send_signal(signal.SIGTERM)
             wait_until(lambda: 500 <= ask("/ready") < 600, "/ready failing while draining", timeout=3)
+            # It fails a moment before clients are sent away.
+            wait_until(lambda: "msg=draining" in running.log(), "clients are sent away")
             assert ask("/up") in (200, 503)
             upgrade = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
                        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==")
